@@ -1,0 +1,88 @@
+"""Job cancellation that can be trusted: every cancel request gets a decided, recorded, truthful verdict."""
+
+from ._core.causes import CancelCause, Failure, FailureCode
+from ._core.context import JobContext, JobHandle
+from ._core.decision import Outcome, Verdict
+from ._core.diagram import mermaid
+from ._core.kinds import Call, Kind, Partial, Stage
+from ._core.policies import OnCancel, OnGraceExpired, OnRestart
+from ._core.progress import BatchProgress, Progress
+from ._core.registry import Registry
+from ._core.snapshot import CancelStatus, HistoryEntry, Page, Snapshot
+from ._core.states import Event, JobState
+from ._runtime.blocking import BlockingScheduler
+from ._runtime.scheduler import Scheduler
+from .abc import Clock, JobService
+from .errors import (
+    DeadlockError,
+    IdempotencyConflictError,
+    IllegalTransitionError,
+    JobCancelError,
+    JobCanceledError,
+    JobFailedError,
+    JobNotFoundError,
+    KindDataError,
+    MissingHandlerError,
+    QueueFullError,
+    RegistrationError,
+    SchedulerClosedError,
+    StageActiveError,
+    StageError,
+    StageTimeoutError,
+    StageUnavailableError,
+    StaleAttemptError,
+    UnknownKindError,
+    UnknownStageError,
+    WrongTaskError,
+)
+
+__all__ = (
+    "BatchProgress",
+    "BlockingScheduler",
+    "Call",
+    "CancelCause",
+    "CancelStatus",
+    "Clock",
+    "DeadlockError",
+    "Event",
+    "Failure",
+    "FailureCode",
+    "HistoryEntry",
+    "IdempotencyConflictError",
+    "IllegalTransitionError",
+    "JobCancelError",
+    "JobCanceledError",
+    "JobContext",
+    "JobFailedError",
+    "JobHandle",
+    "JobNotFoundError",
+    "JobService",
+    "JobState",
+    "Kind",
+    "KindDataError",
+    "MissingHandlerError",
+    "OnCancel",
+    "OnGraceExpired",
+    "OnRestart",
+    "Outcome",
+    "Page",
+    "Partial",
+    "Progress",
+    "QueueFullError",
+    "RegistrationError",
+    "Registry",
+    "Scheduler",
+    "SchedulerClosedError",
+    "Snapshot",
+    "Stage",
+    "StageActiveError",
+    "StageError",
+    "StageTimeoutError",
+    "StageUnavailableError",
+    "StaleAttemptError",
+    "UnknownKindError",
+    "UnknownStageError",
+    "Verdict",
+    "WrongTaskError",
+    "mermaid",
+)

@@ -1,0 +1,148 @@
+"""The one place where a cancel request is decided.
+
+What may live in this file: requests, outcomes, verdicts, and the pure and total function that leads from one to the
+other. A live ``cancel()`` and a dry ``can_cancel()`` both call it; nobody else says yes or no to a request.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from attrs import define, field, frozen
+
+from .causes import CancelCause
+from .policies import OnCancel
+from .states import Event, JobState
+
+
+class Outcome(StrEnum):
+    """The answer to a cancel request."""
+
+    CANCELED = "canceled"
+    CANCELING = "canceling"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+    ALREADY_CANCELING = "already_canceling"
+    ALREADY_TERMINAL = "already_terminal"
+
+
+@define(eq=False)
+class Cancellation:
+    """A request, and, once one is accepted, the record of what became of it.
+
+    The first accepted request stays the job's cancellation: its cause, requester and reason never change.
+
+    Attributes:
+        cause: Who asked.
+        by: The requester, in the host's words.
+        reason: Why, in the requester's words.
+        defer: Turn a refusal into a deferral.
+        force: Override refuse and defer, and open a held cancel's shield.
+        requested_at: Seconds on the monotonic clock, set when the request is accepted.
+        outcome: The verdict's outcome, set when the request is accepted.
+        held: Accepted, and waiting for the end of what shields the job.
+        delivered_at: When the job's scope was cancelled, in seconds on the monotonic clock.
+        forced: A force was applied to it, at once or later.
+        ignored: The job's code returned a value after the delivery: the work was done all the same.
+        abandoned: The job was settled while its code still ran.
+        pierced: A cancellation that nobody asked for tore the job while this one was held.
+        compensated: Everything that was to be undone has been undone.
+        stuck: ``grace_s`` ran out under ``on_grace_expired="wait"``.
+        unresponsive: The job's code keeps swallowing the cancellation.
+    """
+
+    cause: CancelCause
+    by: str | None = None
+    reason: str | None = None
+    defer: bool = False
+    force: bool = False
+    requested_at: float = field(default=0.0, init=False)
+    outcome: Outcome = field(default=Outcome.CANCELING, init=False)
+    held: bool = field(default=False, init=False)
+    delivered_at: float | None = field(default=None, init=False)
+    forced: bool = field(default=False, init=False)
+    ignored: bool = field(default=False, init=False)
+    abandoned: bool = field(default=False, init=False)
+    pierced: bool = field(default=False, init=False)
+    compensated: bool = field(default=False, init=False)
+    stuck: bool = field(default=False, init=False)
+    unresponsive: bool = field(default=False, init=False)
+
+
+class Decision(NamedTuple):
+    """What a request leads to.
+
+    Attributes:
+        outcome: The answer.
+        event: What happens to the job, or None if its state does not change.
+    """
+
+    outcome: Outcome
+    event: Event | None
+
+
+WITHDRAW: Final = Decision(Outcome.CANCELED, Event.WITHDRAWN)
+CANCEL: Final = Decision(Outcome.CANCELING, Event.CANCEL_ACCEPTED)
+HOLD: Final = Decision(Outcome.DEFERRED, Event.CANCEL_ACCEPTED)
+OPEN_SHIELD: Final = Decision(Outcome.CANCELING, None)  # a force reaches a cancel that was held
+REFUSE: Final = Decision(Outcome.REFUSED, None)  # nothing is remembered
+REPEAT: Final = Decision(Outcome.ALREADY_CANCELING, None)
+TOO_LATE: Final = Decision(Outcome.ALREADY_TERMINAL, None)
+
+
+def decide_cancel(
+    state: JobState,
+    on_cancel: OnCancel,
+    request: Cancellation,
+    earlier: Cancellation | None,
+    *,
+    undo: bool,
+) -> Decision:
+    """Decide a cancel request.
+
+    Args:
+        state: The job's state.
+        on_cancel: The policy of the job's stage, or of its kind between stages.
+        request: Who asks, and how.
+        earlier: The accepted request, if there is one.
+        undo: Whether compensations are registered.
+    """
+    if state is JobState.RUNNING:
+        if request.force or on_cancel is OnCancel.INTERRUPT:
+            return CANCEL
+        may_refuse = request.cause is CancelCause.USER and not request.defer
+        return REFUSE if may_refuse and on_cancel is OnCancel.REFUSE else HOLD
+    if state is JobState.PENDING:
+        return CANCEL if undo else WITHDRAW
+    if state is JobState.CANCELING:
+        return OPEN_SHIELD if request.force and earlier is not None and earlier.held else REPEAT
+    return TOO_LATE
+
+
+_ACCEPTED: Final = (Outcome.CANCELED, Outcome.CANCELING, Outcome.DEFERRED, Outcome.ALREADY_CANCELING)
+
+
+@frozen
+class Verdict:
+    """The recorded answer to a cancel request; true in a boolean context if it was accepted.
+
+    Attributes:
+        job_id: The job.
+        outcome: The answer.
+        state: The job's state after the decision.
+        stage: The stage that the request met, or None between stages.
+    """
+
+    job_id: str
+    outcome: Outcome
+    state: JobState
+    stage: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a cancel is, or was already, under way because of a request."""
+        return self.outcome in _ACCEPTED
+
+    def __bool__(self) -> bool:
+        return self.accepted

@@ -1,0 +1,66 @@
+"""The one place where it is decided how a job ends.
+
+What may live in this file: the ways in which a job's code can come to its end, and the pure and total function that
+says which event that is. The table in ``states`` says which state follows.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from .causes import CancelCause, FailureCode
+from .states import Event
+
+
+class Ending(StrEnum):
+    """How a job's code came to its end.
+
+    ``returned`` and ``partial``: it returned a value. ``raised``: an exception other than a cancellation came out,
+    also while it unwound. ``unwound``: the delivered cancellation came out, or the job had not begun when it was
+    delivered. ``foreign``: a cancellation came out that nobody had asked for. ``abandoned``: it still runs, its grace
+    is over. ``expired``: it waited longer than ``expires_s`` for its start.
+    """
+
+    RETURNED = "returned"
+    PARTIAL = "partial"
+    RAISED = "raised"
+    UNWOUND = "unwound"
+    FOREIGN = "foreign"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+
+
+# One line for a person; a handler's error brings its own.
+MESSAGES: Final = {
+    FailureCode.TIMED_OUT: "the job's time was over and its code has unwound, or was left behind",
+    FailureCode.FOREIGN_CANCEL: "a cancellation that nobody had asked for came out of the job's code",
+    FailureCode.EXPIRED: "the job waited longer than its kind's expires_s for its start",
+}
+
+_FAILURES: Final = {
+    Ending.RAISED: FailureCode.HANDLER_ERROR,
+    Ending.FOREIGN: FailureCode.FOREIGN_CANCEL,
+    Ending.EXPIRED: FailureCode.EXPIRED,
+}
+
+
+def decide_ending(
+    ending: Ending, cause: CancelCause | None, *, child_canceled: bool
+) -> tuple[Event, FailureCode | None]:
+    """Decide which event a job's end is, and with which code it failed if it did.
+
+    Args:
+        ending: How the code came to its end.
+        cause: The cause of the accepted cancel, or None if there is none.
+        child_canceled: Whether a child of the job ended canceled.
+    """
+    if ending is Ending.RETURNED or ending is Ending.PARTIAL:
+        if cause is None or not child_canceled:
+            return (Event.SUCCEEDED if ending is Ending.RETURNED else Event.PARTIALLY_SUCCEEDED), None
+        ending = Ending.UNWOUND  # the handler returned, but the cancel stopped a part of the work
+    if ending is Ending.UNWOUND or ending is Ending.ABANDONED:
+        if cause is CancelCause.TIMEOUT:
+            return Event.FAILED, FailureCode.TIMED_OUT
+        return (Event.UNWOUND if ending is Ending.UNWOUND else Event.ABANDONED), None
+    return Event.FAILED, _FAILURES[ending]

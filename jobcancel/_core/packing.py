@@ -1,0 +1,172 @@
+"""A job as plain data: the one way from a record to a snapshot, and the form in which settled jobs are kept.
+
+A settled job is kept as one ``bytes`` (marshal: plain data of this process, never read from elsewhere), so that a
+million of them cost the garbage collector nothing; only a result that is not None is kept beside it.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from .causes import CancelCause, Failure, FailureCode
+from .decision import Cancellation, Outcome, Verdict, decide_cancel
+from .policies import OnCancel
+from .progress import progress_from
+from .record import JobRecord
+from .snapshot import CancelStatus, HistoryEntry, Snapshot
+from .states import JobState
+
+Packed = bytes | tuple[bytes, Any]
+Fields = tuple[Any, ...]
+
+
+def pack(job: JobRecord) -> Packed:
+    """Return a settled job in the form in which it is kept."""
+    packed = marshal.dumps(_fields(job))
+    return packed if job.result is None else (packed, job.result)
+
+
+class Facts(NamedTuple):
+    """What jobs are searched by.
+
+    Attributes:
+        seq: The place in the order of submission.
+        state: The state.
+        kind: The kind's name.
+        owner: The owner, or None.
+        labels: The labels, or None.
+    """
+
+    seq: int
+    state: str
+    kind: str
+    owner: str | None
+    labels: dict[str, str] | None
+
+
+def facts_of(job: JobRecord) -> Facts:
+    """Return what a job is searched by."""
+    return Facts(job.seq, job.state, job.spec.name, job.owner, job.labels)
+
+
+def snapshot_of(job: JobRecord) -> Snapshot[Any]:
+    """Return what a job looks like now."""
+    return _snapshot(job.id, _fields(job), job.result)
+
+
+class Settled:
+    """A kept job, opened to be read."""
+
+    __slots__ = ("_fields", "id", "result")
+
+    def __init__(self, job_id: str, packed: Packed) -> None:
+        blob, self.result = (packed, None) if isinstance(packed, bytes) else packed
+        self.id = job_id
+        self._fields: Fields = marshal.loads(blob)  # noqa: S302  # bytes of this process
+
+    @property
+    def facts(self) -> Facts:
+        """What the job is searched by."""
+        return Facts(*self._fields[: len(Facts._fields)])
+
+    @property
+    def state(self) -> JobState:
+        """The terminal state."""
+        return JobState(self.facts.state)
+
+    def snapshot(self) -> Snapshot[Any]:
+        """Return what the job looks like."""
+        return _snapshot(self.id, self._fields, self.result)
+
+    def verdict(self, request: Cancellation) -> Verdict:
+        """Return the answer to a request."""
+        decision = decide_cancel(self.state, OnCancel.INTERRUPT, request, None, undo=False)
+        return Verdict(self.id, decision.outcome, self.state)
+
+
+def _fields(job: JobRecord) -> Fields:
+    """Return everything but id and result as plain data, in the order that ``_snapshot`` reads."""
+    history = job.history
+    if job.stage is not None:
+        history = [*history, (job.stage.name, job.stage_at, None, "running", None)]
+    failure, cancel = job.failure, job.cancel
+    return (
+        job.seq,
+        job.state._value_,  # noqa: SLF001  # the plain string without the cost of the property
+        job.spec.name,
+        job.owner,
+        job.labels,
+        job.parent_id,
+        job.key,
+        job.attempt,
+        job.stage_name,
+        job.created_at,
+        job.created,
+        job.started,
+        job.settled,
+        None if job.progress is None else job.progress.plain(),
+        None if failure is None else (failure.code.value, failure.message, dict(failure.details)),
+        None if cancel is None else _cancel_fields(cancel),
+        history,
+    )
+
+
+def _cancel_fields(cancel: Cancellation) -> Fields:
+    return (
+        cancel.cause.value,
+        cancel.reason,
+        cancel.by,
+        cancel.requested_at,
+        cancel.outcome.value,
+        cancel.delivered_at,
+        cancel.forced,
+        cancel.ignored,
+        cancel.abandoned,
+        cancel.pierced,
+        cancel.compensated,
+        cancel.stuck,
+        cancel.unresponsive,
+    )
+
+
+def _snapshot(job_id: str, fields: Fields, result: Any) -> Snapshot[Any]:
+    (
+        _, state, kind, owner, labels, parent_id, key, attempt, stage,
+        created_at, created, started, settled, progress, failure, cancel, history,
+    ) = fields  # fmt: skip
+
+    def utc(at: float) -> datetime:
+        """Turn an instant of the monotonic clock into UTC, by the job's own anchor."""
+        return datetime.fromtimestamp(created_at + (at - created), UTC)
+
+    return Snapshot(
+        id=job_id,
+        kind=kind,
+        owner=owner,
+        labels=labels or {},
+        parent_id=parent_id,
+        key=key,
+        attempt=attempt,
+        state=JobState(state),
+        stage=stage,
+        created_at=utc(created),
+        started_at=None if started is None else utc(started),
+        settled_at=None if settled is None else utc(settled),
+        progress=progress_from(progress),
+        result=result,
+        failure=None if failure is None else Failure(FailureCode(failure[0]), failure[1], failure[2]),
+        cancel=None if cancel is None else _cancel_status(cancel, utc),
+        history=tuple(
+            HistoryEntry(step, utc(at), None if duration is None else duration * 1000, status, details or {})
+            for step, at, duration, status, details in history
+        ),
+    )
+
+
+def _cancel_status(fields: Fields, utc: Callable[[float], datetime]) -> CancelStatus:
+    cause, reason, by, requested, outcome, delivered, *marks = fields
+    delivered_at = None if delivered is None else utc(delivered)
+    return CancelStatus(CancelCause(cause), reason, by, utc(requested), Outcome(outcome), delivered_at, *marks)

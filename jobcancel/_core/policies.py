@@ -1,0 +1,33 @@
+"""The choices a kind makes as data. What they lead to is decided in ``decision`` and ``endings`` and carried out by the runtime."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OnCancel(StrEnum):
+    """What a user's cancel request meets. Shutdown, timeout and parent do not ask: ``refuse`` defers them."""
+
+    INTERRUPT = "interrupt"
+    DEFER = "defer"
+    REFUSE = "refuse"
+
+
+class OnGraceExpired(StrEnum):
+    """What happens when a delivered cancel did not end the job within ``grace_s``.
+
+    ``wait`` records the job as stuck and goes on waiting. ``force`` also opens the library's own shields (a
+    subprocess is killed without waiting for its polite end). ``abandon`` settles the job while its code still
+    runs; its slot is kept and its compensations wait until that code has really ended.
+    """
+
+    WAIT = "wait"
+    FORCE = "force"
+    ABANDON = "abandon"
+
+
+class OnRestart(StrEnum):
+    """What a durable store's recovery does with a job that was running; without such a store it has no effect."""
+
+    FAIL = "fail"
+    RERUN = "rerun"

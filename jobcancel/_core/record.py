@@ -1,0 +1,242 @@
+"""A job as the running process knows it: one mutable record, sans I/O.
+
+What may live in this file: what changes in a job, and ``apply``, the one method that changes its state. The journal,
+the history and the watchers attach to it and nowhere else. Times are arguments, in seconds on a monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from jobcancel.errors import IllegalTransitionError, StageActiveError, StageUnavailableError
+
+from .causes import Failure
+from .decision import Cancellation, Outcome, Verdict, decide_cancel
+from .endings import MESSAGES, Ending, decide_ending
+from .kinds import KindSpec, Stage
+from .policies import OnCancel
+from .progress import ProgressRecord
+from .states import Event, JobState, step
+
+# step, at, duration in seconds, status, details: what ``HistoryEntry`` shows
+RawEntry = tuple[str, float, float | None, str, "dict[str, Any] | None"]
+
+
+class Release(Enum):
+    """What becomes of a held cancel when a stage ends."""
+
+    NOTHING = "nothing is held"
+    DELIVER = "deliver it, raise nothing here"
+    RAISE = "deliver it and raise it here"
+
+
+class JobRecord:
+    """One job.
+
+    Attributes:
+        id: Its id.
+        seq: Its place in the order of submission.
+        spec: Its kind, as data.
+        owner: Whose it is, or None.
+        labels: Mapping of strings, or None for none.
+        key: Its idempotency key, or None.
+        parent_id: Its parent, or None.
+        attempt: Which run of the handler this is, from 1.
+        state: Where it is in its life; only ``apply`` sets it.
+        stage: The open stage, or None.
+        stage_at: When that began.
+        created_at: When it was submitted, in seconds since 1970 (UTC); the anchor of all other times.
+        created: The same instant on the monotonic clock.
+        started: When it left the queue.
+        settled: When it reached a terminal state.
+        history: What happened, oldest first.
+        progress: What it said of its progress, or None.
+        cancel: The accepted request, or None.
+        undo: Compensations, oldest first, or None; opaque here.
+        children_canceled: Children that ended canceled.
+        failure: Why it failed, or None.
+        result: What the handler returned.
+        on_change: Called after every change that a watcher can see, or None.
+    """
+
+    __slots__ = (
+        "attempt",
+        "cancel",
+        "children_canceled",
+        "created",
+        "created_at",
+        "failure",
+        "history",
+        "id",
+        "key",
+        "labels",
+        "on_change",
+        "owner",
+        "parent_id",
+        "progress",
+        "result",
+        "seq",
+        "settled",
+        "spec",
+        "stage",
+        "stage_at",
+        "started",
+        "state",
+        "undo",
+    )
+
+    def __init__(
+        self,
+        job_id: str,
+        seq: int,
+        spec: KindSpec,
+        created_at: float,
+        created: float,
+        owner: str | None = None,
+        labels: dict[str, str] | None = None,
+        key: str | None = None,
+        parent_id: str | None = None,
+        undo: list[Any] | None = None,
+    ) -> None:
+        self.id, self.seq, self.spec = job_id, seq, spec
+        self.owner, self.labels, self.key, self.parent_id = owner, labels, key, parent_id
+        self.attempt = 1
+        self.state = JobState.PENDING
+        self.stage: Stage | None = None
+        self.stage_at = 0.0
+        self.created_at, self.created = created_at, created
+        self.started: float | None = None
+        self.settled: float | None = None
+        self.history: list[RawEntry] = []
+        self.progress: ProgressRecord | None = None
+        self.cancel: Cancellation | None = None
+        self.undo = undo
+        self.children_canceled = 0
+        self.failure: Failure | None = None
+        self.result: Any = None
+        self.on_change: Callable[[], None] | None = None
+
+    def apply(self, event: Event, now: float) -> None:
+        """Let ``event`` happen; the only method that changes ``state``.
+
+        Raises:
+            IllegalTransitionError: The table has no such transition; nothing has changed.
+        """
+        cell = step(self.state, event)
+        if cell is None:
+            raise IllegalTransitionError(self.id, self.state, event)
+        self.state = cell.state
+        if cell.settles:
+            self.settled = now
+        elif event is Event.STARTED:
+            self.started = now
+        elif event is Event.INTERRUPTED:
+            self.attempt += 1
+        self.history.append((cell.event, now, None, cell.status, None))
+        if self.on_change is not None:
+            self.on_change()
+
+    @property
+    def on_cancel(self) -> OnCancel:
+        """The policy in force: the stage's, or the kind's between stages."""
+        return self.spec.on_cancel if self.stage is None else self.stage.on_cancel
+
+    @property
+    def stage_name(self) -> str | None:
+        """The open stage's name, or None."""
+        return None if self.stage is None else self.stage.name
+
+    def verdict(self, request: Cancellation) -> Verdict:
+        """Return what the answer to ``request`` would be now; nothing changes."""
+        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, undo=bool(self.undo))
+        cell = None if event is None else step(self.state, event)
+        return Verdict(self.id, outcome, self.state if cell is None else cell.state, self.stage_name)
+
+    def request_cancel(self, request: Cancellation, now: float) -> Verdict:
+        """Decide ``request`` and carry out what the decision changes in this record, in one step."""
+        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, undo=bool(self.undo))
+        if event is not None:
+            request.requested_at, request.outcome = now, outcome
+            request.held, request.forced = outcome is Outcome.DEFERRED, request.force
+            self.cancel = request
+            self.apply(event, now)
+            if event is Event.WITHDRAWN:
+                request.compensated = True
+        elif outcome is Outcome.CANCELING and self.cancel is not None:
+            self.cancel.held, self.cancel.forced = False, True
+            self.note("forced", now, "noted", {"by": request.by, "reason": request.reason})
+        return Verdict(self.id, outcome, self.state, self.stage_name)
+
+    def deliver(self, now: float) -> bool:
+        """Record that the accepted cancel reaches the job's code now; False if it has done so before."""
+        cancel = self.cancel
+        if cancel is None or cancel.delivered_at is not None:
+            return False
+        cancel.held, cancel.delivered_at = False, now
+        self.note("delivered", now)
+        return True
+
+    def enter_stage(self, stage: Stage, now: float) -> None:
+        """Begin ``stage``; a stage that commits drops the compensations registered so far.
+
+        Raises:
+            StageUnavailableError: A cancel was accepted: no stage begins.
+            StageActiveError: Another stage is open.
+        """
+        if self.cancel is not None:
+            raise StageUnavailableError(self.id, stage.name)
+        if self.stage is not None:
+            raise StageActiveError(self.id, stage.name, self.stage.name)
+        if stage.commits:
+            self.undo = None
+        self.stage, self.stage_at = stage, now
+        if self.on_change is not None:
+            self.on_change()
+
+    def leave_stage(self, status: str, now: float, *, raised: bool) -> Release:
+        """End the open stage and say what becomes of a held cancel.
+
+        A stage that commits lets it go without raising: what is done is done, and the next checkpoint delivers. Any
+        other stage raises it at its end, unless an exception is leaving the stage already: the exception wins.
+        """
+        stage = self.stage
+        if stage is None:
+            return Release.NOTHING
+        self.stage = None
+        self.history.append((stage.name, self.stage_at, now - self.stage_at, status, None))
+        if self.on_change is not None:
+            self.on_change()
+        if self.cancel is None or not self.cancel.held:
+            return Release.NOTHING
+        return Release.DELIVER if raised or stage.commits else Release.RAISE
+
+    def note(
+        self, name: str, now: float, status: str = "noted", details: dict[str, Any] | None = None
+    ) -> None:
+        """Add an entry to the history."""
+        self.history.append((name, now, None, status, details))
+        if self.on_change is not None:
+            self.on_change()
+
+    def ending(
+        self, ending: Ending, message: str = "", details: dict[str, Any] | None = None
+    ) -> tuple[Event, Failure | None]:
+        """Return the event that ``ending`` is for this job, and the failure if it is one.
+
+        Args:
+            ending: How the code came to its end.
+            message: What to say of an error that the handler raised.
+            details: What is kept of that error.
+        """
+        cause = None if self.cancel is None else self.cancel.cause
+        event, code = decide_ending(ending, cause, child_canceled=self.children_canceled > 0)
+        if code is None:
+            return event, None
+        return event, Failure(code, MESSAGES.get(code, message), details or {})
+
+    def compensates(self, event: Event) -> bool:
+        """Return whether a job that ends by ``event`` runs its compensations."""
+        cell = step(self.state, event)
+        return cell is not None and cell.state in self.spec.compensate_on

@@ -1,0 +1,119 @@
+"""The registry: which kinds of job a service has. Kinds are added, never replaced."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ParamSpec, TypeVar, Unpack
+
+from jobcancel.errors import KindDataError, RegistrationError, UnknownKindError
+
+from .kind_data import specs_from
+from .kinds import Handler, Kind, KindOptions, KindSpec
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Registry:
+    """Kinds of job by name.
+
+    A kind is declared together with its handler (``kind``), or from data (``from_toml``, ``from_json``,
+    ``from_mapping``) with its handler registered afterwards (``handler``). Kinds may be added while a scheduler
+    runs; none is ever replaced, so that a running job's kind stays what it was.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, Kind[..., Any]] = {}
+
+    def kind(
+        self, name: str, **options: Unpack[KindOptions]
+    ) -> Callable[[Handler[P, R]], Kind[P, R]]:
+        """Declare a kind and its handler.
+
+        Args:
+            name: Lower-case words joined by ``_``.
+            **options: The fields of ``KindSpec``.
+
+        Raises:
+            RegistrationError: A kind of that name exists.
+            ValueError: An option has a value that makes no sense.
+            TypeError: An option has a value of the wrong type, or the handler is no coroutine function.
+        """
+        spec = KindSpec(name=name, **options)  # type: ignore[arg-type]  # the record's converters take more types
+
+        def register(handler: Handler[P, R]) -> Kind[P, R]:
+            kind = Kind(spec, handler)
+            self._add(kind)
+            return kind
+
+        return register
+
+    def handler(self, name: str) -> Callable[[Handler[P, R]], Kind[P, R]]:
+        """Register the handler of a kind that was declared from data.
+
+        Raises:
+            UnknownKindError: No such kind is declared: a misspelling does not become an unprotected kind.
+            RegistrationError: The kind has a handler.
+        """
+        declared = self[name]
+
+        def register(handler: Handler[P, R]) -> Kind[P, R]:
+            if declared.handler is not None:
+                raise RegistrationError(f"kind {name!r} has a handler already; a second one is refused")
+            kind: Kind[P, R] = declared
+            kind.attach(handler)
+            return kind
+
+        return register
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any]) -> Registry:
+        """Declare kinds from ``{"kinds": {name: {option: value, "stages": [{"name": ..., ...}]}}}``.
+
+        Raises:
+            KindDataError: Something in the data is unknown, missing or wrong; it names the place.
+        """
+        registry = cls()
+        for spec in specs_from(data):
+            registry._add(Kind[..., Any](spec))
+        return registry
+
+    @classmethod
+    def from_toml(cls, text: str) -> Registry:
+        """Declare kinds from TOML text; the shape is that of ``from_mapping``."""
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise KindDataError("the document", str(error), "TOML") from None
+        return cls.from_mapping(data)
+
+    @classmethod
+    def from_json(cls, text: str) -> Registry:
+        """Declare kinds from JSON text; the shape is that of ``from_mapping``."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise KindDataError("the document", str(error), "JSON") from None
+        return cls.from_mapping(data)
+
+    def _add(self, kind: Kind[..., Any]) -> None:
+        if kind.name in self._kinds:
+            raise RegistrationError(f"kind {kind.name!r} is registered already; kinds are never replaced")
+        self._kinds[kind.name] = kind
+
+    def __getitem__(self, name: str) -> Kind[..., Any]:
+        try:
+            return self._kinds[name]
+        except KeyError:
+            raise UnknownKindError(name, tuple(self._kinds)) from None
+
+    def __iter__(self) -> Iterator[Kind[..., Any]]:
+        return iter(self._kinds.values())
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds

@@ -1,0 +1,153 @@
+"""What a job looks like from outside: frozen, and built only when somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from attrs import Attribute, Factory, asdict, frozen
+
+from .causes import CancelCause, Failure
+from .decision import Outcome
+from .plain import plain
+from .progress import Progress
+from .states import TERMINAL, JobState
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+@frozen
+class HistoryEntry:
+    """One thing that happened to a job.
+
+    Attributes:
+        step: A transition's event, a stage's name, a note's name, or a compensation's.
+        at: When it happened or began (UTC).
+        duration_ms: How long it took in milliseconds; None for an instant and for a stage that is open.
+        status: The new state of a transition; of a stage ``running``, ``done``, ``failed``, ``timed_out`` or
+            ``canceled``; of a compensation ``compensated`` or ``CLEANUP_FAILED``; else ``noted``.
+        details: What was noted, as plain data.
+    """
+
+    step: str
+    at: datetime
+    duration_ms: float | None
+    status: str
+    details: Mapping[str, Any]
+
+
+@frozen
+class CancelStatus:
+    """What was asked of a job, and what became of it; ``Snapshot.state`` tells what happened.
+
+    Attributes:
+        cause: Who asked first.
+        reason: Why, in the requester's words.
+        by: The requester, in the host's words.
+        requested_at: When the request was accepted (UTC).
+        outcome: The verdict it got.
+        delivered_at: When the cancellation reached the job's code; None while it is held.
+        forced: A shield was overridden.
+        ignored: The code returned a value after the delivery.
+        abandoned: The job was settled while its code still ran.
+        pierced: A cancellation that nobody asked for tore the job while this one was held.
+        compensated: Everything that was to be undone has been undone.
+        stuck: The grace is over and the job still unwinds.
+        unresponsive: The code keeps swallowing the cancellation.
+    """
+
+    cause: CancelCause
+    reason: str | None
+    by: str | None
+    requested_at: datetime
+    outcome: Outcome
+    delivered_at: datetime | None
+    forced: bool
+    ignored: bool
+    abandoned: bool
+    pierced: bool
+    compensated: bool
+    stuck: bool
+    unresponsive: bool
+
+
+@frozen(kw_only=True)
+class Snapshot(Generic[R_co]):
+    """A job at one instant.
+
+    Attributes:
+        id: Its id.
+        kind: Its kind's name.
+        owner: Whose it is.
+        labels: The host's labels.
+        parent_id: The job that submitted it.
+        key: Its idempotency key.
+        attempt: Which run of the handler this is, from 1.
+        state: Where it is in its life.
+        stage: The open stage.
+        created_at: When it was submitted (UTC).
+        started_at: When it left the queue (UTC).
+        settled_at: When it reached its terminal state (UTC).
+        progress: How far it is.
+        result: What the handler returned.
+        failure: Why it failed.
+        cancel: The accepted cancel.
+        history: What happened, oldest first; an open stage comes last.
+    """
+
+    id: str
+    kind: str
+    owner: str | None = None
+    labels: Mapping[str, str] = Factory(dict[str, str])
+    parent_id: str | None = None
+    key: str | None = None
+    attempt: int = 1
+    state: JobState
+    stage: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    settled_at: datetime | None = None
+    progress: Progress | None = None
+    result: R_co | None = None
+    failure: Failure | None = None
+    cancel: CancelStatus | None = None
+    history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the job has reached its terminal state."""
+        return self.state in TERMINAL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the one JSON form of a job, its fields by name.
+
+        Times are ISO 8601 in UTC with a ``Z``. A result that is no plain data stands there as its ``repr``.
+        """
+        return {**asdict(self, value_serializer=_json_value), "settled": self.settled}
+
+
+@frozen
+class Page:
+    """One page of jobs.
+
+    Attributes:
+        jobs: The jobs, newest first.
+        cursor: What ``find`` takes for the next page; None on the last.
+    """
+
+    jobs: tuple[Snapshot[Any], ...]
+    cursor: str | None
+
+
+def _json_value(owner: object, attribute: Attribute[Any], value: Any) -> Any:
+    """Serialize one field's value for ``to_dict``; what is plain already passes."""
+    if isinstance(owner, Snapshot) and attribute.name == "result":
+        try:
+            return plain(value, "result")
+        except TypeError:
+            return repr(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return str(value) if isinstance(value, StrEnum) else value

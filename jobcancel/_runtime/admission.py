@@ -1,0 +1,141 @@
+"""Who may start: limits of kinds and of the scheduler, first in first out within a kind.
+
+A kind whose limit is reached holds no other kind up. Children count against their kind's limit alone. They wait in a
+line of their own and go first, so that a parent that holds a slot can not wait for a child behind jobs that need
+that very slot.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from jobcancel._core.kinds import KindSpec
+from jobcancel.errors import QueueFullError
+
+from .job import Job
+
+
+class Line:
+    """Jobs of one kind that wait, oldest first. A withdrawn job stays as a tombstone and is passed over."""
+
+    __slots__ = ("jobs", "kind", "offered")
+
+    def __init__(self, kind: KindQueue) -> None:
+        self.kind = kind
+        self.jobs: deque[Job] = deque()
+        self.offered = False  # whether the line stands among those whose head may start
+
+    def head(self) -> Job | None:
+        """Return the oldest that still waits, or None."""
+        while self.jobs:
+            if self.jobs[0].queue is not None:
+                return self.jobs[0]
+            self.jobs.popleft()
+        return None
+
+
+class KindQueue:
+    """The jobs of one kind that wait, and the number that run."""
+
+    __slots__ = ("children", "pending", "roots", "running", "spec")
+
+    def __init__(self, spec: KindSpec) -> None:
+        self.spec = spec
+        self.running = self.pending = 0
+        self.roots, self.children = Line(self), Line(self)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the kind's own limit lets one more run."""
+        return self.spec.max_running is None or self.running < self.spec.max_running
+
+
+class Admission:
+    """The lines before the handlers.
+
+    Args:
+        max_running: How many jobs run at once, children aside; None for no limit.
+        start: Called with each job that may start.
+    """
+
+    def __init__(self, max_running: int | None, start: Callable[[Job], None]) -> None:
+        self._max_running, self._start = max_running, start
+        self._running = 0
+        self._kinds: dict[str, KindQueue] = {}
+        # Lines whose kind has room, by the age of their heads when they were put here.
+        self._roots: list[tuple[int, Line]] = []
+        self._children: list[tuple[int, Line]] = []
+
+    def admit(self, job: Job) -> None:
+        """Start ``job``, or let it wait.
+
+        Raises:
+            QueueFullError: Its kind's ``max_pending`` are waiting; the job is not taken.
+        """
+        kind = self._kinds.get(job.spec.name)
+        if kind is None:
+            kind = self._kinds[job.spec.name] = KindQueue(job.spec)
+        line = kind.roots if job.parent is None else kind.children
+        if line.head() is None and kind.has_room and (job.parent is not None or self._has_room):
+            self._occupy(job, kind)
+            return
+        if job.spec.max_pending is not None and kind.pending >= job.spec.max_pending:
+            raise QueueFullError(job.spec.name, job.spec.max_pending)
+        job.queue = kind
+        kind.pending += 1
+        line.jobs.append(job)
+        self._offer(line)
+
+    def withdraw(self, job: Job) -> None:
+        """Take a waiting job out of its line; no effect if it waits in none."""
+        if job.queue is not None:
+            job.queue.pending -= 1
+            job.queue = None
+
+    def release(self, job: Job) -> None:
+        """Take back the slot of a job whose code has ended, if it had one, and start who waited for it."""
+        kind = job.queue
+        if kind is None:
+            return
+        job.queue = None
+        kind.running -= 1
+        if job.parent is None:
+            self._running -= 1
+        if kind.pending:
+            self._offer(kind.children)
+            self._offer(kind.roots)
+        while self._children:
+            self._start_head(self._children)
+        while self._roots and self._has_room:
+            self._start_head(self._roots)
+
+    @property
+    def _has_room(self) -> bool:
+        return self._max_running is None or self._running < self._max_running
+
+    def _offer(self, line: Line) -> None:
+        """Put a line whose kind has room among those whose head may start."""
+        head = line.head()
+        if head is not None and not line.offered and line.kind.has_room:
+            line.offered = True
+            heappush(self._roots if head.parent is None else self._children, (head.seq, line))
+
+    def _start_head(self, ready: list[tuple[int, Line]]) -> None:
+        """Start the head of the oldest line, unless that is no longer its head; offer what is behind it."""
+        seq, line = heappop(ready)
+        line.offered = False
+        head = line.head()
+        if head is not None and head.seq == seq and line.kind.has_room:
+            line.jobs.popleft()
+            line.kind.pending -= 1
+            self._occupy(head, line.kind)
+        self._offer(line)
+
+    def _occupy(self, job: Job, kind: KindQueue) -> None:
+        job.queue = kind
+        kind.running += 1
+        if job.parent is None:
+            self._running += 1
+        self._start(job)

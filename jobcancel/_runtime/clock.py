@@ -1,0 +1,96 @@
+"""Time: the system's clock, and the timers of one scheduler.
+
+Timeouts, expiry, grace and retention all run on these timers and on no deadline of a cancel scope: a scope's own
+deadline ignores its shield, and a clock that a test owns could not move it.
+"""
+
+from __future__ import annotations
+
+from time import monotonic, time
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from math import inf
+from typing import Final
+
+import anyio
+
+from jobcancel.abc import Clock
+
+_COMPACT_ABOVE: Final = 64  # dead timers; below that, keeping them is cheaper than sweeping them out
+
+
+class SystemClock:
+    """The system's time."""
+
+    time = staticmethod(time)
+    monotonic = staticmethod(monotonic)
+
+    async def sleep_until(self, deadline: float) -> None:
+        """Return when ``monotonic()`` has reached ``deadline``; ``inf`` sleeps until cancelled."""
+        if deadline == inf:
+            await anyio.sleep_forever()
+        await anyio.sleep(deadline - self.monotonic())
+
+
+class Timer:
+    """One call in the future, until it is cancelled or made."""
+
+    __slots__ = ("_timers", "callback", "deadline")
+
+    def __init__(self, timers: Timers, deadline: float, callback: Callable[[], object]) -> None:
+        self._timers, self.deadline = timers, deadline
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        """Do not make the call; no effect if it was made or cancelled."""
+        if self.callback is not None:
+            self.callback = None
+            self._timers.died()
+
+
+class Timers:
+    """The pending timers, and the loop that makes their calls.
+
+    A cancelled timer stays in the heap as a tombstone until its time comes or tombstones are the majority.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._made = self._dead = 0
+        self._sleep: anyio.CancelScope | None = None
+
+    def add(self, deadline: float, callback: Callable[[], object]) -> Timer:
+        """Call ``callback`` when the monotonic clock has reached ``deadline``."""
+        timer = Timer(self, deadline, callback)
+        self._made += 1
+        heappush(self._heap, (deadline, self._made, timer))
+        if self._heap[0][2] is timer and self._sleep is not None:
+            self._sleep.cancel()  # it slept for a later one
+        return timer
+
+    def died(self) -> None:
+        """Count a tombstone."""
+        self._dead += 1
+        if self._dead > _COMPACT_ABOVE and 2 * self._dead > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].callback is not None]
+            heapify(self._heap)
+            self._dead = 0
+
+    async def run(self) -> None:
+        """Make the calls as their time comes, for ever."""
+        while True:
+            with anyio.CancelScope() as self._sleep:
+                await self._clock.sleep_until(self._heap[0][0] if self._heap else inf)
+            self._sleep = None
+            self._make_due_calls()
+
+    def _make_due_calls(self) -> None:
+        now = self._clock.monotonic()
+        while self._heap and self._heap[0][0] <= now:
+            timer = heappop(self._heap)[2]
+            callback, timer.callback = timer.callback, None
+            if callback is None:
+                self._dead -= 1
+            else:
+                callback()

@@ -1,0 +1,72 @@
+"""Undoing what a job did: newest first, each once, each in a shielded scope of its own and bounded by ``cleanup_s``."""
+
+from __future__ import annotations
+
+import _thread
+import inspect
+import logging
+from collections.abc import Callable
+from functools import partial
+from math import inf
+
+import anyio
+from anyio import to_thread
+
+from jobcancel._core.causes import FailureCode
+from jobcancel._core.kinds import is_async_callable
+
+from .failure import describe, interrupts
+from .job import Job
+
+logger = logging.getLogger("jobcancel")
+
+
+async def compensate(job: Job) -> None:
+    """Run a job's compensations. One that raises or overruns is recorded and stops none of the others."""
+    clean = True
+    while job.undo:
+        clean = await _undo(job, job.undo.pop()) and clean
+    if job.cancel is not None:
+        job.cancel.compensated = clean
+
+
+async def _undo(job: Job, undo: Callable[[], object]) -> bool:
+    """Run one compensation and record it; False if it raised or overran."""
+    kernel, cleanup_s = job.kernel, job.spec.cleanup_s
+    begun = kernel.now()
+    problem = None
+    scope = kernel.scope_type(shield=True)
+    timer = kernel.timers.add(begun + cleanup_s, scope.cancel)
+    try:
+        with scope:
+            await _call(undo)
+    except BaseException as error:  # noqa: BLE001  # whatever it raises, the others run
+        problem = describe(error)[0]
+        logger.exception("job %s (%s): a compensation failed", job.id, job.spec.name, extra=job.log_facts)
+        if interrupts(error):
+            _thread.interrupt_main()
+    timer.cancel()
+    if scope.cancel_called:
+        problem = f"it took longer than cleanup_s={cleanup_s:g}"
+        logger.error("job %s (%s): a compensation overran: %s", job.id, job.spec.name, problem, extra=job.log_facts)
+    status = "compensated" if problem is None else FailureCode.CLEANUP_FAILED.value
+    details = None if problem is None else {"error": problem}
+    job.history.append((_name(undo), begun, kernel.now() - begun, status, details))
+    job.changed()
+    return problem is None
+
+
+async def _call(undo: Callable[[], object]) -> None:
+    """Await an async function; run a plain one in a thread, outside of the scheduler's limit: an undo never queues."""
+    if is_async_callable(undo):
+        pending = undo()
+    else:
+        pending = await to_thread.run_sync(undo, limiter=anyio.CapacityLimiter(inf))
+    if inspect.isawaitable(pending):
+        await pending
+
+
+def _name(undo: Callable[[], object]) -> str:
+    while isinstance(undo, partial):
+        undo = undo.func
+    return getattr(undo, "__name__", type(undo).__name__)

@@ -1,0 +1,164 @@
+"""The handler's side of a running job."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from os import PathLike
+from subprocess import CompletedProcess
+from threading import get_ident
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple, Unpack
+
+from anyio import from_thread
+
+from jobcancel._core.context import JobHandle
+from jobcancel._core.kinds import Call
+from jobcancel._core.plain import labels as plain_labels
+from jobcancel._core.plain import plain
+from jobcancel._core.progress import ProgressRecord
+from jobcancel._core.snapshot import Snapshot
+from jobcancel.errors import StaleAttemptError
+
+from .children import run_batch, submit_child
+from .job import Job
+from .processes import run_process
+from .stage import StageScope
+from .threads import run_in_thread
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class RunningJob:
+    """What a handler gets; ``JobContext`` says what each method promises."""
+
+    __slots__ = ("_job",)
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __repr__(self) -> str:
+        return f"<job {self._job.id} ({self._job.spec.name}), {self._job.state}>"
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self._job.id
+
+    @property
+    def kind(self) -> str:
+        """Its kind's name."""
+        return self._job.spec.name
+
+    @property
+    def attempt(self) -> int:
+        """Which run of the handler this is, from 1."""
+        return self._job.attempt
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels given at submit."""
+        return dict(self._job.labels or {})
+
+    @property
+    def app(self) -> Any:
+        """What the host gave the scheduler."""
+        return self._job.kernel.app
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether a cancel was accepted, be it delivered or held."""
+        return self._job.cancel is not None
+
+    def stage(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Return a stage to be entered."""
+        job = self._job
+        if job.call is None:
+            raise StaleAttemptError(job.id, job.attempt)
+        return StageScope(job, job.call.kind.stage(job.id, name))
+
+    async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: Unpack[Ts]) -> T:
+        """Run an async function as a stage."""
+        async with self.stage(name):
+            return await fn(*args)
+
+    def add_compensation(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Register an undo. An abandoned job's code may still do so: what it did has to be undone too."""
+        undo = partial(fn, *args, **kwargs) if args or kwargs else fn
+        self._in_loop(partial(self._add_compensation, undo))
+
+    def _add_compensation(self, undo: Callable[[], object]) -> None:
+        job = self._job
+        if job.code_ended:
+            raise StaleAttemptError(job.id, job.attempt)
+        if job.undo is None:
+            job.undo = []
+        job.undo.append(undo)
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Say how far the job is."""
+        self._in_loop(partial(self._progress, done, total, message))
+
+    def _progress(self, done: float, total: float | None, message: str | None) -> None:
+        job = self._writable()
+        if job.progress is None:
+            job.progress = ProgressRecord()
+        job.progress.done, job.progress.total, job.progress.message = done, total, message
+        job.changed()
+
+    def note(self, step: str, **details: object) -> None:
+        """Add an entry to the job's history."""
+        copy = plain(details, "details") or None
+        self._in_loop(partial(self._note, str(step), copy))
+
+    def _note(self, step: str, details: dict[str, Any] | None) -> None:
+        job = self._writable()
+        job.note(step, job.kernel.now(), details=details)
+
+    async def submit(self, call: Call[R], *, labels: Mapping[str, str] | None = None) -> JobHandle[R]:
+        """Submit a child."""
+        return await submit_child(self._job, call, plain_labels(labels))
+
+    async def batch(self, calls: Iterable[Call[R]]) -> list[Snapshot[R]]:
+        """Submit children and wait for all."""
+        return await run_batch(self._job, list(calls))
+
+    async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
+        """Run a function in a thread."""
+        return await run_in_thread(self._job, fn, *args)
+
+    def check_canceled(self) -> None:
+        """Raise a delivered cancellation inside a thread."""
+        from_thread.check_cancelled()
+
+    async def run_process(
+        self,
+        cmd: str | bytes | Sequence[str | PathLike[str]],
+        *,
+        input: bytes | None = None,  # noqa: A002  # the name that subprocess.run gives it
+        cwd: str | PathLike[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        on_line: Callable[[str], object] | None = None,
+        kill_after_s: float = 5,
+    ) -> CompletedProcess[bytes]:
+        """Run a subprocess."""
+        return await run_process(
+            self._job, cmd, input=input, cwd=cwd, env=env, check=check, on_line=on_line, kill_after_s=kill_after_s
+        )
+
+    def _writable(self) -> Job:
+        """Return the job, unless it is settled: a stale attempt can write nothing."""
+        if self._job.settled is not None or self._job.code_ended:
+            raise StaleAttemptError(self._job.id, self._job.attempt)
+        return self._job
+
+    def _in_loop(self, write: Callable[[], None]) -> None:
+        """Call ``write`` in the loop's thread, also from a thread of ``run_sync``."""
+        if get_ident() == self._job.kernel.thread:
+            write()
+        else:
+            from_thread.run_sync(write)

@@ -1,0 +1,136 @@
+"""How an accepted cancel reaches the job's code, and what happens when the code takes no notice.
+
+Deliveries are queued and made from a callback of the loop, in chunks: ``CancelScope.cancel()`` inside a task formats
+that task's ``repr``, and a hundred thousand at once would stall the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from jobcancel._core.causes import CancelCause
+from jobcancel._core.decision import Cancellation
+from jobcancel._core.endings import Ending
+from jobcancel._core.policies import OnGraceExpired
+
+from .job import Job
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+logger = logging.getLogger("jobcancel")
+
+_CHUNK: Final = 500  # deliveries in one turn of the loop
+_SAMPLE_S: Final = 0.5  # between two looks at a job whose cancel was delivered
+_CLIMB: Final = 100  # repeated cancellations between two looks that mean it swallows them; an orderly end has a few
+
+
+class Deliveries:
+    """The cancels on their way, and those delivered to jobs that still unwind.
+
+    Args:
+        kernel: The scheduler's inside.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._queue: deque[Job] = deque()
+        self._flushing = False
+        self._unwinding: deque[Job] = deque()
+        self._watching = False
+
+    def queue(self, job: Job) -> None:
+        """Deliver soon, from the loop."""
+        self._queue.append(job)
+        if not self._flushing:
+            self._flushing = True
+            self._kernel.loop.soon(self._flush)
+
+    def _flush(self) -> None:
+        for _ in range(min(_CHUNK, len(self._queue))):
+            self.deliver(self._queue.popleft())
+        self._flushing = bool(self._queue)
+        if self._flushing:
+            self._kernel.loop.soon(self._flush)
+
+    def deliver(self, job: Job) -> None:
+        """Deliver now: cancel the job's scope, then its children. No effect on one delivered or settled before."""
+        if job.settled is not None or not job.deliver(self._kernel.now()):
+            return
+        if job.scope is not None and not job.code_ended:
+            job.scope.cancel()
+        if job.children:
+            self.cancel_children(job)
+        else:
+            self.count_grace(job)
+        self._watch(job)
+
+    def cancel_children(self, job: Job) -> None:
+        """Ask every unsettled child to cancel; each has its own policy."""
+        for child in list((job.children or {}).values()):
+            self._kernel.cancel(child, Cancellation(CancelCause.PARENT, by=job.id))
+
+    def count_grace(self, job: Job) -> None:
+        """Begin to count the grace of a job whose cancel was delivered and whose children, if any, have settled."""
+        if not job.code_ended:
+            deadline = self._kernel.now() + job.spec.grace_s
+            job.arm("grace", self._kernel.timers.add(deadline, lambda: self._grace_expired(job)))
+
+    def open_shields(self, job: Job) -> None:
+        """Open the library's own shields inside the job: what waits politely waits no longer."""
+        for scope in job.polite or ():
+            scope.shield = False
+
+    def _grace_expired(self, job: Job) -> None:
+        cancel = job.cancel
+        if job.code_ended or cancel is None:
+            return
+        now, policy = self._kernel.now(), job.spec.on_grace_expired
+        if policy is OnGraceExpired.ABANDON:
+            self._kernel.end(job, *job.ending(Ending.ABANDONED))
+            return
+        if policy is OnGraceExpired.FORCE:
+            cancel.forced = True
+            job.note("forced", now)
+            self.open_shields(job)
+            return
+        cancel.stuck = True
+        job.note("stuck", now)
+        logger.warning(
+            "job %s (%s) is still canceling %g s after its cancel was delivered",
+            job.id, job.spec.name, job.spec.grace_s, extra=job.log_facts,
+        )  # fmt: skip
+
+    def _watch(self, job: Job) -> None:
+        self._unwinding.append(job)
+        if not self._watching:
+            self._watching = True
+            self._kernel.timers.add(self._kernel.now() + _SAMPLE_S, self._look)
+
+    def _look(self) -> None:
+        """Look at every job that still unwinds; one that is cancelled over and over swallows it."""
+        still = deque(job for job in self._unwinding if not job.code_ended)
+        self._unwinding = still
+        for job in still:
+            sample = self._kernel.loop.strain(job.task)
+            if job.strain is not None and sample - job.strain > _CLIMB:
+                self._unresponsive(job)
+            job.strain = sample
+        self._watching = bool(still)
+        if still:
+            self._kernel.timers.add(self._kernel.now() + _SAMPLE_S, self._look)
+        else:
+            self._kernel.loop.relax()
+
+    def _unresponsive(self, job: Job) -> None:
+        cancel = job.cancel
+        if cancel is None or cancel.unresponsive:
+            return
+        cancel.unresponsive = True
+        job.note("unresponsive", self._kernel.now())
+        logger.warning(
+            "job %s (%s) swallows its cancellation over and over, at a processor's full cost; let it out of the handler",
+            job.id, job.spec.name, extra=job.log_facts,
+        )  # fmt: skip

@@ -1,0 +1,67 @@
+"""What comes out of a job's code: is it the cancellation, is it an error, and what is kept of it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+
+from jobcancel._core.endings import Ending
+from jobcancel.errors import StageUnavailableError
+
+from .job import Job
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Return the exceptions in a group, at any depth; a single exception is its own only leaf."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Return whether ``error`` is a cancellation, or a group of nothing else."""
+    cancelled = anyio.get_cancelled_exc_class()
+    return all(isinstance(leaf, cancelled) for leaf in leaves(error))
+
+
+def interrupts(error: BaseException) -> bool:
+    """Return whether a ``KeyboardInterrupt`` is in it, which belongs to the host."""
+    return any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error))
+
+
+def judge(job: Job, error: BaseException) -> Ending:
+    """Return what it means for ``job`` that ``error`` came out of its code, past its scope.
+
+    A refused stage entry counts as unwinding. A cancellation is foreign unless one was delivered; if one was held
+    meanwhile, that one has been pierced.
+    """
+    cancelled, cancel = anyio.get_cancelled_exc_class(), job.cancel
+    if not all(isinstance(leaf, (cancelled, StageUnavailableError)) for leaf in leaves(error)):
+        return Ending.RAISED
+    if cancel is None or cancel.delivered_at is None:
+        if cancel is not None:
+            cancel.pierced = True
+        return Ending.FOREIGN
+    return Ending.UNWOUND
+
+
+def describe(error: BaseException) -> tuple[str, dict[str, Any]]:
+    """Return one line for a person, and the type and traceback of an error, as plain data."""
+    kind = type(error)
+    details = {
+        "type": f"{kind.__module__}.{kind.__qualname__}",
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+    return _line(error) or kind.__qualname__, details
+
+
+def _line(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # the error is the host's: its __str__ may raise anything
+        return ""

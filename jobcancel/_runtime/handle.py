@@ -1,0 +1,78 @@
+"""The submitter's side of one job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from jobcancel._core.causes import CancelCause
+from jobcancel._core.decision import Cancellation, Verdict
+from jobcancel._core.packing import Settled
+from jobcancel._core.plain import text
+from jobcancel._core.snapshot import Snapshot
+from jobcancel._core.states import JobState
+from jobcancel.errors import JobCanceledError, JobFailedError
+
+from .job import Job
+from .waiting import until_settled
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+R_co = TypeVar("R_co", covariant=True)
+
+_HAS_VALUE = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
+
+
+class Handle(Generic[R_co]):
+    """A job's handle; ``JobHandle`` says what each method promises.
+
+    It keeps its job readable past its retention. Only the handle of a key whose job was let go before knows nothing
+    but the id: reading through it raises ``JobNotFoundError``.
+    """
+
+    __slots__ = ("_job", "_kernel", "created", "kind")
+
+    def __init__(self, kernel: Kernel, job: Job | Settled | str, kind: str, *, created: bool) -> None:
+        self._kernel, self._job, self.kind, self.created = kernel, job, kind, created
+
+    def __repr__(self) -> str:
+        return f"<handle of job {self.id} ({self.kind})>"
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self._job if isinstance(self._job, str) else self._job.id
+
+    async def cancel(
+        self, *, by: str | None = None, reason: str | None = None, defer: bool = False, force: bool = False
+    ) -> Verdict:
+        """Ask for a cancel."""
+        return request_cancel(self._found(), by, reason, defer=defer, force=force)
+
+    async def wait(self, *, timeout_s: float | None = None) -> Snapshot[R_co]:
+        """Wait until the job is settled or the time is up."""
+        job = self._found()
+        if isinstance(job, Job):
+            await until_settled(job, timeout_s)
+        return cast("Snapshot[R_co]", job.snapshot())
+
+    async def result(self) -> R_co:
+        """Wait until the job is settled and return its value."""
+        job = self._found()
+        if isinstance(job, Job):
+            await until_settled(job)
+        if job.state in _HAS_VALUE:
+            return cast("R_co", job.result)
+        snapshot = job.snapshot()
+        raise (JobCanceledError if snapshot.state is JobState.CANCELED else JobFailedError)(snapshot)
+
+    def _found(self) -> Job | Settled:
+        return self._kernel.table.get(self._job) if isinstance(self._job, str) else self._job
+
+
+def request_cancel(
+    job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool
+) -> Verdict:
+    """Let a user ask for the cancel of one job."""
+    request = Cancellation(CancelCause.USER, text(by, "by"), text(reason, "reason"), defer, force)
+    return job.kernel.cancel(job, request) if isinstance(job, Job) else job.verdict(request)

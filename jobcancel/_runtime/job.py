@@ -1,0 +1,166 @@
+"""A live job: the pure record and what the loop needs beside it."""
+
+from __future__ import annotations
+
+from contextvars import Context, ContextVar
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from jobcancel._core.endings import Ending
+from jobcancel._core.kinds import Call, KindSpec
+from jobcancel._core.packing import Facts, facts_of, snapshot_of
+from jobcancel._core.record import JobRecord
+from jobcancel._core.snapshot import Snapshot
+from jobcancel._core.states import JobState
+
+if TYPE_CHECKING:
+    from .admission import KindQueue
+    from .clock import Timer
+    from .kernel import Kernel
+    from .watch import Watcher
+
+
+class Job(JobRecord):
+    """A live job.
+
+    Attributes:
+        kernel: The scheduler's inside.
+        call: The handler and its arguments; None once the code has ended.
+        context: The submitter's context variables.
+        parent: The job that submitted it, or None.
+        children: Its unsettled children, in order; None until it has one.
+        interrupted: Whether its code raised the ``KeyboardInterrupt`` that belongs to the host.
+        in_batch: Whether it counts in its parent's progress.
+        scope: The one scope around its code, entered when the code begins.
+        task: What the loop knows its task by.
+        queue: Its kind's queue while it waits for or holds a slot.
+        doomed: Set if its code shall not begin: how it ends instead.
+        code_ended: Whether its code has ended; nothing can be delivered to it any more.
+        timeout_s: Seconds it may run.
+        timers: Its running timers by purpose, or None.
+        polite: Scopes of ours that a force opens, or None.
+        waiters: Who waits for its settlement, or None.
+        watchers: Who watches it, or None.
+        on_children: Set when its last child has settled, if it waits for that.
+        strain: The watchdog's last sample, or None.
+    """
+
+    __slots__ = (
+        "call",
+        "children",
+        "code_ended",
+        "context",
+        "doomed",
+        "in_batch",
+        "interrupted",
+        "kernel",
+        "on_children",
+        "parent",
+        "polite",
+        "queue",
+        "scope",
+        "strain",
+        "task",
+        "timeout_s",
+        "timers",
+        "waiters",
+        "watchers",
+    )
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        call: Call[Any],
+        context: Context,
+        timeout_s: float,
+        parent: Job | None,
+        job_id: str,
+        seq: int,
+        spec: KindSpec,
+        created_at: float,
+        created: float,
+        owner: str | None,
+        labels: dict[str, str] | None,
+        key: str | None,
+        undo: list[Any] | None,
+    ) -> None:
+        parent_id = None if parent is None else parent.id
+        JobRecord.__init__(self, job_id, seq, spec, created_at, created, owner, labels, key, parent_id, undo)
+        self.kernel, self.context, self.timeout_s, self.parent = kernel, context, timeout_s, parent
+        self.call: Call[Any] | None = call
+        self.children: dict[str, Job] | None = None
+        self.in_batch = self.code_ended = self.interrupted = False
+        self.scope: anyio.CancelScope | None = None
+        self.task: object = None
+        self.queue: KindQueue | None = None
+        self.doomed: Ending | None = None
+        self.timers: dict[str, Timer] | None = None
+        self.polite: set[anyio.CancelScope] | None = None
+        self.waiters: dict[anyio.Event, None] | None = None
+        self.watchers: dict[Watcher, None] | None = None
+        self.on_children: anyio.Event | None = None
+        self.strain: int | None = None
+
+    @property
+    def facts(self) -> Facts:
+        """What it is searched by."""
+        return facts_of(self)
+
+    def snapshot(self) -> Snapshot[Any]:
+        """Return what it looks like now."""
+        return snapshot_of(self)
+
+    @property
+    def log_facts(self) -> dict[str, str]:
+        """What every log record of the job carries beside its message."""
+        return {"job_id": self.id, "kind": self.spec.name}
+
+    def adopt(self, child: Job) -> None:
+        """Take a child that has been submitted."""
+        if self.children is None:
+            self.children = {}
+        self.children[child.id] = child
+
+    def release(self, child: Job) -> None:
+        """Let go of a child that has settled, and count how it ended."""
+        if self.children is not None:
+            self.children.pop(child.id, None)
+        if child.state is JobState.CANCELED:
+            self.children_canceled += 1
+        if child.in_batch and self.progress is not None:
+            self.progress.child_settled(child.state)
+            self.changed()
+
+    def tell_watchers(self) -> None:
+        """Tell everyone who watches of a change."""
+        for watcher in self.watchers or ():
+            watcher.change()
+
+    def changed(self) -> None:
+        """Tell the watchers of a change that is no transition."""
+        if self.on_change is not None:
+            self.on_change()
+
+    def arm(self, purpose: str, timer: Timer) -> None:
+        """Keep a timer, so that it ends with the job."""
+        if self.timers is None:
+            self.timers = {}
+        self.timers[purpose] = timer
+
+    def disarm(self) -> None:
+        """Cancel all its timers."""
+        if self.timers is not None:
+            for timer in self.timers.values():
+                timer.cancel()
+            self.timers = None
+
+    def wake(self) -> None:
+        """Wake everyone who waits for the settled job or watches it."""
+        for event in self.waiters or ():
+            event.set()
+        self.tell_watchers()
+        self.waiters = self.watchers = self.on_change = None
+
+
+CURRENT: ContextVar[Job | None] = ContextVar("jobcancel_current_job", default=None)

@@ -1,0 +1,216 @@
+"""The inside of a scheduler: where submits, cancels and ends of jobs meet, each in one step without an await.
+
+Everything here runs in the loop's thread. The public ``Scheduler`` awaits around it; the parts beside it (admission,
+deliveries, keys, timers, the table of jobs) each do one thing and know of each other through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from math import inf
+from typing import Any
+
+import anyio
+
+from jobcancel._core.causes import CancelCause, Failure, FailureCode
+from jobcancel._core.decision import Cancellation, Outcome, Verdict
+from jobcancel._core.endings import Ending
+from jobcancel._core.kinds import Call
+from jobcancel._core.packing import Settled
+from jobcancel._core.states import Event
+from jobcancel.abc import Clock
+from jobcancel.errors import QueueFullError
+
+from .admission import Admission
+from .clock import Timers
+from .delivery import Deliveries
+from .job import Job
+from .keys import Keys
+from .loops import Loop
+from .runner import run
+from .table import JobTable
+
+_KEEPS_RESULT = (Event.SUCCEEDED, Event.PARTIALLY_SUCCEEDED)
+
+
+class Kernel:
+    """The state of one scheduler.
+
+    Attributes:
+        app: What the host gave for its handlers.
+        clock: Where time comes from.
+        now: The monotonic clock's reading.
+        timers: Timeouts, expiry, grace, retention.
+        table: The jobs.
+        deliveries: The cancels on their way.
+        loop: The loop it runs on; set while it is entered.
+        scope_type: anyio's cancel scope for that loop, looked up once: the look-up costs half of making one.
+        thread: The identity of the loop's thread.
+        limiter: How many threads run at once.
+        tasks: How many jobs' tasks have not ended.
+        on_idle: Events that are set when the last task has ended.
+    """
+
+    loop: Loop
+    scope_type: type[anyio.CancelScope]
+    thread: int
+    limiter: anyio.CapacityLimiter
+
+    def __init__(
+        self, app: Any, max_running: int | None, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self.app, self.clock, self.now = app, clock, clock.monotonic
+        self._new_id, self._time = new_id, clock.time
+        self.timers = Timers(clock)
+        self.table = JobTable(self.timers)
+        self.deliveries = Deliveries(self)
+        self._admission = Admission(max_running, self._start)
+        self._keys = Keys()
+        self._seq = 0
+        self.tasks = 0
+        self.on_idle: set[anyio.Event] = set()
+
+    def submit(
+        self,
+        call: Call[Any],
+        key: str | None,
+        owner: str | None,
+        labels: dict[str, str] | None,
+        timeout_s: float | None,
+        undo: list[Any] | None,
+    ) -> tuple[Job | Settled | str, bool]:
+        """Take a job, or return the first job of a used key (only its id if it is past its retention) and False.
+
+        Raises:
+            QueueFullError: Too many of the kind are waiting.
+            IdempotencyConflictError: The key was used with other arguments.
+        """
+        if key is None:
+            return self.take(call, None, None, owner, labels, timeout_s, undo), True
+        now = self.now()
+        first = self._keys.find(owner, call, key, now)
+        if first is not None:
+            return (self.table.get(first) if first in self.table else first), False
+        job = self.take(call, None, key, owner, labels, timeout_s, undo)
+        self._keys.remember(job, call, key, now)
+        return job, True
+
+    def take(
+        self,
+        call: Call[Any],
+        parent: Job | None,
+        key: str | None,
+        owner: str | None,
+        labels: dict[str, str] | None,
+        timeout_s: float | None,
+        undo: list[Any] | None,
+    ) -> Job:
+        """Take a new job and start it, or let it wait.
+
+        Raises:
+            QueueFullError: Too many of the kind are waiting; nothing was taken.
+        """
+        now, spec = self.now(), call.kind.spec
+        self._seq += 1
+        if timeout_s is None:
+            timeout_s = spec.timeout_s
+        job = Job(
+            self, call, copy_context(), timeout_s, parent,
+            self._new_id(), self._seq, spec, self._time(), now, owner, labels, key, undo,
+        )  # fmt: skip
+        self.table.add(job)
+        try:
+            self._admission.admit(job)
+        except QueueFullError:
+            self.table.remove(job)
+            raise
+        if parent is not None:
+            parent.adopt(job)
+        if job.started is None and spec.expires_s != inf:
+            job.arm("expiry", self.timers.add(now + spec.expires_s, lambda: self._expire(job)))
+        return job
+
+    def cancel(self, job: Job, request: Cancellation) -> Verdict:
+        """Decide a request and do what follows from it, in one step."""
+        verdict = job.request_cancel(request, self.now())
+        if verdict.outcome is Outcome.CANCELING:
+            if job.started is None:
+                self._doom(job, Ending.UNWOUND)
+            else:
+                self.deliveries.queue(job)
+        elif verdict.outcome is Outcome.CANCELED:
+            self._admission.withdraw(job)
+            self._settled(job)
+            self.code_ended(job)
+        return verdict
+
+    def _start(self, job: Job) -> None:
+        """Start a job that has been admitted."""
+        now = self.now()
+        job.apply(Event.STARTED, now)
+        if job.timers is not None:
+            job.disarm()
+        if job.timeout_s != inf:
+            job.arm("timeout", self.timers.add(now + job.timeout_s, lambda: self._time_out(job)))
+        self._spawn(job)
+
+    def _spawn(self, job: Job) -> None:
+        self.tasks += 1
+        job.task = self.loop.spawn(run, job, job.context, f"{job.spec.name}:{job.id}")
+
+    def _doom(self, job: Job, ending: Ending) -> None:
+        """End a job that waits and has compensations: its task runs them and nothing else, and takes no slot."""
+        self._admission.withdraw(job)
+        job.doomed = ending
+        self._spawn(job)
+
+    def _time_out(self, job: Job) -> None:
+        reason = f"timeout_s={job.timeout_s:g} is over"
+        self.cancel(job, Cancellation(CancelCause.TIMEOUT, reason=reason))
+
+    def _expire(self, job: Job) -> None:
+        if job.undo and job.compensates(Event.FAILED):
+            self._doom(job, Ending.EXPIRED)
+        else:
+            self._admission.withdraw(job)
+            self.end(job, *job.ending(Ending.EXPIRED))
+            self.code_ended(job)
+
+    def end(self, job: Job, event: Event, failure: Failure | None, value: Any = None) -> None:
+        """Settle a job by ``event``, wake who waits, and tell its parent."""
+        job.failure = failure
+        job.result = value if event in _KEEPS_RESULT else None
+        job.apply(event, self.now())
+        self._settled(job)
+
+    def _settled(self, job: Job) -> None:
+        if job.timers is not None:
+            job.disarm()
+        if job.key is not None:
+            self._keys.settled(job)
+        job.wake()
+        if job.parent is not None:
+            self._child_settled(job.parent, job)
+
+    def _child_settled(self, parent: Job, child: Job) -> None:
+        parent.release(child)
+        if not parent.children:
+            if parent.on_children is not None:
+                parent.on_children.set()
+            if parent.cancel is not None and parent.cancel.delivered_at is not None:
+                self.deliveries.count_grace(parent)
+
+    def task_ended(self) -> None:
+        """Count a job's task that has nothing left to do."""
+        self.tasks -= 1
+        if not self.tasks:
+            for event in self.on_idle:
+                event.set()
+
+    def code_ended(self, job: Job) -> None:
+        """A settled job's code has ended too: give its slot back, let its code's objects go, and keep it packed."""
+        job.code_ended = True
+        job.call = job.scope = job.task = job.parent = None
+        self._admission.release(job)
+        self.table.settle(job, self.now())

@@ -1,0 +1,85 @@
+"""Idempotency keys: the same key for the same owner and kind leads to the first job."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from jobcancel._core.kinds import Call
+from jobcancel._core.states import JobState
+from jobcancel.errors import IdempotencyConflictError
+
+from .job import Job
+
+Key = tuple[str | None, str, str]
+
+
+class KeyEntry:
+    """What is remembered of a key, also past its job's retention.
+
+    Attributes:
+        job_id: The first job.
+        arguments: Its arguments by parameter. They are compared, so an argument that the handler changes in place
+            no longer equals what it was.
+        expires: When the key is forgotten, on the monotonic clock.
+        failed: Whether the first job failed.
+    """
+
+    __slots__ = ("arguments", "expires", "failed", "job_id")
+
+    def __init__(self, job_id: str, arguments: dict[str, Any], expires: float) -> None:
+        self.job_id, self.arguments, self.expires = job_id, arguments, expires
+        self.failed = False
+
+
+class Keys:
+    """The keys of one scheduler."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, KeyEntry] = {}
+        self._oldest: dict[str, deque[tuple[KeyEntry, Key]]] = {}  # by kind: a kind's keys all live equally long
+
+    def find(self, owner: str | None, call: Call[Any], key: str, now: float) -> str | None:
+        """Return the id of the job that the key leads to, or None for a new one.
+
+        Raises:
+            IdempotencyConflictError: It was used with other arguments.
+        """
+        spec = call.kind.spec
+        self._forget(spec.name, now)
+        entry = self._entries.get((owner, spec.name, key))
+        if entry is None or (entry.failed and spec.rerun_failed):
+            return None
+        if not _equal(entry.arguments, call.kind.bound(call.args, call.kwargs)):
+            raise IdempotencyConflictError(key, spec.name, entry.job_id)
+        return entry.job_id
+
+    def remember(self, job: Job, call: Call[Any], key: str, now: float) -> None:
+        """Remember the first job of a key."""
+        spec = call.kind.spec
+        entry = KeyEntry(job.id, call.kind.bound(call.args, call.kwargs), now + spec.key_ttl_s)
+        where = (job.owner, spec.name, key)
+        self._entries[where] = entry
+        self._oldest.setdefault(spec.name, deque()).append((entry, where))
+
+    def settled(self, job: Job) -> None:
+        """Remember how a keyed job ended."""
+        if job.key is not None and job.state is JobState.FAILED:
+            entry = self._entries.get((job.owner, job.spec.name, job.key))
+            if entry is not None and entry.job_id == job.id:
+                entry.failed = True
+
+    def _forget(self, kind: str, now: float) -> None:
+        oldest = self._oldest.get(kind)
+        while oldest and oldest[0][0].expires <= now:
+            entry, where = oldest.popleft()
+            if self._entries.get(where) is entry:  # a rerun may have taken its place
+                del self._entries[where]
+
+
+def _equal(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Compare arguments; what cannot be compared is not equal."""
+    try:
+        return bool(a == b)
+    except Exception:  # noqa: BLE001  # arguments are the host's: their __eq__ may raise anything
+        return False

@@ -1,0 +1,167 @@
+"""Subprocesses of a job: a process group that is asked to end, then made to, and reaped before the job goes on. POSIX."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from os import PathLike
+from subprocess import DEVNULL, PIPE, CalledProcessError, CompletedProcess
+
+import anyio
+from anyio.abc import ByteReceiveStream, ByteSendStream, Process
+
+from .job import Job
+
+Command = str | bytes | Sequence[str | PathLike[str]]
+
+
+async def run_process(
+    job: Job,
+    cmd: Command,
+    *,
+    input: bytes | None,  # noqa: A002  # the name that subprocess.run gives it
+    cwd: str | PathLike[str] | None,
+    env: Mapping[str, str] | None,
+    check: bool,
+    on_line: Callable[[str], object] | None,
+    kill_after_s: float,
+) -> CompletedProcess[bytes]:
+    """Run a subprocess to its end; see ``JobContext.run_process``."""
+    # Interrupted before the process stands in a variable, nobody would end it.
+    with job.kernel.scope_type(shield=True):
+        stdin = DEVNULL if input is None else PIPE
+        process = await anyio.open_process(
+            cmd, stdin=stdin, stdout=PIPE, stderr=PIPE, cwd=cwd, env=env, start_new_session=True
+        )
+    try:
+        pumps = Pumps(job, process, on_line)
+        await pumps.run(input, kill_after_s)
+    finally:
+        with job.kernel.scope_type(shield=True):
+            await process.aclose()
+    code = process.returncode or 0
+    stdout, stderr = pumps.outputs
+    if check and code:
+        raise CalledProcessError(code, cmd, stdout, stderr)
+    return CompletedProcess(cmd, code, stdout, stderr)
+
+
+class Pumps:
+    """What flows in and out of a process while it runs.
+
+    The readers are shielded one by one: a process that has been asked to end may still have much to say, and would
+    stand still if nobody read it.
+    """
+
+    def __init__(self, job: Job, process: Process, on_line: Callable[[str], object] | None) -> None:
+        self._job, self._process, self._on_line = job, process, on_line
+        self._chunks: tuple[list[bytes], list[bytes]] = ([], [])
+        self._shields = [job.kernel.scope_type(shield=True) for _ in self._chunks]
+        self._open = len(self._chunks)
+        self._all_read = anyio.Event()
+        self._error: Exception | None = None
+
+    @property
+    def outputs(self) -> tuple[bytes, bytes]:
+        """What it wrote to its standard output and its standard error."""
+        out, err = self._chunks
+        return b"".join(out), b"".join(err)
+
+    async def run(self, input: bytes | None, kill_after_s: float) -> None:  # noqa: A002
+        """Return when the process has ended and all it wrote is read; end it if that is interrupted."""
+        async with anyio.create_task_group() as group:
+            for place, stream in enumerate((self._process.stdout, self._process.stderr)):
+                if stream is not None:
+                    group.start_soon(self._read, place, stream, group.cancel_scope)
+            if self._process.stdin is not None and input is not None:
+                group.start_soon(_write, self._process.stdin, input)
+            try:
+                await self._ended()
+            except BaseException:
+                await self._end_group(kill_after_s)
+                raise
+        if self._error is not None:
+            raise self._error
+
+    async def _ended(self) -> None:
+        await self._process.wait()
+        await self._all_read.wait()
+
+    async def _end_group(self, kill_after_s: float) -> None:
+        """Ask the whole group to end, wait politely, make it end, and reap the process."""
+        job, timers = self._job, self._job.kernel.timers
+        _signal(self._process, signal.SIGTERM)
+        if job.polite is None:
+            job.polite = set()
+        polite = job.kernel.scope_type(shield=True)
+        job.polite.add(polite)
+        timer = timers.add(job.kernel.now() + kill_after_s, polite.cancel)
+        try:
+            with polite:
+                await self._ended()
+        except anyio.get_cancelled_exc_class():
+            pass  # a force opened the shield: no more politeness. The caller re-raises the cancellation it has.
+        timer.cancel()
+        job.polite.discard(polite)
+        _signal(self._process, signal.SIGKILL)
+        with job.kernel.scope_type(shield=True):
+            await self._process.wait()
+        for shield in self._shields:
+            shield.cancel()  # a descendant that left the group may hold the pipes open for ever
+
+    async def _read(self, place: int, stream: ByteReceiveStream, group: anyio.CancelScope) -> None:
+        lines = None if self._on_line is None else Lines(self._on_line)
+        try:
+            with self._shields[place], suppress(anyio.EndOfStream, anyio.ClosedResourceError):
+                while True:
+                    chunk = await stream.receive()
+                    self._chunks[place].append(chunk)
+                    if lines is not None:
+                        lines.feed(chunk)
+            if lines is not None:
+                lines.end()
+        except Exception as error:  # noqa: BLE001  # on_line is the host's; raised bare when the process has ended
+            self._error = error
+            group.cancel()
+        self._open -= 1
+        if not self._open:
+            self._all_read.set()
+
+
+class Lines:
+    """Bytes cut into lines of text, whatever ends them: progress bars end theirs with a carriage return."""
+
+    def __init__(self, on_line: Callable[[str], object]) -> None:
+        self._on_line = on_line
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
+        self._rest = ""
+
+    def feed(self, chunk: bytes, *, final: bool = False) -> None:
+        """Call ``on_line`` for every line that ``chunk`` completes."""
+        *lines, self._rest = (self._rest + self._decoder.decode(chunk, final)).split("\n")
+        for line in lines:
+            self._on_line(line)
+
+    def end(self) -> None:
+        """Call ``on_line`` for a last line that nothing ended."""
+        self.feed(b"", final=True)
+        if self._rest:
+            self._on_line(self._rest)
+
+
+async def _write(stream: ByteSendStream, data: bytes) -> None:
+    """Write ``data`` and close; a process that does not read it to its end is no error."""
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        await stream.send(data)
+    await stream.aclose()
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    """Signal the process's whole group; it is no error if nobody is left in it."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

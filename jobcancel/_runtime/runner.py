@@ -1,0 +1,97 @@
+"""One job's task: run the handler inside one shielded scope, wait for the children, compensate, settle.
+
+The scope is shielded, so that only the scheduler cancels the job: the host's own cancellation reaches the scheduler's
+``__aexit__``, which shuts down by policy. What the handler raises ends this job and no other.
+"""
+
+from __future__ import annotations
+
+import _thread
+import logging
+from typing import Any
+
+import anyio
+
+from jobcancel._core.endings import Ending
+from jobcancel._core.kinds import Partial
+
+from .compensation import compensate
+from .context import RunningJob
+from .failure import describe, interrupts, judge
+from .job import CURRENT, Job
+
+logger = logging.getLogger("jobcancel")
+
+
+_RETURNED = (Ending.RETURNED, Ending.PARTIAL)
+
+
+async def run(job: Job) -> None:
+    """Run a job from its first step until nothing of it is left to run. Never raises."""
+    kernel = job.kernel
+    CURRENT.set(job)
+    ending, value, message, details = await _run_code(job)
+    job.code_ended = True
+    if job.children:
+        if ending not in _RETURNED:
+            kernel.deliveries.cancel_children(job)
+        await _children_settled(job)
+    if job.settled is None:
+        event, failure = job.ending(ending, message, details)
+        await _undo(job, compensates=job.compensates(event))
+        kernel.end(job, event, failure, value)
+    else:  # abandoned meanwhile: what the code returned is nobody's
+        await _undo(job, compensates=job.state in job.spec.compensate_on)
+    kernel.code_ended(job)
+    kernel.task_ended()
+    if job.interrupted:
+        _thread.interrupt_main()  # the host's ordinary Ctrl-C; raised from here it would stop the loop
+
+
+async def _run_code(job: Job) -> tuple[Ending, Any, str, dict[str, Any] | None]:
+    """Run the handler; return how it ended, its value, and what is kept of an error."""
+    cancel, call, value = job.cancel, job.call, None
+    if job.doomed is not None or call is None or call.kind.handler is None:
+        return job.doomed or Ending.UNWOUND, None, "", None
+    if cancel is not None and not cancel.held:
+        job.deliver(job.kernel.now())  # canceled between admission and first step: the handler does not begin
+        return Ending.UNWOUND, None, "", None
+    ending = Ending.UNWOUND
+    scope = job.scope = job.kernel.scope_type(shield=True)
+    try:
+        with scope:
+            value = await call.kind.handler(RunningJob(job), *call.args, **call.kwargs)
+            ending = Ending.PARTIAL if isinstance(value, Partial) else Ending.RETURNED
+    except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this job and no other
+        ending = judge(job, error)
+        if ending is not Ending.UNWOUND:
+            logger.exception("job %s (%s) failed", job.id, job.spec.name, extra=job.log_facts)
+        job.interrupted = interrupts(error)
+        return ending, None, *describe(error)
+    cancel = job.cancel
+    if cancel is not None:
+        if ending is not Ending.UNWOUND:
+            cancel.ignored = cancel.delivered_at is not None
+        elif cancel.pierced:
+            ending = Ending.FOREIGN
+    return ending, value.value if isinstance(value, Partial) else value, "", None
+
+
+async def _children_settled(job: Job) -> None:
+    while job.children:
+        job.on_children = anyio.Event()
+        try:
+            with job.kernel.scope_type(shield=True):
+                await job.on_children.wait()
+        except anyio.get_cancelled_exc_class():
+            # Only a native Task.cancel() comes through our shield. The handler has ended, so there is nobody to hand
+            # it to, and the children are not torn by it: it is recorded, and the wait goes on.
+            job.note("pierced", job.kernel.now())
+
+
+async def _undo(job: Job, *, compensates: bool) -> None:
+    """Run the compensations if the job's end asks for them, and say on its cancel whether all is undone."""
+    if job.undo and compensates:
+        await compensate(job)
+    elif job.cancel is not None:
+        job.cancel.compensated = not job.undo

@@ -1,0 +1,249 @@
+"""The scheduler: jobs inside one process, on asyncio, uvloop or trio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from anyio.from_thread import BlockingPortal
+
+from jobcancel._core.causes import CancelCause
+from jobcancel._core.context import JobHandle
+from jobcancel._core.decision import Cancellation, Verdict
+from jobcancel._core.kinds import Call
+from jobcancel._core.plain import labels as plain_labels
+from jobcancel._core.plain import seconds, text
+from jobcancel._core.registry import Registry
+from jobcancel._core.snapshot import Page, Snapshot
+from jobcancel._core.states import JobState
+from jobcancel.abc import Clock
+from jobcancel.errors import DeadlockError, SchedulerClosedError
+
+from .clock import SystemClock
+from .facade import BlockingJobs
+from .handle import Handle, request_cancel
+from .ids import Ulids
+from .job import CURRENT, Job
+from .kernel import Kernel
+from .lifecycle import Session, end_jobs
+from .query import Filters, find
+from .waiting import until_settled
+from .watch import Watcher
+
+R = TypeVar("R")
+
+
+class Scheduler:
+    """Runs jobs of a registry's kinds and answers for them; ``JobService`` says what each method promises.
+
+    Constructing it needs no loop. It runs inside ``async with scheduler:``, entered and left in one task; leaving
+    is a shutdown. Afterwards it still reads, and may be entered again, on another loop too. All methods belong to
+    the thread of its loop; ``from_thread`` is for the others.
+
+    Args:
+        registry: The kinds. More may be added while the scheduler runs.
+        app: For the handlers, as ``job.app``: pools, clients, settings.
+        max_running: How many jobs run at once, children aside; None for no limit.
+        max_threads: How many threads ``job.run_sync`` uses at once.
+        drain_s: Seconds that leaving lets running jobs finish before it cancels them; 0 if the body raised.
+        clock: Where time comes from; the system's if None.
+        new_id: Gives a new id at each call; ``job_`` and a ULID if None.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        app: Any = None,
+        max_running: int | None = None,
+        max_threads: int = 40,
+        drain_s: float = 0,
+        clock: Clock | None = None,
+        new_id: Callable[[], str] | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        self._registry, self._max_threads, self._drain_s = registry, max_threads, drain_s
+        self._kernel = Kernel(app, max_running, clock, new_id or Ulids(clock.time))
+        self._session: Session | None = None
+        self._accepting = False
+
+    async def __aenter__(self) -> Scheduler:
+        if self._session is not None:
+            raise RuntimeError("the scheduler is entered already; make another one for another place")
+        session = Session(self._kernel, self._max_threads)
+        interruption = await session.begin()
+        if interruption is not None:
+            await session.end()
+            raise interruption
+        self._session, self._accepting = session, True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        session = self._session
+        if session is None:
+            raise SchedulerClosedError("leave")
+        session.check_task()
+        self._accepting = False
+        interruption = await end_jobs(self._kernel, self._drain_s if error is None else 0)
+        self._session = None
+        interruption = await session.end() or interruption
+        if interruption is not None:
+            raise interruption
+
+    @overload
+    async def submit(
+        self,
+        call: Call[R],
+        /,
+        *,
+        key: str | None = None,
+        owner: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        compensations: Iterable[Callable[[], object]] = (),
+    ) -> JobHandle[R]: ...
+    @overload
+    async def submit(
+        self,
+        call: str,
+        /,
+        *args: Any,
+        key: str | None = None,
+        owner: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        compensations: Iterable[Callable[[], object]] = (),
+        **kwargs: Any,
+    ) -> JobHandle[Any]: ...
+    async def submit(
+        self,
+        call: Call[Any] | str,
+        /,
+        *args: Any,
+        key: str | None = None,
+        owner: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        compensations: Iterable[Callable[[], object]] = (),
+        **kwargs: Any,
+    ) -> JobHandle[Any]:
+        """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost."""
+        if isinstance(call, str):
+            call = self._registry[call](*args, **kwargs)
+        elif args or kwargs:
+            raise TypeError("the call has its arguments; pass more only with a kind's name")
+        if not self._accepting:
+            raise SchedulerClosedError("submit")
+        job, created = self._kernel.submit(
+            call,
+            text(key, "key"),
+            text(owner, "owner"),
+            plain_labels(labels),
+            seconds(timeout_s, "timeout_s"),
+            _undos(compensations) if compensations else None,
+        )
+        return Handle(self._kernel, job, call.kind.name, created=created)
+
+    async def cancel(
+        self,
+        job_id: str,
+        *,
+        owner: str | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+        defer: bool = False,
+        force: bool = False,
+    ) -> Verdict:
+        """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it."""
+        job = self._kernel.table.get(job_id, owner)
+        return request_cancel(job, by, reason, defer=defer, force=force)
+
+    async def cancel_many(
+        self,
+        *,
+        owner: str | None = None,
+        kind: str | None = None,
+        state: JobState | str | None = None,
+        labels: Mapping[str, str] | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+        defer: bool = False,
+        force: bool = False,
+    ) -> dict[str, Verdict]:
+        """Ask for a cancel of every unsettled job that passes; see ``JobService.cancel_many``."""
+        filters = Filters(owner=owner, kind=kind, state=_state(state), labels=labels)
+        jobs = [job for job in self._kernel.table.live.values() if job.settled is None and filters.admit(job.facts)]
+        return {job.id: request_cancel(job, by, reason, defer=defer, force=force) for job in jobs}
+
+    async def can_cancel(
+        self, job_id: str, *, owner: str | None = None, defer: bool = False, force: bool = False
+    ) -> Verdict:
+        """Return what ``cancel`` would answer now; see ``JobService.can_cancel``."""
+        request = Cancellation(CancelCause.USER, None, None, defer, force)
+        return self._kernel.table.get(job_id, owner).verdict(request)
+
+    async def get(self, job_id: str, *, owner: str | None = None) -> Snapshot[Any]:
+        """Return the job as it is now; see ``JobService.get``."""
+        return self._kernel.table.get(job_id, owner).snapshot()
+
+    async def find(
+        self,
+        *,
+        owner: str | None = None,
+        kind: str | None = None,
+        state: JobState | str | None = None,
+        labels: Mapping[str, str] | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Return a page of jobs, newest first; see ``JobService.find``."""
+        filters = Filters(owner=owner, kind=kind, state=_state(state), labels=labels)
+        return find(self._kernel.table, filters, cursor, limit)
+
+    async def wait(
+        self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None
+    ) -> Snapshot[Any]:
+        """Wait until the job is settled or the time is up; see ``JobService.wait``."""
+        job = self._kernel.table.get(job_id, owner)
+        if isinstance(job, Job):
+            await until_settled(job, timeout_s)
+        return job.snapshot()
+
+    def watch(self, job_id: str, *, owner: str | None = None) -> Watcher:
+        """Return a context manager that gives the job after each change; see ``JobService.watch``."""
+        return Watcher(self._kernel.table.get(job_id, owner))
+
+    async def shutdown(self, drain_s: float = 0) -> None:
+        """Take no more jobs and end all; see ``JobService.shutdown``. Leaving does this too."""
+        asking = CURRENT.get()
+        if asking is not None and asking.kernel is self._kernel and not asking.code_ended:
+            raise DeadlockError(asking.id, "shut down the scheduler that runs it")
+        self._accepting = False
+        if self._session is not None:
+            interruption = await end_jobs(self._kernel, drain_s)
+            if interruption is not None:
+                raise interruption
+
+    @property
+    def from_thread(self) -> BlockingJobs:
+        """The same methods without ``await``, for threads other than the loop's; see ``BlockingJobs``."""
+        return BlockingJobs(self, self.portal)
+
+    def portal(self) -> tuple[BlockingPortal, int] | None:
+        """Return the way in for other threads and the loop's thread, or None while the scheduler does not run."""
+        return None if self._session is None else (self._session.portal, self._kernel.thread)
+
+
+def _undos(compensations: Iterable[Callable[[], object]]) -> list[Callable[[], object]]:
+    undos = list(compensations)
+    for undo in undos:
+        if not callable(undo):
+            raise TypeError(f"compensations must be callables without arguments (functools.partial), not {undo!r}")
+    return undos
+
+
+def _state(state: JobState | str | None) -> JobState | None:
+    return None if state is None else JobState(state)

@@ -1,0 +1,96 @@
+"""Entering and leaving a stage: where held cancels are released, and where new work meets an accepted cancel."""
+
+from __future__ import annotations
+
+from math import inf
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
+
+from jobcancel._core.kinds import Stage
+from jobcancel._core.record import Release
+from jobcancel.errors import StageTimeoutError, StageUnavailableError, StaleAttemptError
+
+from .failure import is_cancellation
+
+if TYPE_CHECKING:
+    from .clock import Timer
+    from .job import Job
+
+
+async def deliver_first(job: Job, wanted: str) -> None:
+    """Let an accepted cancel out before something new begins; to be called if one was accepted, or the code has ended.
+
+    Raises:
+        StageUnavailableError: It cannot be delivered here, under a shield of the job's own.
+        StaleAttemptError: The job's code has ended.
+    """
+    if job.code_ended:
+        raise StaleAttemptError(job.id, job.attempt)
+    job.kernel.deliveries.deliver(job)
+    await checkpoint_if_cancelled()
+    raise StageUnavailableError(job.id, wanted)
+
+
+class StageScope:
+    """One passage through a stage, as a context manager.
+
+    A stage that must not be torn has no scope of its own: while nobody has asked it costs nothing, and when somebody
+    does the cancel is held and delivered at the stage's end. Only a stage with a ``timeout_s`` has a scope.
+    """
+
+    __slots__ = ("_job", "_scope", "_stage", "_timer")
+
+    def __init__(self, job: Job, stage: Stage) -> None:
+        self._job, self._stage = job, stage
+        self._scope: anyio.CancelScope | None = None
+        self._timer: Timer | None = None
+
+    async def __aenter__(self) -> None:
+        job, stage = self._job, self._stage
+        if job.cancel is not None or job.code_ended:
+            await deliver_first(job, stage.name)
+        kernel = job.kernel
+        job.enter_stage(stage, kernel.now())
+        if stage.timeout_s != inf:
+            scope = self._scope = kernel.scope_type()
+            self._timer = kernel.timers.add(job.stage_at + stage.timeout_s, scope.cancel)
+            scope.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        job = self._job
+        if error is None and job.cancel is None and self._scope is None:
+            job.leave_stage("done", job.kernel.now(), raised=False)
+            return
+        timed_out = self._leave_scope(kind, error, trace)
+        await self._leave(error, timed_out=timed_out)
+        if timed_out:
+            raise StageTimeoutError(job.id, self._stage.name, self._stage.timeout_s) from error
+
+    def _leave_scope(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Leave the stage's own scope, if it has one; True if its time was over and that ended the stage."""
+        if self._scope is None or self._timer is None:
+            return False
+        self._timer.cancel()
+        return bool(self._scope.__exit__(kind, error, trace)) and self._scope.cancelled_caught
+
+    async def _leave(self, error: BaseException | None, *, timed_out: bool) -> None:
+        job, cancel = self._job, self._job.cancel
+        status = "done" if error is None else "failed"
+        if timed_out:
+            status = "timed_out"
+        elif error is not None and is_cancellation(error):
+            status = "canceled"
+            if cancel is not None and cancel.held and anyio.current_effective_deadline() != -inf:
+                cancel.pierced = True  # no scope of the job's own asked for it either
+        release = job.leave_stage(status, job.kernel.now(), raised=error is not None)
+        if release is not Release.NOTHING:
+            job.kernel.deliveries.deliver(job)
+            if release is Release.RAISE:
+                await checkpoint_if_cancelled()

@@ -1,0 +1,99 @@
+"""The jobs of one scheduler by id: live ones as they are, settled ones packed, in the order of their submission."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from math import inf
+
+from jobcancel._core.kinds import KindSpec
+from jobcancel._core.packing import Packed, Settled, pack
+from jobcancel.errors import JobNotFoundError
+
+from .clock import Timers
+from .job import Job
+
+
+class Retained:
+    """The settled jobs of one kind that are kept, oldest settlement first."""
+
+    __slots__ = ("armed", "settled", "spec")
+
+    def __init__(self, spec: KindSpec) -> None:
+        self.spec = spec
+        self.settled: deque[tuple[float, str]] = deque()
+        self.armed = False
+
+
+class JobTable:
+    """Jobs by id.
+
+    Args:
+        timers: Where retention by age waits.
+    """
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self._jobs: dict[str, Job | Packed] = {}
+        self._retained: dict[str, Retained] = {}
+        self.live: dict[str, Job] = {}
+
+    def add(self, job: Job) -> None:
+        """Take a new job.
+
+        Raises:
+            ValueError: The id is taken.
+        """
+        if job.id in self._jobs:
+            raise ValueError(f"the id factory gave {job.id!r} twice; ids must be unique")
+        self._jobs[job.id] = self.live[job.id] = job
+
+    def remove(self, job: Job) -> None:
+        """Forget a job that was not taken after all."""
+        del self._jobs[job.id], self.live[job.id]
+
+    def settle(self, job: Job, now: float) -> None:
+        """Pack a settled job whose code has ended, and let go of those past their kind's retention."""
+        del self.live[job.id]
+        self._jobs[job.id] = pack(job)
+        retained = self._retained.get(job.spec.name)
+        if retained is None:
+            retained = self._retained[job.spec.name] = Retained(job.spec)
+        retained.settled.append((now, job.id))
+        if job.spec.retain_count is not None and len(retained.settled) > job.spec.retain_count:
+            del self._jobs[retained.settled.popleft()[1]]
+        if not retained.armed:
+            self._arm(retained)
+
+    def get(self, job_id: str, owner: str | None = None) -> Job | Settled:
+        """Return a job, if ``owner`` is given only that owner's.
+
+        Raises:
+            JobNotFoundError: It is not here, or another owner's.
+        """
+        kept = self._jobs.get(job_id)
+        if kept is None:
+            raise JobNotFoundError(job_id)
+        job = kept if isinstance(kept, Job) else Settled(job_id, kept)
+        if owner is not None and job.facts.owner != owner:
+            raise JobNotFoundError(job_id)
+        return job
+
+    def newest_first(self) -> Iterator[Job | Settled]:
+        """Return all jobs, the newest submission first."""
+        for job_id, kept in reversed(self._jobs.items()):
+            yield kept if isinstance(kept, Job) else Settled(job_id, kept)
+
+    def _arm(self, retained: Retained) -> None:
+        """Have the oldest dropped when its time has come."""
+        retained.armed = retained.spec.retain_s != inf
+        if retained.armed:
+            deadline = retained.settled[0][0] + retained.spec.retain_s
+            self._timers.add(deadline, lambda: self._expire(retained, deadline))
+
+    def _expire(self, retained: Retained, now: float) -> None:
+        while retained.settled and retained.settled[0][0] + retained.spec.retain_s <= now:
+            del self._jobs[retained.settled.popleft()[1]]
+        retained.armed = False
+        if retained.settled:
+            self._arm(retained)

@@ -1,0 +1,215 @@
+"""Protocols: what a host, a contract or an engine may rely on, and what a host may put in place of our own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeVar, overload
+
+from ._core.context import JobContext, JobHandle
+from ._core.decision import Verdict
+from ._core.kinds import Call
+from ._core.snapshot import Page, Snapshot
+from ._core.states import JobState
+
+__all__ = ("Clock", "JobContext", "JobHandle", "JobService")
+
+R = TypeVar("R")
+
+
+class Clock(Protocol):
+    """Where a scheduler's time comes from; give another one to own the time in tests."""
+
+    def time(self) -> float:
+        """Return seconds since 1970 (UTC), for the record."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back, for durations and deadlines."""
+        ...
+
+    async def sleep_until(self, deadline: float) -> None:
+        """Return when ``monotonic()`` has reached ``deadline``; ``inf`` sleeps until cancelled."""
+        ...
+
+
+class JobService(Protocol):
+    """Jobs, from the host's side; the in-process ``Scheduler`` is one, an engine or a remote client may be another.
+
+    Every ``owner`` argument narrows to that owner's jobs: another owner's is as unknown as one that never was.
+    """
+
+    @overload
+    async def submit(
+        self,
+        call: Call[R],
+        /,
+        *,
+        key: str | None = None,
+        owner: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        compensations: Iterable[Callable[[], object]] = (),
+    ) -> JobHandle[R]: ...
+    @overload
+    async def submit(
+        self,
+        call: str,
+        /,
+        *args: Any,
+        key: str | None = None,
+        owner: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        compensations: Iterable[Callable[[], object]] = (),
+        **kwargs: Any,
+    ) -> JobHandle[Any]: ...
+    async def submit(
+        self,
+        call: Call[Any] | str,
+        /,
+        *args: Any,
+        key: str | None = None,
+        owner: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        compensations: Iterable[Callable[[], object]] = (),
+        **kwargs: Any,
+    ) -> JobHandle[Any]:
+        """Submit a job.
+
+        Args:
+            call: What calling a kind gave, or, for names that come from data, a kind's name.
+            *args: With a name: the handler's arguments.
+            key: Idempotency key: the same key for the same owner and kind returns the first job, in any state, for the
+                kind's ``key_ttl_s``.
+            owner: Whose job it is.
+            labels: Strings by string, for ``find``.
+            timeout_s: Seconds it may run, in place of the kind's ``timeout_s``.
+            compensations: Undos, oldest first, registered before the job can run, so that a job canceled while it
+                waits is compensated too. Async functions or plain ones, without arguments (``functools.partial``).
+            **kwargs: With a name: the handler's arguments by keyword.
+
+        Raises:
+            SchedulerClosedError: The scheduler is not running.
+            UnknownKindError: No such kind.
+            MissingHandlerError: The kind has no handler.
+            TypeError: The arguments do not fit.
+            QueueFullError: The kind's ``max_pending`` jobs are waiting.
+            IdempotencyConflictError: The key was used with other arguments.
+        """
+        ...
+
+    async def cancel(
+        self,
+        job_id: str,
+        *,
+        owner: str | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+        defer: bool = False,
+        force: bool = False,
+    ) -> Verdict:
+        """Ask for a cancel; it is decided, recorded and answered in one step.
+
+        Args:
+            job_id: The job.
+            owner: Only this owner's.
+            by: The requester, in the host's words; recorded.
+            reason: Why; recorded.
+            defer: Where the stage would refuse, let the cancel wait for the stage's end instead.
+            force: Override refuse and defer, deliver a held cancel at once. For operators; recorded.
+
+        Raises:
+            JobNotFoundError: No such job.
+        """
+        ...
+
+    async def cancel_many(
+        self,
+        *,
+        owner: str | None = None,
+        kind: str | None = None,
+        state: JobState | str | None = None,
+        labels: Mapping[str, str] | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+        defer: bool = False,
+        force: bool = False,
+    ) -> dict[str, Verdict]:
+        """Ask for a cancel of every unsettled job that the filters let through; return the verdicts by id."""
+        ...
+
+    async def can_cancel(
+        self, job_id: str, *, owner: str | None = None, defer: bool = False, force: bool = False
+    ) -> Verdict:
+        """Return what ``cancel`` would answer now; nothing changes, nothing is recorded.
+
+        Raises:
+            JobNotFoundError: No such job.
+        """
+        ...
+
+    async def get(self, job_id: str, *, owner: str | None = None) -> Snapshot[Any]:
+        """Return the job as it is now.
+
+        Raises:
+            JobNotFoundError: No such job.
+        """
+        ...
+
+    async def find(
+        self,
+        *,
+        owner: str | None = None,
+        kind: str | None = None,
+        state: JobState | str | None = None,
+        labels: Mapping[str, str] | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Return the jobs that all filters let through, newest first, ``limit`` at most.
+
+        Args:
+            owner: Only this owner's.
+            kind: Only of this kind.
+            state: Only in this state.
+            labels: Only with all of these labels.
+            cursor: The earlier page's ``cursor``.
+            limit: How many at most, from 1.
+
+        Raises:
+            ValueError: A cursor that no page gave, a state that does not exist, or a limit below 1.
+        """
+        ...
+
+    async def wait(
+        self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None
+    ) -> Snapshot[Any]:
+        """Wait until the job is settled or ``timeout_s`` seconds are over; return it as it is then.
+
+        Raises:
+            JobNotFoundError: No such job.
+            DeadlockError: The job that asks would wait for itself or for an ancestor.
+        """
+        ...
+
+    def watch(
+        self, job_id: str, *, owner: str | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Snapshot[Any]]]:
+        """Return a context manager that gives the job as it is, then after each change, until it is settled.
+
+        A slow reader misses steps in between, never the last one.
+
+        Raises:
+            JobNotFoundError: No such job (at once).
+        """
+        ...
+
+    async def shutdown(self, drain_s: float = 0) -> None:
+        """Take no more jobs, let running ones finish for ``drain_s`` seconds, cancel the rest, wait for all.
+
+        Raises:
+            DeadlockError: A job asks for it.
+        """
+        ...

@@ -1,0 +1,266 @@
+"""Every error that jobcancel raises, in one tree.
+
+JobCancelError
+ ├─ RegistrationError            a kind or handler that cannot be registered
+ │   └─ KindDataError            (also ValueError) kinds declared as data: path, value, what is allowed
+ ├─ UnknownKindError             no kind of that name
+ ├─ MissingHandlerError          the kind was declared, its handler never registered
+ ├─ JobNotFoundError             no job of that id, or not one of this owner's
+ ├─ QueueFullError               the kind's ``max_pending`` is reached
+ ├─ IdempotencyConflictError     the key was used before, with other arguments
+ ├─ SchedulerClosedError         not entered yet, shutting down, or closed
+ ├─ WrongTaskError               entered in one task, left in another
+ ├─ DeadlockError                a job would wait for itself
+ ├─ IllegalTransitionError       an event that the job's state does not accept; no effect
+ ├─ StageError                   a stage that cannot be entered
+ │   ├─ UnknownStageError        a strict kind does not declare it
+ │   ├─ StageActiveError         another stage is open: stages do not nest
+ │   └─ StageUnavailableError    a cancel was accepted: nothing new begins
+ ├─ StageTimeoutError            (also TimeoutError) the stage's own ``timeout_s`` is over
+ ├─ StaleAttemptError            code of an ended or abandoned attempt wants to write
+ ├─ JobFailedError               ``result()`` of a job that failed; carries the snapshot
+ └─ JobCanceledError             ``result()`` of a job that was canceled; carries the snapshot
+
+Bad arguments raise ``ValueError`` or ``TypeError`` as everywhere in Python. Every error keeps its facts as
+attributes and survives pickling. This module imports nothing at run time: the types it names sit above it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jobcancel._core.snapshot import Snapshot
+    from jobcancel._core.states import Event, JobState
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+class JobCancelError(Exception):
+    """Base of every error of this library."""
+
+
+class RegistrationError(JobCancelError):
+    """A kind or a handler cannot be registered as asked; the registry is unchanged."""
+
+
+class KindDataError(RegistrationError, ValueError):
+    """Kinds declared as data are wrong.
+
+    Attributes:
+        path: Where in the data, as in ``kinds.ingest.stages[2].on_cancel``.
+        value: What stands there.
+        allowed: What may stand there, in words.
+    """
+
+    def __init__(self, path: str, value: object, allowed: str) -> None:
+        super().__init__(path, value, allowed)
+        self.path, self.value, self.allowed = path, value, allowed
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
+
+
+class UnknownKindError(JobCancelError):
+    """No kind of that name is registered."""
+
+    def __init__(self, kind: str, known: tuple[str, ...]) -> None:
+        super().__init__(kind, known)
+        self.kind, self.known = kind, known
+
+    def __str__(self) -> str:
+        return f"no kind is named {self.kind!r}; registered: {_listed(self.known)}"
+
+
+class MissingHandlerError(JobCancelError):
+    """The kind was declared from data and no handler was registered for it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return f"kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
+
+
+class JobNotFoundError(JobCancelError):
+    """No job of that id: never submitted, past its retention, or another owner's."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} not found: unknown id, another owner's, or past its retention"
+
+
+class QueueFullError(JobCancelError):
+    """The kind already has ``max_pending`` jobs waiting; nothing was submitted."""
+
+    def __init__(self, kind: str, max_pending: int) -> None:
+        super().__init__(kind, max_pending)
+        self.kind, self.max_pending = kind, max_pending
+
+    def __str__(self) -> str:
+        return f"kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
+
+
+class IdempotencyConflictError(JobCancelError):
+    """The idempotency key belongs to an earlier job with other arguments; nothing was submitted."""
+
+    def __init__(self, key: str, kind: str, job_id: str) -> None:
+        super().__init__(key, kind, job_id)
+        self.key, self.kind, self.job_id = key, kind, job_id
+
+    def __str__(self) -> str:
+        return (
+            f"key {self.key!r} was used for job {self.job_id} of kind {self.kind!r} with other arguments; "
+            "use a new key for a new job"
+        )
+
+
+class SchedulerClosedError(JobCancelError):
+    """The scheduler takes no call of this sort: it is not entered, shuts down, or has closed."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+    def __str__(self) -> str:
+        return f"cannot {self.wanted}: the scheduler is not running; use it inside `async with scheduler:`"
+
+
+class WrongTaskError(JobCancelError):
+    """A scheduler was left by another task than the one that entered it."""
+
+    def __str__(self) -> str:
+        return "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
+
+
+class DeadlockError(JobCancelError):
+    """A job would wait for itself or for a job that waits for it.
+
+    Attributes:
+        job_id: The job that asked.
+        wanted: What it asked for, in words.
+    """
+
+    def __init__(self, job_id: str, wanted: str) -> None:
+        super().__init__(job_id, wanted)
+        self.job_id, self.wanted = job_id, wanted
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
+
+
+class IllegalTransitionError(JobCancelError):
+    """An event arrived that the job's state does not accept. It had no effect."""
+
+    def __init__(self, job_id: str, state: JobState, event: Event) -> None:
+        super().__init__(job_id, state, event)
+        self.job_id, self.state, self.event = job_id, state, event
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: {self.event} is not legal in {self.state}"
+
+
+class StageError(JobCancelError):
+    """A stage cannot be entered.
+
+    Attributes:
+        job_id: The job.
+        stage: The stage it wanted to enter.
+    """
+
+    def __init__(self, job_id: str, stage: str, *facts: object) -> None:
+        super().__init__(job_id, stage, *facts)
+        self.job_id, self.stage = job_id, stage
+
+
+class UnknownStageError(StageError):
+    """A strict kind does not declare the stage."""
+
+    def __init__(self, job_id: str, stage: str, declared: tuple[str, ...]) -> None:
+        super().__init__(job_id, stage, declared)
+        self.declared = declared
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: stage {self.stage!r} is not declared; declared: {_listed(self.declared)} "
+            "(or declare the kind with strict=False)"
+        )
+
+
+class StageActiveError(StageError):
+    """Another stage of the job is open. Stages do not nest."""
+
+    def __init__(self, job_id: str, stage: str, active: str) -> None:
+        super().__init__(job_id, stage, active)
+        self.active = active
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
+
+
+class StageUnavailableError(StageError):
+    """A cancel was accepted and cannot be delivered here, under a shield of the job's own: nothing new begins."""
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
+
+
+class StageTimeoutError(JobCancelError, TimeoutError):
+    """A stage took longer than its ``timeout_s`` and was torn down."""
+
+    def __init__(self, job_id: str, stage: str, timeout_s: float) -> None:
+        super().__init__(job_id, stage, timeout_s)
+        self.job_id, self.stage, self.timeout_s = job_id, stage, timeout_s
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
+
+
+class StaleAttemptError(JobCancelError):
+    """Code of an attempt that ended, or was abandoned, wants to write to its job. Nothing was written."""
+
+    def __init__(self, job_id: str, attempt: int) -> None:
+        super().__init__(job_id, attempt)
+        self.job_id, self.attempt = job_id, attempt
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
+
+
+class _EndedError(JobCancelError):
+    """A job did not succeed, and its result was asked for.
+
+    Attributes:
+        snapshot: The settled job.
+    """
+
+    def __init__(self, snapshot: Snapshot[Any]) -> None:
+        super().__init__(snapshot)
+        self.snapshot = snapshot
+
+
+class JobFailedError(_EndedError):
+    """The job failed; ``snapshot.failure`` says why."""
+
+    def __str__(self) -> str:
+        failure = self.snapshot.failure
+        return f"job {self.snapshot.id} ({self.snapshot.kind}) failed: " + (
+            f"{failure.code}: {failure.message}" if failure else "no reason recorded"
+        )
+
+
+class JobCanceledError(_EndedError):
+    """The job was canceled; ``snapshot.cancel`` says by whom and why."""
+
+    def __str__(self) -> str:
+        cancel = self.snapshot.cancel
+        why = f" ({cancel.cause}{f': {cancel.reason}' if cancel.reason else ''})" if cancel else ""
+        return f"job {self.snapshot.id} ({self.snapshot.kind}) was canceled{why}"

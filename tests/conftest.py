@@ -1,0 +1,32 @@
+"""Every async test runs on every backend; none may drop out unnoticed."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+BACKENDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "asyncio": ("asyncio", {"debug": True}),
+    "uvloop": ("asyncio", {"use_uvloop": True}),
+    "trio": ("trio", {}),
+}
+MISSING = [name for name in BACKENDS if find_spec(name) is None]
+
+
+@pytest.fixture(scope="module", params=list(BACKENDS))
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """The backend and its options, for anyio's pytest plugin."""
+    name: str = request.param
+    if name in MISSING:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is not installed: a CI run covers every backend")
+        pytest.skip(f"NOT RUN: {name} is not installed")
+    return BACKENDS[name]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name in MISSING:
+        terminalreporter.write_line(f"NOT RUN: backend {name} (not installed)", yellow=True)

@@ -1,0 +1,102 @@
+"""The shape of the tree: what lies where, how long it may be, and what it may not be called."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import jobcancel
+
+TOP = Path(__file__).resolve().parent.parent
+PACKAGE = Path(jobcancel.__file__).resolve().parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+IDS = [path.relative_to(PACKAGE).as_posix() for path in MODULES]
+
+MAX_LINES = 250
+MAX_STATEMENTS = 30
+TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "jobcancel", "tests", "benchmarks"}
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "data", "info", "misc", "common"}
+# In two parts, so that this file does not hold what it looks for.
+UNCOUNTED = "pragma: " + "no cover"
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def statements(function: Function) -> int:
+    """How many statements a function has, those of the functions inside it included, docstrings not."""
+    inside = (node for child in function.body for node in ast.walk(child))
+    return sum(isinstance(node, ast.stmt) and not is_docstring(node) for node in inside)
+
+
+def functions(path: Path) -> Iterator[Function]:
+    return (node for node in ast.walk(tree(path)) if isinstance(node, Function))
+
+
+def tracked() -> list[Path]:
+    if not (TOP / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, check=True, capture_output=True, text=True).stdout
+    return [Path(name) for name in listed.split("\0") if name]
+
+
+def test_the_top_level_holds_nothing_but_what_belongs_there() -> None:
+    names = {path.parts[0] for path in tracked()}
+    assert {name for name in names if not name.startswith(".")} <= TOP_LEVEL
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_a_file_is_short_enough_to_have_one_job(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_a_function_is_short_enough_to_have_one_job(path: Path) -> None:
+    counted = {function.name: statements(function) for function in functions(path)}
+    assert {name: count for name, count in counted.items() if count > MAX_STATEMENTS} == {}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_a_module_is_named_after_what_it_does(path: Path) -> None:
+    names = path.relative_to(PACKAGE).with_suffix("").parts
+    assert not {name.strip("_") for name in names} & VAGUE_NAMES
+
+
+def test_no_line_is_taken_out_of_the_coverage() -> None:
+    python = [path for path in tracked() if path.suffix in {".py", ".toml"}]
+    # A file that is deleted but not yet committed is tracked all the same.
+    found = [path for path in python if (TOP / path).exists() and UNCOUNTED in (TOP / path).read_text(encoding="utf-8")]
+    assert found == []
+
+
+def test_the_package_file_only_re_exports_and_lists_what_it_exports() -> None:
+    docstring, *body = tree(PACKAGE / "__init__.py").body
+    assert is_docstring(docstring)
+    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
+    others = [node for node in body if not isinstance(node, ast.ImportFrom)]
+    assert [ast.unparse(node).partition(" = (")[0] for node in others] == ["__all__"]
+
+    imported = [alias.asname or alias.name for node in imports for alias in node.names]
+    assert type(jobcancel.__all__) is tuple
+    assert sorted(jobcancel.__all__) == sorted(set(imported) - {"annotations"})
+
+
+def test_every_exported_name_is_there() -> None:
+    package = import_module("jobcancel")
+    assert [name for name in jobcancel.__all__ if not hasattr(package, name)] == []
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").is_file()
