@@ -183,9 +183,7 @@ class JobService(Protocol):
         """
         ...
 
-    async def wait(
-        self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None
-    ) -> Snapshot[Any]:
+    async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or ``timeout_s`` seconds are over; return it as it is then.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What a handler sees of its job, and a submitter of the one it submitted: protocols, so that engines can offer them too."""
+"""What a handler sees of its job, and a submitter of the one it submitted; protocols, for engines to offer too."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class JobContext(Protocol):
         """
         ...
 
-    async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: Unpack[Ts]) -> T:
+    async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run ``await fn(*args)`` as the stage ``name`` and return its value."""
         ...
 
@@ -163,7 +163,7 @@ class JobContext(Protocol):
         """
         ...
 
-    async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
+    async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         """Run ``fn(*args)`` in a thread of the scheduler and return its value.
 
         A thread cannot be stopped: the job stays canceling until it ends, and its value is returned though a cancel

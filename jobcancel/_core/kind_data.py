@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar, cast
 
@@ -86,9 +86,9 @@ def _table(value: object, path: str) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], value)
 
 
-def _record(cls: type[T], values: Mapping[str, Any], path: str) -> T:
+def _record(cls: Callable[..., T], values: Mapping[str, Any], path: str) -> T:
     """Make one record, trying field after field, so that an error is that field's."""
-    known: tuple[Attribute[Any], ...] = fields(cls)
+    known: tuple[Attribute[Any], ...] = fields(cast(type[Any], cls))
     names = [attribute.name for attribute in known]
     for key in values:
         if key not in names:

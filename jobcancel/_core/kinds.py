@@ -32,8 +32,8 @@ def _no_bool(_: object, attribute: Attribute[Any], value: object) -> None:
 
 
 _named = matches_re(_NAME)
-_seconds = and_(_no_bool, instance_of((int, float)), gt(0))
-_count = optional(and_(_no_bool, instance_of(int), ge(1)))
+_seconds: Any = and_(_no_bool, instance_of((int, float)), gt(0))
+_count: Any = optional(and_(_no_bool, instance_of(int), ge(1)))
 _flag = instance_of(bool)
 
 
@@ -168,7 +168,7 @@ Handler = Callable[Concatenate[JobContext, P], Coroutine[Any, Any, "R | Partial[
 
 
 def is_async_callable(fn: Callable[..., object]) -> bool:
-    """Return whether calling ``fn`` gives a coroutine: an async function, a partial of one, or an async ``__call__``."""
+    """Return whether ``fn`` is an async function, a partial of one, or has an async ``__call__``."""
     while isinstance(fn, partial):
         fn = fn.func
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)

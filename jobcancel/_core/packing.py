@@ -63,7 +63,8 @@ class Settled:
     __slots__ = ("_fields", "id", "result")
 
     def __init__(self, job_id: str, packed: Packed) -> None:
-        blob, self.result = (packed, None) if isinstance(packed, bytes) else packed
+        blob, result = (packed, None) if isinstance(packed, bytes) else packed
+        self.result: Any = result
         self.id = job_id
         self._fields: Fields = marshal.loads(blob)  # noqa: S302  # bytes of this process
 
@@ -95,7 +96,7 @@ def _fields(job: JobRecord) -> Fields:
     failure, cancel = job.failure, job.cancel
     return (
         job.seq,
-        job.state._value_,  # noqa: SLF001  # the plain string without the cost of the property
+        job.state._value_,  # the plain string without the cost of the property
         job.spec.name,
         job.owner,
         job.labels,

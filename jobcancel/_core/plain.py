@@ -63,7 +63,7 @@ def _key(key: object, path: str) -> str:
     return str.__str__(key)
 
 
-def seconds(value: float | None, name: str) -> float | None:
+def seconds(value: object, name: str) -> float | None:
     """Return ``value``, or None for None.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The choices a kind makes as data. What they lead to is decided in ``decision`` and ``endings`` and carried out by the runtime."""
+"""The choices a kind makes as data; ``decision`` and the runtime say what they lead to."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import define, field, frozen
 
 from .states import JobState
@@ -66,7 +68,7 @@ class ProgressRecord:
         else:
             self.succeeded += 1
 
-    def plain(self) -> tuple[object, ...]:
+    def plain(self) -> tuple[Any, ...]:
         """Return the fields as plain data."""
         return (
             self.done,
@@ -79,7 +81,7 @@ class ProgressRecord:
         )
 
 
-def progress_from(fields: tuple[object, ...] | None) -> Progress | None:
+def progress_from(fields: tuple[Any, ...] | None) -> Progress | None:
     """Return what ``ProgressRecord.plain`` gave as the record that is shown.
 
     A job that said nothing of its own progress shows that of its batches: children settled, of all.

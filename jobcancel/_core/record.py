@@ -212,9 +212,7 @@ class JobRecord:
             return Release.NOTHING
         return Release.DELIVER if raised or stage.commits else Release.RAISE
 
-    def note(
-        self, name: str, now: float, status: str = "noted", details: dict[str, Any] | None = None
-    ) -> None:
+    def note(self, name: str, now: float, status: str = "noted", details: dict[str, Any] | None = None) -> None:
         """Add an entry to the history."""
         self.history.append((name, now, None, status, details))
         if self.on_change is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ParamSpec, TypeVar, Unpack
+from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from jobcancel.errors import KindDataError, RegistrationError, UnknownKindError
 
@@ -27,9 +27,7 @@ class Registry:
     def __init__(self) -> None:
         self._kinds: dict[str, Kind[..., Any]] = {}
 
-    def kind(
-        self, name: str, **options: Unpack[KindOptions]
-    ) -> Callable[[Handler[P, R]], Kind[P, R]]:
+    def kind(self, name: str, **options: Unpack[KindOptions]) -> Callable[[Handler[P, R]], Kind[P, R]]:
         """Declare a kind and its handler.
 
         Args:
@@ -41,7 +39,7 @@ class Registry:
             ValueError: An option has a value that makes no sense.
             TypeError: An option has a value of the wrong type, or the handler is no coroutine function.
         """
-        spec = KindSpec(name=name, **options)  # type: ignore[arg-type]  # the record's converters take more types
+        spec = KindSpec(name=name, **options)
 
         def register(handler: Handler[P, R]) -> Kind[P, R]:
             kind = Kind(spec, handler)
@@ -62,9 +60,8 @@ class Registry:
         def register(handler: Handler[P, R]) -> Kind[P, R]:
             if declared.handler is not None:
                 raise RegistrationError(f"kind {name!r} has a handler already; a second one is refused")
-            kind: Kind[P, R] = declared
-            kind.attach(handler)
-            return kind
+            declared.attach(handler)
+            return cast("Kind[P, R]", declared)
 
         return register
 

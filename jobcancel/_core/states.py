@@ -109,7 +109,7 @@ def _dense_row(row: Mapping[Event, JobState]) -> tuple[Step | None, ...]:
     )
 
 
-# An enum as a dictionary key costs some 300 ns on CPython 3.11, an index 8: this form is derived, the table is the truth.
+# The table is the truth. As dictionary keys its enums cost some 300 ns on CPython 3.11, an index of this form costs 8.
 _DENSE: Final = tuple(_dense_row(TRANSITIONS[state]) for state in JobState)
 
 

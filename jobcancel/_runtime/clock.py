@@ -6,10 +6,10 @@ deadline ignores its shield, and a clock that a test owns could not move it.
 
 from __future__ import annotations
 
-from time import monotonic, time
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from math import inf
+from time import monotonic, time
 from typing import Final
 
 import anyio

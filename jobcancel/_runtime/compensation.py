@@ -40,7 +40,7 @@ async def _undo(job: Job, undo: Callable[[], object]) -> bool:
     try:
         with scope:
             await _call(undo)
-    except BaseException as error:  # noqa: BLE001  # whatever it raises, the others run
+    except BaseException as error:  # whatever it raises, the others run
         problem = describe(error)[0]
         logger.exception("job %s (%s): a compensation failed", job.id, job.spec.name, extra=job.log_facts)
         if interrupts(error):

@@ -80,7 +80,7 @@ class RunningJob:
             raise StaleAttemptError(job.id, job.attempt)
         return StageScope(job, job.call.kind.stage(job.id, name))
 
-    async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: Unpack[Ts]) -> T:
+    async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run an async function as a stage."""
         async with self.stage(name):
             return await fn(*args)
@@ -126,7 +126,7 @@ class RunningJob:
         """Submit children and wait for all."""
         return await run_batch(self._job, list(calls))
 
-    async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
+    async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         """Run a function in a thread."""
         return await run_in_thread(self._job, fn, *args)
 

@@ -131,6 +131,6 @@ class Deliveries:
         cancel.unresponsive = True
         job.note("unresponsive", self._kernel.now())
         logger.warning(
-            "job %s (%s) swallows its cancellation over and over, at a processor's full cost; let it out of the handler",
+            "job %s (%s) swallows its cancellation over and over and keeps a processor busy; let it out of the handler",
             job.id, job.spec.name, extra=job.log_facts,
         )  # fmt: skip

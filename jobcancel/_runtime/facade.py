@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import partial
 from threading import get_ident
@@ -42,7 +42,7 @@ class BlockingJobs:
         """
         portal = self._way_in(wanted)
         try:
-            future = portal.start_task_soon(method)
+            future: Future[T] = portal.start_task_soon(method)
         except RuntimeError:  # it closed since
             raise SchedulerClosedError(wanted) from None
         try:
@@ -119,9 +119,7 @@ class BlockingJobs:
         wanted = partial(self._jobs.cancel_many, owner=owner, kind=kind, state=state, labels=labels)
         return self.call("cancel", partial(wanted, by=by, reason=reason, defer=defer, force=force))
 
-    def can_cancel(
-        self, job_id: str, *, owner: str | None = None, defer: bool = False, force: bool = False
-    ) -> Verdict:
+    def can_cancel(self, job_id: str, *, owner: str | None = None, defer: bool = False, force: bool = False) -> Verdict:
         """Return what ``cancel`` would answer now."""
         return self.call("ask", partial(self._jobs.can_cancel, job_id, owner=owner, defer=defer, force=force))
 
@@ -148,8 +146,9 @@ class BlockingJobs:
         return self.call("wait", partial(self._jobs.wait, job_id, owner=owner, timeout_s=timeout_s))
 
     @contextmanager
-    def watch(self, job_id: str, *, owner: str | None = None) -> Iterator[Iterator[Snapshot[Any]]]:
+    def watch(self, job_id: str, *, owner: str | None = None) -> Generator[Iterator[Snapshot[Any]]]:
         """Give the job as it is, then after each change, until it is settled."""
+
         async def opened() -> AbstractAsyncContextManager[AsyncIterator[Snapshot[Any]]]:
             return self._jobs.watch(job_id, owner=owner)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
@@ -17,7 +17,8 @@ from .job import Job
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """Return the exceptions in a group, at any depth; a single exception is its own only leaf."""
     if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        for inner in group.exceptions:
             yield from leaves(inner)
     else:
         yield error

@@ -70,9 +70,7 @@ class Handle(Generic[R_co]):
         return self._kernel.table.get(self._job) if isinstance(self._job, str) else self._job
 
 
-def request_cancel(
-    job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool
-) -> Verdict:
+def request_cancel(job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool) -> Verdict:
     """Let a user ask for the cancel of one job."""
     request = Cancellation(CancelCause.USER, text(by, "by"), text(reason, "reason"), defer, force)
     return job.kernel.cancel(job, request) if isinstance(job, Job) else job.verdict(request)

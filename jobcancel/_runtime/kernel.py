@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from jobcancel._core.causes import CancelCause, Failure, FailureCode
+from jobcancel._core.causes import CancelCause, Failure
 from jobcancel._core.decision import Cancellation, Outcome, Verdict
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call
@@ -57,9 +57,7 @@ class Kernel:
     thread: int
     limiter: anyio.CapacityLimiter
 
-    def __init__(
-        self, app: Any, max_running: int | None, clock: Clock, new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, app: Any, max_running: int | None, clock: Clock, new_id: Callable[[], str]) -> None:
         self.app, self.clock, self.now = app, clock, clock.monotonic
         self._new_id, self._time = new_id, clock.time
         self.timers = Timers(clock)

@@ -1,4 +1,4 @@
-"""Where jobs become tasks: one small class for asyncio (uvloop too), one for trio; nothing else knows the difference.
+"""Where jobs become tasks: what the scheduler asks of a loop, and asyncio's answer (uvloop's too).
 
 Jobs are spawned natively. An anyio task group would give each a second scope, an event and a wrapper, three times
 the cost of a task; the loop's own task factory might be eager and run the job's code inside ``submit``.
@@ -10,10 +10,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-if TYPE_CHECKING:
-    import trio
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 Main = Callable[[T], Coroutine[Any, Any, None]]
@@ -84,71 +81,6 @@ class AsyncioLoop:
         """See ``Loop``."""
 
 
-class TrioLoop:
-    """trio: tasks live in a nursery that the host's task opens and closes."""
-
-    def __init__(self) -> None:
-        import trio  # noqa: PLC0415  # an extra
-
-        self._trio = trio
-        self._token = trio.lowlevel.current_trio_token()
-        self._manager = trio.open_nursery()
-        self._nursery: trio.Nursery | None = None
-        self._steps: StepCounter | None = None
-
-    def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
-        """See ``Loop``."""
-        assert self._nursery is not None  # noqa: S101  # for type checkers: opened before
-        context.run(self._nursery.start_soon, main, argument, name=name)
-        return name
-
-    def soon(self, callback: Callable[[], None]) -> None:
-        """See ``Loop``."""
-        self._token.run_sync_soon(callback)
-
-    def strain(self, spawned: object) -> int:
-        """See ``Loop``: trio has no loop of cancellations, but the task's steps can be counted."""
-        if self._steps is None:
-            self._steps = StepCounter()
-            self._trio.lowlevel.add_instrument(self._steps)
-        return self._steps.count(spawned)
-
-    def relax(self) -> None:
-        """See ``Loop``."""
-        if self._steps is not None:
-            self._trio.lowlevel.remove_instrument(self._steps)
-            self._steps = None
-
-    def current(self) -> object:
-        """See ``Loop``."""
-        return self._trio.lowlevel.current_task()
-
-    async def open(self) -> None:
-        """See ``Loop``."""
-        self._nursery = await self._manager.__aenter__()
-
-    async def close(self) -> None:
-        """See ``Loop``: the body's exception stays outside of the nursery, which would wrap it in a group."""
-        self.relax()
-        await self._manager.__aexit__(None, None, None)
-
-
-class StepCounter:
-    """A trio instrument that counts the steps of the tasks it was asked about."""
-
-    def __init__(self) -> None:
-        self._counts: dict[object, int] = {}
-
-    def count(self, name: object) -> int:
-        """Return how many steps the task of that name took since the first call."""
-        return self._counts.setdefault(name, 0)
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Count, for trio."""
-        if task.name in self._counts:
-            self._counts[task.name] += 1
-
-
 def current_loop() -> Loop:
     """Return the loop that runs now.
 
@@ -157,5 +89,7 @@ def current_loop() -> Loop:
     """
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_run():
+        from .trio_loop import TrioLoop  # noqa: PLC0415  # trio is an extra
+
         return TrioLoop()
     return AsyncioLoop()

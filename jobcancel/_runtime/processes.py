@@ -1,4 +1,4 @@
-"""Subprocesses of a job: a process group that is asked to end, then made to, and reaped before the job goes on. POSIX."""
+"""Subprocesses of a job (POSIX): a process group, asked to end, then made to, and reaped before the job goes on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import codecs
 import io
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from os import PathLike
@@ -31,14 +32,9 @@ async def run_process(
     kill_after_s: float,
 ) -> CompletedProcess[bytes]:
     """Run a subprocess to its end; see ``JobContext.run_process``."""
-    # Interrupted before the process stands in a variable, nobody would end it.
-    with job.kernel.scope_type(shield=True):
-        stdin = DEVNULL if input is None else PIPE
-        process = await anyio.open_process(
-            cmd, stdin=stdin, stdout=PIPE, stderr=PIPE, cwd=cwd, env=env, start_new_session=True
-        )
+    process = await _start(job, cmd, cwd, env, PIPE if input is not None else DEVNULL)
+    pumps = Pumps(job, process, on_line)
     try:
-        pumps = Pumps(job, process, on_line)
         await pumps.run(input, kill_after_s)
     finally:
         with job.kernel.scope_type(shield=True):
@@ -48,6 +44,20 @@ async def run_process(
     if check and code:
         raise CalledProcessError(code, cmd, stdout, stderr)
     return CompletedProcess(cmd, code, stdout, stderr)
+
+
+async def _start(
+    job: Job, cmd: Command, cwd: str | PathLike[str] | None, env: Mapping[str, str] | None, stdin: int
+) -> Process:
+    """Start the process, shielded: interrupted in the middle, nobody would end what has started."""
+    shield = job.kernel.scope_type(shield=True)
+    shield.__enter__()
+    try:
+        return await anyio.open_process(
+            cmd, stdin=stdin, stdout=PIPE, stderr=PIPE, cwd=cwd, env=env, start_new_session=True
+        )
+    finally:
+        shield.__exit__(*sys.exc_info())
 
 
 class Pumps:

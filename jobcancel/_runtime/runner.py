@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import _thread
 import logging
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
@@ -50,7 +50,8 @@ async def run(job: Job) -> None:
 
 async def _run_code(job: Job) -> tuple[Ending, Any, str, dict[str, Any] | None]:
     """Run the handler; return how it ended, its value, and what is kept of an error."""
-    cancel, call, value = job.cancel, job.call, None
+    cancel, call = job.cancel, job.call
+    value: Any = None
     if job.doomed is not None or call is None or call.kind.handler is None:
         return job.doomed or Ending.UNWOUND, None, "", None
     if cancel is not None and not cancel.held:
@@ -61,8 +62,8 @@ async def _run_code(job: Job) -> tuple[Ending, Any, str, dict[str, Any] | None]:
     try:
         with scope:
             value = await call.kind.handler(RunningJob(job), *call.args, **call.kwargs)
-            ending = Ending.PARTIAL if isinstance(value, Partial) else Ending.RETURNED
-    except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this job and no other
+            ending = _returned(value)
+    except BaseException as error:  # SystemExit and GeneratorExit too end this job and no other
         ending = judge(job, error)
         if ending is not Ending.UNWOUND:
             logger.exception("job %s (%s) failed", job.id, job.spec.name, extra=job.log_facts)
@@ -74,7 +75,11 @@ async def _run_code(job: Job) -> tuple[Ending, Any, str, dict[str, Any] | None]:
             cancel.ignored = cancel.delivered_at is not None
         elif cancel.pierced:
             ending = Ending.FOREIGN
-    return ending, value.value if isinstance(value, Partial) else value, "", None
+    return ending, cast("Partial[Any]", value).value if ending is Ending.PARTIAL else value, "", None
+
+
+def _returned(value: object) -> Ending:
+    return Ending.PARTIAL if isinstance(value, Partial) else Ending.RETURNED
 
 
 async def _children_settled(job: Job) -> None:

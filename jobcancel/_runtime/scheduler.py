@@ -203,9 +203,7 @@ class Scheduler:
         filters = Filters(owner=owner, kind=kind, state=_state(state), labels=labels)
         return find(self._kernel.table, filters, cursor, limit)
 
-    async def wait(
-        self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None
-    ) -> Snapshot[Any]:
+    async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or the time is up; see ``JobService.wait``."""
         job = self._kernel.table.get(job_id, owner)
         if isinstance(job, Job):

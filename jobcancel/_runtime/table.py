@@ -84,6 +84,9 @@ class JobTable:
         for job_id, kept in reversed(self._jobs.items()):
             yield kept if isinstance(kept, Job) else Settled(job_id, kept)
 
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._jobs
+
     def _arm(self, retained: Retained) -> None:
         """Have the oldest dropped when its time has come."""
         retained.armed = retained.spec.retain_s != inf

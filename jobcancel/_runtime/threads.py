@@ -13,6 +13,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def run_in_thread(job: Job, fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
+async def run_in_thread(job: Job, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
     """Run ``fn(*args)`` in a thread and return its value, though a cancel was delivered meanwhile."""
     return await to_thread.run_sync(fn, *args, limiter=job.kernel.limiter)

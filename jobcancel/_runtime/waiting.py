@@ -21,7 +21,8 @@ async def until_settled(job: Job, timeout_s: float | None = None) -> None:
     settled = anyio.Event()  # one a waiter: many on one event are quadratic to cancel
     if job.waiters is None:
         job.waiters = {}
-    job.waiters[settled] = None
+    waiters = job.waiters
+    waiters[settled] = None
     try:
         if timeout_s is None:
             await settled.wait()
@@ -29,8 +30,7 @@ async def until_settled(job: Job, timeout_s: float | None = None) -> None:
             with anyio.move_on_after(timeout_s):
                 await settled.wait()
     finally:
-        if job.waiters is not None:
-            job.waiters.pop(settled, None)
+        waiters.pop(settled, None)
 
 
 def _refuse_own(job: Job) -> None:

@@ -1,0 +1,73 @@
+"""trio's answer to what the scheduler asks of a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context
+
+import trio
+
+from .loops import Main, T
+
+
+class TrioLoop:
+    """trio: tasks live in a nursery that the host's task opens and closes."""
+
+    def __init__(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._manager = trio.open_nursery()
+        self._nursery: trio.Nursery | None = None
+        self._steps: StepCounter | None = None
+
+    def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
+        """See ``Loop``."""
+        nursery = self._nursery
+        assert nursery is not None  # noqa: S101  # for type checkers: opened before
+        context.run(lambda: nursery.start_soon(main, argument, name=name))
+        return name
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """See ``Loop``."""
+        self._token.run_sync_soon(callback)
+
+    def strain(self, spawned: object) -> int:
+        """See ``Loop``: trio has no loop of cancellations, but the task's steps can be counted."""
+        if self._steps is None:
+            self._steps = StepCounter()
+            trio.lowlevel.add_instrument(self._steps)
+        return self._steps.count(spawned)
+
+    def relax(self) -> None:
+        """See ``Loop``."""
+        if self._steps is not None:
+            trio.lowlevel.remove_instrument(self._steps)
+            self._steps = None
+
+    def current(self) -> object:
+        """See ``Loop``."""
+        return trio.lowlevel.current_task()
+
+    async def open(self) -> None:
+        """See ``Loop``."""
+        self._nursery = await self._manager.__aenter__()
+
+    async def close(self) -> None:
+        """See ``Loop``: the body's exception stays outside of the nursery, which would wrap it in a group."""
+        self.relax()
+        await self._manager.__aexit__(None, None, None)
+
+
+class StepCounter(trio.abc.Instrument):
+    """A trio instrument that counts the steps of the tasks it was asked about."""
+
+    def __init__(self) -> None:
+        self._counts: dict[object, int] = {}
+
+    def count(self, name: object) -> int:
+        """Return how many steps the task of that name took since the first call."""
+        return self._counts.setdefault(name, 0)
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Count, for trio."""
+        if task.name in self._counts:
+            self._counts[task.name] += 1
