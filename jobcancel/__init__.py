@@ -4,11 +4,12 @@ from ._core.causes import CancelCause, Failure, FailureCode
 from ._core.context import JobContext, JobHandle
 from ._core.decision import Outcome, Verdict
 from ._core.diagram import mermaid
-from ._core.kinds import Call, Kind, Partial, Stage
+from ._core.kinds import Call, Kind, Partial
 from ._core.policies import OnCancel, OnGraceExpired, OnRestart
 from ._core.progress import BatchProgress, Progress
 from ._core.registry import Registry
 from ._core.snapshot import CancelStatus, HistoryEntry, Page, Snapshot
+from ._core.specs import Stage
 from ._core.states import Event, JobState
 from ._runtime.blocking import BlockingScheduler
 from ._runtime.scheduler import Scheduler

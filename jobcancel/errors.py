@@ -27,7 +27,7 @@ attributes and survives pickling. This module imports nothing at run time: the t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,12 @@ def _listed(names: Iterable[str]) -> str:
 
 
 class JobCancelError(Exception):
-    """Base of every error of this library."""
+    """Base of every error of this library; ``says`` is the message, a template over the error's attributes."""
+
+    says: ClassVar[str] = ""
+
+    def __str__(self) -> str:
+        return self.says.format(self=self) if self.says else super().__str__()
 
 
 class RegistrationError(JobCancelError):
@@ -57,88 +62,80 @@ class KindDataError(RegistrationError, ValueError):
         allowed: What may stand there, in words.
     """
 
+    says = "{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
+
     def __init__(self, path: str, value: object, allowed: str) -> None:
         super().__init__(path, value, allowed)
         self.path, self.value, self.allowed = path, value, allowed
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
 
 
 class UnknownKindError(JobCancelError):
     """No kind of that name is registered."""
 
+    says = "no kind is named {self.kind!r}; registered: {self.listed}"
+
     def __init__(self, kind: str, known: tuple[str, ...]) -> None:
         super().__init__(kind, known)
-        self.kind, self.known = kind, known
-
-    def __str__(self) -> str:
-        return f"no kind is named {self.kind!r}; registered: {_listed(self.known)}"
+        self.kind, self.known, self.listed = kind, known, _listed(known)
 
 
 class MissingHandlerError(JobCancelError):
     """The kind was declared from data and no handler was registered for it."""
 
+    says = "kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
+
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
         self.kind = kind
-
-    def __str__(self) -> str:
-        return f"kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
 
 
 class JobNotFoundError(JobCancelError):
     """No job of that id: never submitted, past its retention, or another owner's."""
 
+    says = "job {self.job_id} not found: unknown id, another owner's, or past its retention"
+
     def __init__(self, job_id: str) -> None:
         super().__init__(job_id)
         self.job_id = job_id
-
-    def __str__(self) -> str:
-        return f"job {self.job_id} not found: unknown id, another owner's, or past its retention"
 
 
 class QueueFullError(JobCancelError):
     """The kind already has ``max_pending`` jobs waiting; nothing was submitted."""
 
+    says = "kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
+
     def __init__(self, kind: str, max_pending: int) -> None:
         super().__init__(kind, max_pending)
         self.kind, self.max_pending = kind, max_pending
-
-    def __str__(self) -> str:
-        return f"kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
 
 
 class IdempotencyConflictError(JobCancelError):
     """The idempotency key belongs to an earlier job with other arguments; nothing was submitted."""
 
+    says = (
+        "key {self.key!r} was used for job {self.job_id} of kind {self.kind!r} with other arguments; "
+        "use a new key for a new job"
+    )
+
     def __init__(self, key: str, kind: str, job_id: str) -> None:
         super().__init__(key, kind, job_id)
         self.key, self.kind, self.job_id = key, kind, job_id
-
-    def __str__(self) -> str:
-        return (
-            f"key {self.key!r} was used for job {self.job_id} of kind {self.kind!r} with other arguments; "
-            "use a new key for a new job"
-        )
 
 
 class SchedulerClosedError(JobCancelError):
     """The scheduler takes no call of this sort: it is not entered, shuts down, or has closed."""
 
+    says = "cannot {self.wanted}: the scheduler is not running; use it inside `async with scheduler:`"
+
     def __init__(self, wanted: str) -> None:
         super().__init__(wanted)
         self.wanted = wanted
-
-    def __str__(self) -> str:
-        return f"cannot {self.wanted}: the scheduler is not running; use it inside `async with scheduler:`"
 
 
 class WrongTaskError(JobCancelError):
     """A scheduler was left by another task than the one that entered it."""
 
-    def __str__(self) -> str:
-        return "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
+    says = "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
 
 
 class DeadlockError(JobCancelError):
@@ -149,23 +146,21 @@ class DeadlockError(JobCancelError):
         wanted: What it asked for, in words.
     """
 
+    says = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
+
     def __init__(self, job_id: str, wanted: str) -> None:
         super().__init__(job_id, wanted)
         self.job_id, self.wanted = job_id, wanted
-
-    def __str__(self) -> str:
-        return f"job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
 
 
 class IllegalTransitionError(JobCancelError):
     """An event arrived that the job's state does not accept. It had no effect."""
 
+    says = "job {self.job_id}: {self.event} is not legal in {self.state}"
+
     def __init__(self, job_id: str, state: JobState, event: Event) -> None:
         super().__init__(job_id, state, event)
         self.job_id, self.state, self.event = job_id, state, event
-
-    def __str__(self) -> str:
-        return f"job {self.job_id}: {self.event} is not legal in {self.state}"
 
 
 class StageError(JobCancelError):
@@ -184,55 +179,50 @@ class StageError(JobCancelError):
 class UnknownStageError(StageError):
     """A strict kind does not declare the stage."""
 
+    says = (
+        "job {self.job_id}: stage {self.stage!r} is not declared; declared: {self.listed} "
+        "(or declare the kind with strict=False)"
+    )
+
     def __init__(self, job_id: str, stage: str, declared: tuple[str, ...]) -> None:
         super().__init__(job_id, stage, declared)
-        self.declared = declared
-
-    def __str__(self) -> str:
-        return (
-            f"job {self.job_id}: stage {self.stage!r} is not declared; declared: {_listed(self.declared)} "
-            "(or declare the kind with strict=False)"
-        )
+        self.declared, self.listed = declared, _listed(declared)
 
 
 class StageActiveError(StageError):
     """Another stage of the job is open. Stages do not nest."""
 
+    says = "job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
+
     def __init__(self, job_id: str, stage: str, active: str) -> None:
         super().__init__(job_id, stage, active)
         self.active = active
-
-    def __str__(self) -> str:
-        return f"job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
 
 
 class StageUnavailableError(StageError):
     """A cancel was accepted and cannot be delivered here, under a shield of the job's own: nothing new begins."""
 
-    def __str__(self) -> str:
-        return f"job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
+    says = "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
 
 
 class StageTimeoutError(JobCancelError, TimeoutError):
     """A stage took longer than its ``timeout_s`` and was torn down."""
 
+    says = "job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
+
     def __init__(self, job_id: str, stage: str, timeout_s: float) -> None:
         super().__init__(job_id, stage, timeout_s)
         self.job_id, self.stage, self.timeout_s = job_id, stage, timeout_s
-
-    def __str__(self) -> str:
-        return f"job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
 
 
 class StaleAttemptError(JobCancelError):
     """Code of an attempt that ended, or was abandoned, wants to write to its job. Nothing was written."""
 
+    says = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
+
     def __init__(self, job_id: str, attempt: int) -> None:
         super().__init__(job_id, attempt)
         self.job_id, self.attempt = job_id, attempt
-
-    def __str__(self) -> str:
-        return f"job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
 
 
 class _EndedError(JobCancelError):

@@ -10,8 +10,8 @@ from attrs import Attribute, fields
 
 from jobcancel.errors import KindDataError
 
-from .kinds import KindSpec, Stage
 from .policies import OnCancel, OnGraceExpired, OnRestart
+from .specs import KindSpec, Stage
 from .states import TERMINAL
 
 T = TypeVar("T", KindSpec, Stage)

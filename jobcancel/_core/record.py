@@ -15,9 +15,9 @@ from jobcancel.errors import IllegalTransitionError, StageActiveError, StageUnav
 from .causes import Failure
 from .decision import Cancellation, Outcome, Verdict, decide_cancel
 from .endings import MESSAGES, Ending, decide_ending
-from .kinds import KindSpec, Stage
 from .policies import OnCancel
 from .progress import ProgressRecord
+from .specs import KindSpec, Stage
 from .states import Event, JobState, step
 
 # step, at, duration in seconds, status, details: what ``HistoryEntry`` shows

@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast
 from jobcancel.errors import KindDataError, RegistrationError, UnknownKindError
 
 from .kind_data import specs_from
-from .kinds import Handler, Kind, KindOptions, KindSpec
+from .kinds import Handler, Kind
+from .specs import KindOptions, KindSpec
 
 P = ParamSpec("P")
 R = TypeVar("R")

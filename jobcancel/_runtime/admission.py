@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from jobcancel._core.kinds import KindSpec
+from jobcancel._core.specs import KindSpec
 from jobcancel.errors import QueueFullError
 
 from .job import Job

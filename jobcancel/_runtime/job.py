@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobcancel._core.endings import Ending
-from jobcancel._core.kinds import Call, KindSpec
+from jobcancel._core.kinds import Call
 from jobcancel._core.packing import Facts, facts_of, snapshot_of
 from jobcancel._core.record import JobRecord
 from jobcancel._core.snapshot import Snapshot
+from jobcancel._core.specs import KindSpec
 from jobcancel._core.states import JobState
 
 if TYPE_CHECKING:

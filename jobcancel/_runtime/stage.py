@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from jobcancel._core.kinds import Stage
 from jobcancel._core.record import Release
+from jobcancel._core.specs import Stage
 from jobcancel.errors import StageTimeoutError, StageUnavailableError, StaleAttemptError
 
 from .failure import is_cancellation

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from math import inf
 
-from jobcancel._core.kinds import KindSpec
 from jobcancel._core.packing import Packed, Settled, pack
+from jobcancel._core.specs import KindSpec
 from jobcancel.errors import JobNotFoundError
 
 from .clock import Timers
