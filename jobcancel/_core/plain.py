@@ -46,12 +46,14 @@ def labels(value: Mapping[str, str] | None) -> dict[str, str] | None:
     """Return a copy of a mapping of strings to strings, or None for none.
 
     Raises:
-        TypeError: A key or a value is no string.
+        TypeError: It is no mapping, or a key or a value is no string.
     """
     if not value:
         return None
     copy = plain(value, "labels")
-    for key, item in copy.items():
+    if type(copy) is not dict:
+        raise TypeError(f"labels must be a mapping of strings to strings, not {type(value).__qualname__}")
+    for key, item in cast("dict[str, object]", copy).items():
         if type(item) is not str:
             raise TypeError(f"labels.{key} must be a string, not {type(item).__qualname__}")
     return cast("dict[str, str]", copy)

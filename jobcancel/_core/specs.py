@@ -21,6 +21,11 @@ def _no_bool(_: object, attribute: Attribute[Any], value: object) -> None:
         raise TypeError(f"'{attribute.name}' must be a number, not {value!r}")
 
 
+def _plain_name(value: str) -> str:
+    """Return a member of a string enum as the string that it is: settled jobs are kept as plain data."""
+    return str.__str__(value)
+
+
 _named = matches_re(_NAME)
 _seconds: Any = and_(_no_bool, instance_of((int, float)), gt(0))
 _count: Any = optional(and_(_no_bool, instance_of(int), ge(1)))
@@ -38,7 +43,7 @@ class Stage:
         timeout_s: Seconds the stage may take before it is torn with ``StageTimeoutError``; ``inf`` for no limit.
     """
 
-    name: str = field(validator=_named)
+    name: str = field(converter=_plain_name, validator=_named)
     on_cancel: OnCancel = field(default=OnCancel.INTERRUPT, kw_only=True, converter=OnCancel)
     commits: bool = field(default=False, kw_only=True, validator=_flag)
     timeout_s: float = field(default=inf, kw_only=True, validator=_seconds)
@@ -112,7 +117,7 @@ class KindSpec:
         on_restart: What a durable store's recovery does with a job that was running.
     """
 
-    name: str = field(validator=_named)
+    name: str = field(converter=_plain_name, validator=_named)
     stages: tuple[Stage, ...] = field(
         default=(), converter=_stages, validator=[deep_iterable(instance_of(Stage)), _distinct]
     )

@@ -15,7 +15,7 @@ from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending
 from jobcancel._core.policies import OnGraceExpired
 
-from .job import Job
+from .job import CURRENT, Job
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -42,7 +42,10 @@ class Deliveries:
         self._watching = False
 
     def queue(self, job: Job) -> None:
-        """Deliver soon, from the loop."""
+        """Deliver soon, from the loop; to a job that cancels itself at once, since its next checkpoint may be sooner."""
+        if CURRENT.get() is job:
+            self.deliver(job)
+            return
         self._queue.append(job)
         if not self._flushing:
             self._flushing = True

@@ -44,9 +44,11 @@ def judge(job: Job, error: BaseException) -> Ending:
     cancelled, cancel = anyio.get_cancelled_exc_class(), job.cancel
     if not all(isinstance(leaf, (cancelled, StageUnavailableError)) for leaf in leaves(error)):
         return Ending.RAISED
-    if cancel is None or cancel.delivered_at is None:
-        if cancel is not None:
-            cancel.pierced = True
+    if cancel is None:
+        return Ending.FOREIGN
+    if cancel.delivered_at is None:
+        cancel.pierced = True
+    if cancel.pierced:
         return Ending.FOREIGN
     return Ending.UNWOUND
 
