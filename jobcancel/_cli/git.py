@@ -93,7 +93,13 @@ class Git:
         """
         # In a session of its own, so that Ctrl-C reaches the demo alone and an undo is not torn.
         done = subprocess.run(
-            [self.program, *args], env=self.env, cwd=cwd, stdin=DEVNULL, capture_output=True, start_new_session=True
+            [self.program, *args],
+            check=False,
+            env=self.env,
+            cwd=cwd,
+            stdin=DEVNULL,
+            capture_output=True,
+            start_new_session=True,
         )
         if done.returncode:
             raise GitError(args[0], complaint(done.stderr))

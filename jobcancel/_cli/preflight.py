@@ -1,10 +1,10 @@
-"""What must stand before the job begins: git, a folder, a repository with commits, and the host. Else one clear line."""
+"""What must be there before the job begins: git, a folder, a repository with commits, the host. Else one clear line."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Place:
 
 
 @contextmanager
-def prepared(repo: str | None, workdir: Path | None) -> Iterator[Place]:
+def prepared(repo: str | None, workdir: Path | None) -> Generator[Place]:
     """Check and prepare all that a run needs, and clear away afterwards what only the run needed.
 
     Args:
@@ -68,7 +68,7 @@ def prepared(repo: str | None, workdir: Path | None) -> Iterator[Place]:
 
 
 @contextmanager
-def _home(workdir: Path | None) -> Iterator[Path]:
+def _home(workdir: Path | None) -> Generator[Path]:
     """Make a folder for the run alone, and remove it afterwards."""
     where = tempfile.gettempdir() if workdir is None else str(workdir)
     try:

@@ -15,6 +15,7 @@ from jobcancel import HistoryEntry, JobState, Outcome, Progress, Snapshot, Verdi
 
 from .ingest import Ingested
 
+PROGRESS_LINES = 4  # for each thing counted, that a log is not flooded
 MEANING = {
     Outcome.CANCELED: "it had not begun, and never will",
     Outcome.CANCELING: "it is being stopped",
@@ -58,7 +59,7 @@ class PlainView:
         self._begun: datetime | None = None
         self._told = 0
         self._stage: str | None = None
-        self._progress: Progress | None = None
+        self._far: object = None
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +81,8 @@ class PlainView:
         if snapshot.stage is not None and snapshot.stage != self._stage:
             self._line(snapshot.history[-1].at, snapshot.stage, "begins")
         self._stage = snapshot.stage
-        if snapshot.stage is not None and snapshot.progress is not None and snapshot.progress != self._progress:
-            self._progress = snapshot.progress
-            self._line(self._clock(), snapshot.stage, describe_progress(snapshot.progress))
+        if snapshot.stage is not None and snapshot.progress is not None:
+            self._advance(snapshot.stage, snapshot.progress)
 
     def answered(self, verdict: Verdict, asked_by: str) -> None:
         """Print the verdict."""
@@ -92,6 +92,12 @@ class PlainView:
         """Print what came of it."""
         for line in summary(snapshot):
             typer.echo(line)
+
+    def _advance(self, stage: str, progress: Progress) -> None:
+        far = (stage, progress.total, int(progress.done / (progress.total or 1) * PROGRESS_LINES))
+        if far != self._far:
+            self._far = far
+            self._line(self._clock(), stage, describe_progress(progress))
 
     def _line(self, at: datetime, what: str, text: str) -> None:
         seconds = (at - (self._begun or at)).total_seconds()
@@ -147,7 +153,8 @@ def describe_progress(progress: Progress) -> str:
 def describe_verdict(verdict: Verdict) -> str:
     """Return the answer to a request, and what it means."""
     stage = "the stage" if verdict.stage is None else f"the stage {verdict.stage}"
-    return f"{verdict.outcome}: {MEANING[verdict.outcome].format(stage=stage)}"
+    accepted = " (accepted)" if verdict.accepted else ""
+    return f"{verdict.outcome}{accepted}: {MEANING[verdict.outcome].format(stage=stage)}"
 
 
 def printable(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import inspect
 import logging
 from collections.abc import Callable
@@ -43,8 +42,7 @@ async def _undo(job: Job, undo: Callable[[], object]) -> bool:
     except BaseException as error:  # whatever it raises, the others run
         problem = describe(error)[0]
         logger.exception("job %s (%s): a compensation failed", job.id, job.spec.name, extra=job.log_facts)
-        if interrupts(error):
-            _thread.interrupt_main()
+        job.interrupted = job.interrupted or interrupts(error)
     timer.cancel()
     if scope.cancel_called:
         problem = f"it took longer than cleanup_s={cleanup_s:g}"

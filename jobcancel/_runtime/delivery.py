@@ -92,6 +92,8 @@ class Deliveries:
             return
         now, policy = self._kernel.now(), job.spec.on_grace_expired
         if policy is OnGraceExpired.ABANDON:
+            cancel.abandoned = True
+            job.leave_stage("abandoned", now, raised=True)
             self._kernel.end(job, *job.ending(Ending.ABANDONED))
             return
         if policy is OnGraceExpired.FORCE:

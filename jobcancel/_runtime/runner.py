@@ -32,6 +32,8 @@ async def run(job: Job) -> None:
     CURRENT.set(job)
     ending, value, message, details = await _run_code(job)
     job.code_ended = True
+    if job.stage is not None:  # entered and never left: its policy ends with the code
+        job.leave_stage("failed", kernel.now(), raised=True)
     if job.children:
         if ending not in _RETURNED:
             kernel.deliveries.cancel_children(job)
@@ -45,7 +47,7 @@ async def run(job: Job) -> None:
     kernel.code_ended(job)
     kernel.task_ended()
     if job.interrupted:
-        _thread.interrupt_main()  # the host's ordinary Ctrl-C; raised from here it would stop the loop
+        kernel.loop.soon(_thread.interrupt_main)  # the host's ordinary Ctrl-C; raised here it would stop the loop
 
 
 async def _run_code(job: Job) -> tuple[Ending, Any, str, dict[str, Any] | None]:
