@@ -57,7 +57,7 @@ def demo(repo: Repo = None, cancel_at: CancelAt = None, workdir: Workdir = None,
     try:
         stage = _stage(cancel_at)
         with prepared(repo, workdir) as place:
-            snapshot = run(place, _view(as_json=as_json), stage)
+            snapshot = run(place, choose_view(as_json=as_json), stage)
     except BadInputError as error:
         typer.echo(f"jobcancel demo: {error}", err=True)
         raise typer.Exit(2) from None
@@ -77,7 +77,8 @@ def _stage(name: str | None) -> str | None:
     return name
 
 
-def _view(*, as_json: bool) -> View:
+def choose_view(*, as_json: bool) -> View:
+    """Return the view that standard output can show."""
     if as_json:
         return JsonView()
     if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":

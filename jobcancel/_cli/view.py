@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -16,11 +17,12 @@ from jobcancel import HistoryEntry, JobState, Outcome, Progress, Snapshot, Verdi
 from .ingest import Ingested
 
 PROGRESS_LINES = 4  # for each thing counted, that a log is not flooded
+AUTHORS_SHOWN = 10
 MEANING = {
     Outcome.CANCELED: "it had not begun, and never will",
     Outcome.CANCELING: "it is being stopped",
     Outcome.DEFERRED: "it will stop after {stage}",
-    Outcome.REFUSED: "{stage} must not be interrupted; the job goes on, and may be asked again",
+    Outcome.REFUSED: "{stage} must not be interrupted; the job goes on",
     Outcome.ALREADY_CANCELING: "it is being stopped already",
     Outcome.ALREADY_TERMINAL: "too late, it has ended",
 }
@@ -188,5 +190,8 @@ def describe_result(result: Ingested) -> Iterator[str]:
     for file in report["largest"]:
         yield f"  {file['bytes']:>12} bytes  {printable(file['path'])}"
     yield f"{report['commits']} commits"
-    for author, count in report["authors"].items():
+    authors = report["authors"]
+    for author, count in islice(authors.items(), AUTHORS_SHOWN):
         yield f"  {count:>12}  {printable(author)}"
+    if len(authors) > AUTHORS_SHOWN:
+        yield f"  and {len(authors) - AUTHORS_SHOWN} authors more"

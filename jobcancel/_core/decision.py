@@ -43,7 +43,7 @@ class Cancellation:
         outcome: The verdict's outcome, set when the request is accepted.
         held: Accepted, and waiting for the end of what shields the job.
         delivered_at: When the job's scope was cancelled, in seconds on the monotonic clock.
-        forced: A force was applied to it, at once or later.
+        forced: A force was part of it, at once or later.
         ignored: The job's code returned a value after the delivery: the work was done all the same.
         abandoned: The job was settled while its code still ran.
         pierced: A cancellation that nobody asked for tore the job while this one was held.
@@ -106,7 +106,7 @@ def decide_cancel(
         on_cancel: The policy of the job's stage, or of its kind between stages.
         request: Who asks, and how.
         earlier: The accepted request, if there is one.
-        undo: Whether compensations are registered.
+        undo: Whether compensations are registered, or running.
     """
     if state is JobState.RUNNING:
         if request.force or on_cancel is OnCancel.INTERRUPT:

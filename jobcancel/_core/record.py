@@ -54,7 +54,7 @@ class JobRecord:
         history: What happened, oldest first.
         progress: What it said of its progress, or None.
         cancel: The accepted request, or None.
-        undo: Compensations, oldest first, or None; opaque here.
+        undo: Compensations, oldest first, opaque here; None if there are none, and empty once they have run.
         children_canceled: Children that ended canceled.
         failure: Why it failed, or None.
         result: What the handler returned.
@@ -150,13 +150,13 @@ class JobRecord:
 
     def verdict(self, request: Cancellation) -> Verdict:
         """Return what the answer to ``request`` would be now; nothing changes."""
-        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, undo=bool(self.undo))
+        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, undo=self.undo is not None)
         cell = None if event is None else step(self.state, event)
         return Verdict(self.id, outcome, self.state if cell is None else cell.state, self.stage_name)
 
     def request_cancel(self, request: Cancellation, now: float) -> Verdict:
         """Decide ``request`` and carry out what the decision changes in this record, in one step."""
-        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, undo=bool(self.undo))
+        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, undo=self.undo is not None)
         if event is not None:
             request.requested_at, request.outcome = now, outcome
             request.held, request.forced = outcome is Outcome.DEFERRED, request.force

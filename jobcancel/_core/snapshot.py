@@ -49,7 +49,7 @@ class CancelStatus:
         requested_at: When the request was accepted (UTC).
         outcome: The verdict it got.
         delivered_at: When the cancellation reached the job's code; None while it is held.
-        forced: A shield was overridden.
+        forced: A force was part of it, at once or later.
         ignored: The code returned a value after the delivery.
         abandoned: The job was settled while its code still ran.
         pierced: A cancellation that nobody asked for tore the job while this one was held.

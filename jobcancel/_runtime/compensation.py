@@ -24,7 +24,8 @@ async def compensate(job: Job) -> None:
     """Run a job's compensations. One that raises or overruns is recorded and stops none of the others."""
     clean = True
     while job.undo:
-        clean = await _undo(job, job.undo.pop()) and clean
+        clean = await _undo(job, job.undo[-1]) and clean
+        job.undo.pop()  # not before: a cancel meanwhile meets a job that has something to undo
     if job.cancel is not None:
         job.cancel.compensated = clean
 

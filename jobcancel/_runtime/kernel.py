@@ -7,7 +7,7 @@ deliveries, keys, timers, the table of jobs) each do one thing and know of each 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from math import inf
 from typing import Any
 
@@ -31,6 +31,7 @@ from .loops import Loop
 from .runner import run
 from .table import JobTable
 
+_NO_CONTEXT = Context()
 _KEEPS_RESULT = (Event.SUCCEEDED, Event.PARTIALLY_SUCCEEDED)
 
 
@@ -159,9 +160,11 @@ class Kernel:
 
     def _doom(self, job: Job, ending: Ending) -> None:
         """End a job that waits and has compensations: its task runs them and nothing else, and takes no slot."""
-        self._admission.withdraw(job)
-        job.doomed = ending
-        self._spawn(job)
+        if job.doomed is None:
+            self._admission.withdraw(job)
+            job.disarm()  # it does not expire while it is undone
+            job.doomed = ending
+            self._spawn(job)
 
     def _time_out(self, job: Job) -> None:
         reason = f"timeout_s={job.timeout_s:g} is over"
@@ -210,5 +213,6 @@ class Kernel:
         """A settled job's code has ended too: give its slot back, let its code's objects go, and keep it packed."""
         job.code_ended = True
         job.call = job.scope = job.task = job.parent = None
+        job.context = _NO_CONTEXT
         self._admission.release(job)
         self.table.settle(job, self.now())

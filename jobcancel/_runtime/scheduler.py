@@ -143,7 +143,7 @@ class Scheduler:
             text(owner, "owner"),
             plain_labels(labels),
             seconds(timeout_s, "timeout_s"),
-            _undos(compensations) if compensations else None,
+            _undos(compensations) or None,
         )
         return Handle(self._kernel, job, call.kind.name, created=created)
 

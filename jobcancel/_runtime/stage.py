@@ -66,7 +66,11 @@ class StageScope:
         if error is None and job.cancel is None and self._scope is None:
             job.leave_stage("done", job.kernel.now(), raised=False)
             return
-        timed_out = self._leave_scope(kind, error, trace)
+        try:
+            timed_out = self._leave_scope(kind, error, trace)
+        except BaseException as rest:  # trio takes its own cancellations out of a group and raises what is left
+            await self._leave(rest, timed_out=False)
+            raise
         await self._leave(error, timed_out=timed_out)
         if timed_out:
             raise StageTimeoutError(job.id, self._stage.name, self._stage.timeout_s) from error

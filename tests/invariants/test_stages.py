@@ -71,11 +71,17 @@ async def test_3_no_stage_begins_after_an_accepted_cancel_though_the_code_swallo
 async def test_3_entering_a_stage_delivers_a_cancel_that_was_just_accepted(live: Live) -> None:
     async def handler(job: JobContext) -> None:
         await live.scheduler.cancel(job.id)
-        async with job.stage("work"):
-            raise AssertionError("the stage began")
+        try:
+            async with job.stage("work"):
+                raise AssertionError("the stage began")
+        except BaseException as error:
+            raised.append(type(error))
+            raise
 
+    raised: list[type[BaseException]] = []
     handle = await live.submit(handler, stages=[Stage("work", on_cancel="refuse")])
     assert (await handle.wait()).state is JobState.CANCELED
+    assert raised == [anyio.get_cancelled_exc_class()]
 
 
 async def test_3_under_a_shield_of_the_jobs_own_entry_raises_and_counts_as_unwinding(live: Live) -> None:
