@@ -55,13 +55,11 @@ def demo(repo: Repo = None, cancel_at: CancelAt = None, workdir: Workdir = None,
     130 if Ctrl-C ended it.
     """
     try:
-        stage = _stage(cancel_at)
-        with prepared(repo, workdir) as place:
-            snapshot = run(place, choose_view(as_json=as_json), stage)
+        code = _demo(repo, cancel_at, workdir, choose_view(as_json=as_json))
     except BadInputError as error:
         typer.echo(f"jobcancel demo: {error}", err=True)
-        raise typer.Exit(2) from None
-    raise typer.Exit(exit_code(snapshot))
+        code = 2
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -70,11 +68,13 @@ def diagram() -> None:
     typer.echo(mermaid(), nl=False)
 
 
-def _stage(name: str | None) -> str | None:
-    if name is not None and name not in project_ingest_github.stages:
+def _demo(repo: str | None, cancel_at: str | None, workdir: Path | None, view: View) -> int:
+    """Check the input, run the demo, and return the exit code."""
+    if cancel_at is not None and cancel_at not in project_ingest_github.stages:
         stages = ", ".join(project_ingest_github.stages)
-        raise BadInputError(f"there is no stage {name!r} to cancel at; --cancel-at takes one of {stages}")
-    return name
+        raise BadInputError(f"there is no stage {cancel_at!r} to cancel at; --cancel-at takes one of {stages}")
+    with prepared(repo, workdir) as place:
+        return exit_code(run(place, view, cancel_at))
 
 
 def choose_view(*, as_json: bool) -> View:

@@ -45,7 +45,7 @@ async def _run(place: Place, view: View, cancel_at: str | None) -> Snapshot[Inge
                 group.start_soon(_cancel_on_signal, signals, handle, view)
                 await _watch(scheduler, handle, view, cancel_at)
                 group.cancel_scope.cancel()
-        snapshot = await handle.wait()
+    snapshot = await handle.wait()
     view.ended(snapshot)
     return snapshot
 

@@ -1,0 +1,64 @@
+"""What goes wrong while the demo runs, and what must not go wrong: other people's refs, hooks and configuration."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import Command, nothing_is_left, refs, told, wrapped_git
+
+
+@pytest.mark.parametrize(
+    ("asked", "instead", "failure"),
+    [
+        ("clone", "echo 'fatal: the disk \033[31mis full' >&2; exit 128", "git clone: fatal: the disk ?[31mis full"),
+        ("push", "exit 1", "git push: it gave no reason"),
+    ],
+)
+def test_a_failed_run_says_why_exits_with_1_and_leaves_nothing(
+    demo: Command,
+    tmp_path: Path,
+    workdir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+    instead: str,
+    failure: str,
+) -> None:
+    wrapped_git(tmp_path, asked, instead, monkeypatch)
+    result = demo()
+    assert result.exit_code == 1
+    assert told(result.stdout)[-1] == f"failed after T: {failure}"
+    assert result.stderr == ""
+    assert nothing_is_left(workdir)
+
+
+def test_a_pull_request_number_that_somebody_takes_meanwhile_stays_theirs(
+    demo: Command, tmp_path: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("git")
+    other = f"{real} hash-object -w --stdin </dev/null"
+    wrapped_git(tmp_path, "update-ref", f"[ -e taken ] || {real} update-ref $2 $({other}); : > taken", monkeypatch)
+    result = demo()
+    assert result.exit_code == 1
+    assert "git update-ref: fatal: " in told(result.stdout)[-1]
+    assert refs(workdir) == ["refs/pull/1/head"]
+
+
+def test_the_user_s_own_configuration_hooks_and_variables_have_no_part_in_it(
+    demo: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks, marker = tmp_path / "hooks", tmp_path / "a hook ran"
+    hooks.mkdir()
+    for name in ("pre-commit", "post-checkout", "pre-push", "post-receive", "reference-transaction"):
+        (hooks / name).write_text(f"#!/bin/sh\n: > '{marker}'\n")
+        (hooks / name).chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(
+        f"[core]\n    hooksPath = {hooks}\n[user]\n    useConfigOnly = true\n[commit]\n    gpgSign = true\n"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    assert demo().exit_code == 0
+    assert not marker.exists()
