@@ -1,0 +1,29 @@
+"""Records for the tests of the pure core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobcancel import CancelCause, JobState
+from jobcancel._core.decision import Cancellation
+from jobcancel._core.record import JobRecord
+from jobcancel._core.specs import KindSpec, Stage
+
+
+def job_in(state: str = "running", *, undo: list[Any] | None = None, **kind: Any) -> JobRecord:
+    """Return a job in ``state`` with an empty history, submitted at 100 s UTC, which is 1 s on its clock."""
+    job = JobRecord("job_1", 1, KindSpec(name="ingest", **kind), 100.0, 1.0, undo=undo)
+    job.state = JobState(state)
+    return job
+
+
+def stage(on_cancel: str = "interrupt", *, commits: bool = False) -> Stage:
+    return Stage("work", on_cancel=on_cancel, commits=commits)
+
+
+def user(**options: Any) -> Cancellation:
+    return Cancellation(CancelCause.USER, **options)
+
+
+def timeout() -> Cancellation:
+    return Cancellation(CancelCause.TIMEOUT)

@@ -1,0 +1,158 @@
+"""Kinds: what may be a handler, and how the arguments of a job are checked before anything starts."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from jobcancel import Call, JobContext, Kind, MissingHandlerError, OnCancel, Stage, UnknownStageError
+from jobcancel._core.kinds import is_async_callable
+from jobcancel._core.specs import KindSpec
+
+
+async def ingest(job: JobContext, url: str, depth: int = 1) -> int:
+    return depth
+
+
+async def keyworded(job: JobContext, url: str, *, depth: int) -> None: ...
+
+
+async def optional(job: JobContext, *, depth: int = 1) -> None: ...
+
+
+async def variadic(job: JobContext, *urls: str, **options: int) -> None: ...
+
+
+async def positional(job: JobContext, /, url: str) -> None: ...
+
+
+class Handler:
+    async def __call__(self, job: JobContext, url: str) -> str:
+        return url
+
+    async def method(self, job: JobContext, url: str) -> str:
+        return url
+
+
+def plain(job: JobContext) -> None: ...
+
+
+async def no_job() -> None: ...
+
+
+async def only_keywords(*, job: JobContext) -> None: ...
+
+
+async def only_variadic(*jobs: JobContext) -> None: ...
+
+
+def kind_of(handler: Any, **options: Any) -> Kind[..., Any]:
+    return Kind(KindSpec(name="ingest", **options), handler)
+
+
+FITTING: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
+    (ingest, ("u",), {}),
+    (ingest, ("u", 2), {}),
+    (ingest, (), {"url": "u", "depth": 2}),
+    (keyworded, ("u",), {"depth": 2}),
+    (optional, (), {}),
+    (optional, (), {"depth": 2}),
+    (variadic, (), {}),
+    (variadic, ("a", "b", "c"), {"x": 1}),
+    (positional, ("u",), {}),
+    (Handler(), ("u",), {}),
+    (Handler().method, ("u",), {}),
+    (partial(ingest, depth=3), ("u",), {}),
+]
+UNFITTING: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
+    (ingest, (), {}),
+    (ingest, ("u", 2, 3), {}),
+    (ingest, ("u",), {"dept": 2}),
+    (ingest, ("u",), {"url": "u"}),
+    (keyworded, ("u",), {}),
+    (keyworded, ("u", 2), {}),
+    (optional, (2,), {}),
+    (positional, (), {}),
+    (Handler(), (), {}),
+]
+
+
+@pytest.mark.parametrize(("handler", "args", "kwargs"), FITTING)
+def test_a_call_keeps_fitting_arguments_and_starts_nothing(handler: Any, args: Any, kwargs: Any) -> None:
+    kind = kind_of(handler)
+    call = kind(*args, **kwargs)
+    assert (call.kind, call.args, call.kwargs) == (kind, args, kwargs)
+    assert repr(call) == "<call of ingest>"
+
+
+@pytest.mark.parametrize(("handler", "args", "kwargs"), UNFITTING)
+def test_arguments_that_do_not_fit_are_refused_at_once(handler: Any, args: Any, kwargs: Any) -> None:
+    with pytest.raises(TypeError, match=r"kind 'ingest': .*; its handler takes \("):
+        kind_of(handler)(*args, **kwargs)
+
+
+def test_two_ways_to_write_one_call_are_bound_alike() -> None:
+    kind = kind_of(ingest)
+    assert kind.bound(("u",), {}) == kind.bound((), {"depth": 1, "url": "u"}) == {"job": None, "url": "u", "depth": 1}
+    assert kind.bound(("u", 2), {}) != kind.bound(("u",), {})
+
+
+def test_a_plain_function_is_refused_with_a_pointer_to_run_sync() -> None:
+    with pytest.raises(TypeError, match=r"kind 'ingest' must be an `async def`, and plain is not; .*job\.run_sync"):
+        kind_of(plain)
+
+
+@pytest.mark.parametrize("handler", [no_job, only_keywords, only_variadic])
+def test_a_handler_must_take_the_job_first(handler: Any) -> None:
+    with pytest.raises(TypeError, match="must take the job as its first parameter"):
+        kind_of(handler)
+
+
+def test_a_kind_without_a_handler_cannot_be_called() -> None:
+    kind: Kind[..., Any] = Kind(KindSpec(name="ingest"))
+    with pytest.raises(MissingHandlerError) as caught:
+        kind("u")
+    assert caught.value.kind == "ingest"
+    assert kind.handler is None
+
+
+@pytest.mark.parametrize(
+    ("fn", "is_async"),
+    [
+        (ingest, True),
+        (Handler(), True),
+        (Handler().method, True),
+        (partial(partial(ingest, url="u"), depth=2), True),
+        (plain, False),
+        (partial(plain), False),
+        (Handler, False),
+    ],
+)
+def test_async_callables_are_recognised_in_every_form(fn: Any, is_async: bool) -> None:
+    assert is_async_callable(fn) is is_async
+
+
+def test_a_declared_stage_is_found_by_its_name() -> None:
+    stage = Stage("cloning", on_cancel=OnCancel.REFUSE)
+    kind = kind_of(ingest, stages=[stage])
+    assert kind.stage("job_1", "cloning") is stage
+    assert dict(kind.stages) == {"cloning": stage}
+
+
+def test_a_strict_kind_refuses_an_undeclared_stage() -> None:
+    kind = kind_of(ingest, stages=[Stage("cloning")])
+    with pytest.raises(UnknownStageError) as caught:
+        kind.stage("job_1", "clone")
+    assert (caught.value.stage, caught.value.declared) == ("clone", ("cloning",))
+
+
+@pytest.mark.parametrize("options", [{"strict": False, "stages": [Stage("cloning")]}, {}])
+def test_an_undeclared_stage_has_the_kinds_policy(options: dict[str, Any]) -> None:
+    kind = kind_of(ingest, on_cancel="defer", **options)
+    assert kind.stage("job_1", "other") == Stage("other", on_cancel=OnCancel.DEFER)
+
+
+def test_a_call_is_generic_at_run_time_too() -> None:
+    assert Call[int] is not None

@@ -1,0 +1,152 @@
+"""A settled job is kept packed; unpacked it looks as it did."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobcancel import BatchProgress, CancelCause, Failure, FailureCode, HistoryEntry, JobState, Outcome, Progress
+from jobcancel._core.decision import Cancellation
+from jobcancel._core.packing import Facts, Settled, facts_of, pack, snapshot_of
+from jobcancel._core.progress import ProgressRecord
+from jobcancel._core.record import JobRecord
+from jobcancel._core.specs import KindSpec, Stage
+from tests.core.jobs import job_in, user
+
+TEXT = st.none() | st.text(max_size=5)
+TIME = st.floats(0, 1e6)
+TERMINAL = st.sampled_from(["succeeded", "partially_succeeded", "failed", "canceled"]).map(JobState)
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+PLAIN = st.recursive(
+    SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+DETAILS = st.none() | st.dictionaries(st.text(max_size=3), PLAIN, max_size=3)
+ENTRY = st.tuples(st.text(max_size=5), TIME, st.none() | TIME, st.text(max_size=5), DETAILS)
+FAILURE = st.builds(
+    Failure, st.sampled_from(FailureCode), st.text(max_size=5), st.dictionaries(st.text(max_size=3), PLAIN, max_size=2)
+)
+COUNT = st.integers(0, 3)
+PROGRESS = st.builds(
+    ProgressRecord, st.none() | TIME, st.none() | TIME, TEXT, st.lists(st.text(max_size=3)), COUNT, COUNT, COUNT
+)
+MARKS = ("held", "forced", "ignored", "abandoned", "pierced", "compensated", "stuck", "unresponsive")
+
+
+@st.composite
+def cancellations(draw: st.DrawFn) -> Cancellation:
+    cancel = Cancellation(draw(st.sampled_from(CancelCause)), draw(TEXT), draw(TEXT))
+    cancel.requested_at, cancel.delivered_at = draw(TIME), draw(st.none() | TIME)
+    cancel.outcome = draw(st.sampled_from(Outcome))
+    for mark in MARKS:
+        setattr(cancel, mark, draw(st.booleans()))
+    return cancel
+
+
+@st.composite
+def records(draw: st.DrawFn) -> JobRecord:
+    labels = draw(st.none() | st.dictionaries(st.text(max_size=3), st.text(max_size=3), min_size=1, max_size=2))
+    seq, created_at, created = draw(st.integers(0)), draw(st.floats(0, 2e9)), draw(TIME)
+    spec = KindSpec(name="ingest")
+    job = JobRecord("job_1", seq, spec, created_at, created, draw(TEXT), labels, draw(TEXT), draw(TEXT))
+    job.state, job.attempt = draw(TERMINAL), draw(st.integers(1, 5))
+    job.stage = draw(st.none() | st.just(Stage("cloning")))
+    job.stage_at, job.started, job.settled = draw(TIME), draw(st.none() | TIME), draw(TIME)
+    job.history = draw(st.lists(ENTRY, max_size=4))
+    job.progress = draw(st.none() | PROGRESS)
+    job.cancel, job.failure = draw(st.none() | cancellations()), draw(st.none() | FAILURE)
+    job.result = draw(PLAIN | st.just(object()) | st.binary(max_size=3) | st.tuples(st.binary(max_size=3), PLAIN))
+    return job
+
+
+@given(records())
+def test_a_packed_job_looks_as_the_live_one_did(job: JobRecord) -> None:
+    kept = Settled(job.id, pack(job))
+    assert kept.snapshot() == snapshot_of(job)
+    assert kept.facts == facts_of(job)
+    assert (kept.state, kept.result) == (job.state, job.result)
+
+
+def lived() -> JobRecord:
+    job = job_in("running")
+    job.owner, job.labels, job.parent_id, job.key = "ada", {"team": "blue"}, "job_0", "k"
+    job.started = 2.0
+    job.progress = ProgressRecord(children=["job_2"])
+    job.enter_stage(Stage("cloning"), 3.0)
+    job.request_cancel(user(by="ada", reason="enough"), 4.0)
+    job.deliver(5.0)
+    return job
+
+
+def at(second: int) -> datetime:
+    """An instant of the job's clock, whose second 1 is 100 s after the epoch."""
+    return datetime.fromtimestamp(99 + second, UTC)
+
+
+def test_a_snapshot_says_what_the_record_knows() -> None:
+    snapshot = snapshot_of(lived())
+    assert (snapshot.id, snapshot.kind, snapshot.owner, snapshot.labels) == ("job_1", "ingest", "ada", {"team": "blue"})
+    assert (snapshot.parent_id, snapshot.key, snapshot.attempt) == ("job_0", "k", 1)
+    assert (snapshot.state, snapshot.stage, snapshot.settled) == ("canceling", "cloning", False)
+    assert (snapshot.created_at, snapshot.started_at, snapshot.settled_at) == (at(1), at(2), None)
+    assert snapshot.progress == Progress(0, 1, None, BatchProgress(1, 0, 0, 0, 1, ("job_2",)))
+    assert (snapshot.result, snapshot.failure) == (None, None)
+
+
+def test_a_snapshot_tells_what_was_asked() -> None:
+    cancel = snapshot_of(lived()).cancel
+    assert cancel is not None
+    assert (cancel.cause, cancel.by, cancel.reason) == (CancelCause.USER, "ada", "enough")
+    assert (cancel.requested_at, cancel.outcome, cancel.delivered_at) == (at(4), Outcome.CANCELING, at(5))
+    marks = (cancel.forced, cancel.ignored, cancel.abandoned, cancel.pierced, cancel.compensated)
+    assert (*marks, cancel.stuck, cancel.unresponsive) == (False,) * 7
+
+
+def test_an_open_stage_comes_last_in_the_history() -> None:
+    assert snapshot_of(lived()).history == (
+        HistoryEntry("cancel_accepted", at(4), None, "canceling", {}),
+        HistoryEntry("delivered", at(5), None, "noted", {}),
+        HistoryEntry("cloning", at(3), None, "running", {}),
+    )
+
+
+def test_a_stages_duration_is_in_milliseconds() -> None:
+    job = lived()
+    job.leave_stage("canceled", 3.25, raised=True)
+    assert snapshot_of(job).history[-1] == HistoryEntry("cloning", at(3), 250.0, "canceled", {})
+
+
+def test_a_failure_is_kept_as_a_record() -> None:
+    job = job_in("failed")
+    job.failure = Failure(FailureCode.EXPIRED, "too late", {"type": "x"})
+    assert Settled("job_1", pack(job)).snapshot().failure == job.failure
+
+
+def test_only_a_result_is_kept_beside_the_bytes() -> None:
+    job = job_in("succeeded")
+    assert type(pack(job)) is bytes
+    result: list[Any] = [1]
+    job.result = result
+    blob, kept = pack(job)
+    assert type(blob) is bytes
+    assert kept is result
+
+
+def test_a_kept_job_is_found_by_the_same_facts() -> None:
+    job = job_in("failed")
+    job.owner, job.labels = "ada", {"team": "blue"}
+    facts = Facts(1, "failed", "ingest", "ada", {"team": "blue"})
+    assert facts_of(job) == facts
+    assert Settled("job_1", pack(job)).facts == facts
+
+
+def test_a_kept_job_answers_that_it_is_too_late() -> None:
+    verdict = Settled("job_1", pack(job_in("partially_succeeded"))).verdict(user(force=True))
+    assert (verdict.job_id, verdict.outcome, verdict.state, verdict.stage) == (
+        "job_1",
+        Outcome.ALREADY_TERMINAL,
+        "partially_succeeded",
+        None,
+    )

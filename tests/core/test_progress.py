@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobcancel import BatchProgress, JobState, Progress
+from jobcancel._core.progress import ProgressRecord, progress_from
+
+
+def test_a_job_that_said_nothing_has_no_progress() -> None:
+    assert progress_from(None) is None
+
+
+def test_progress_without_a_batch_is_what_the_job_said() -> None:
+    record = ProgressRecord(done=3, total=7, message="cloning")
+    assert progress_from(record.plain()) == Progress(3, 7, "cloning", None)
+
+
+def test_a_batch_alone_shows_its_settled_children_of_all() -> None:
+    record = ProgressRecord(children=["a", "b", "c", "d", "e"])
+    for state in ("succeeded", "partially_succeeded", "failed", "canceled"):
+        record.child_settled(JobState(state))
+    assert progress_from(record.plain()) == Progress(
+        4, 5, None, BatchProgress(5, 2, 1, 1, 1, ("a", "b", "c", "d", "e"))
+    )
+
+
+def test_what_the_job_said_is_not_overwritten_by_its_batch() -> None:
+    record = ProgressRecord(done=10, total=None, message="half", children=["a"])
+    assert progress_from(record.plain()) == Progress(10, None, "half", BatchProgress(1, 0, 0, 0, 1, ("a",)))
+
+
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [("succeeded", (1, 0, 0)), ("partially_succeeded", (1, 0, 0)), ("failed", (0, 1, 0)), ("canceled", (0, 0, 1))],
+)
+def test_a_settled_child_counts_once(state: str, counts: tuple[int, ...]) -> None:
+    record = ProgressRecord(children=["a"])
+    record.child_settled(JobState(state))
+    assert (record.succeeded, record.failed, record.canceled) == counts
+
+
+def test_a_message_alone_counts_as_nothing_done() -> None:
+    said: tuple[Any, ...] = (None, None, "waiting", (), 0, 0, 0)
+    assert progress_from(said) == Progress(0, None, "waiting", None)

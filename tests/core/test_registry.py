@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobcancel import JobContext, RegistrationError, Registry, Stage, UnknownKindError
+
+
+async def work(job: JobContext, url: str) -> str:
+    return url
+
+
+async def other(job: JobContext) -> None: ...
+
+
+def plain(job: JobContext) -> None: ...
+
+
+def declared() -> Registry:
+    return Registry.from_mapping({"kinds": {"ingest": {"on_cancel": "refuse"}}})
+
+
+def test_a_kind_is_declared_with_its_handler() -> None:
+    registry = Registry()
+    kind = registry.kind("ingest", stages=[Stage("cloning")], on_cancel="defer", grace_s=5)(work)
+
+    assert (kind.name, kind.handler, list(kind.stages)) == ("ingest", work, ["cloning"])
+    assert (kind.spec.on_cancel, kind.spec.grace_s) == ("defer", 5)
+    assert registry["ingest"] is kind
+    assert "ingest" in registry
+    assert "batch" not in registry
+    assert len(registry) == 1
+    assert list(registry) == [kind]
+
+
+def test_a_kind_is_never_replaced() -> None:
+    registry = Registry()
+    first = registry.kind("ingest")(work)
+    with pytest.raises(RegistrationError, match="kind 'ingest' is registered already; kinds are never replaced"):
+        registry.kind("ingest")(other)
+    assert registry["ingest"] is first
+
+
+def test_an_option_that_makes_no_sense_is_refused_before_the_handler_is_there() -> None:
+    with pytest.raises(ValueError, match="grace_s"):
+        Registry().kind("ingest", grace_s=-1)
+
+
+def test_an_unknown_kind_is_told_with_those_that_there_are() -> None:
+    registry = Registry()
+    registry.kind("ingest")(work)
+    with pytest.raises(UnknownKindError) as caught:
+        registry["ingset"]
+    assert (caught.value.kind, caught.value.known) == ("ingset", ("ingest",))
+
+
+def test_a_handler_is_registered_for_a_kind_from_data() -> None:
+    registry = declared()
+    kind = registry.handler("ingest")(work)
+    assert kind is registry["ingest"]
+    assert (kind.handler, kind.spec.on_cancel) == (work, "refuse")
+    assert kind("u").args == ("u",)
+
+
+def test_a_misspelled_handler_does_not_become_an_unprotected_kind() -> None:
+    registry = declared()
+    with pytest.raises(UnknownKindError):
+        registry.handler("ingset")
+    assert [kind.name for kind in registry] == ["ingest"]
+
+
+def test_a_second_handler_is_refused() -> None:
+    registry = declared()
+    registry.handler("ingest")(work)
+    with pytest.raises(RegistrationError, match="kind 'ingest' has a handler already"):
+        registry.handler("ingest")(other)
+    assert registry["ingest"].handler is work
+
+
+def test_a_plain_function_registers_nothing() -> None:
+    refused: Any = plain
+    registry = declared()
+    with pytest.raises(TypeError, match="must be an `async def`"):
+        registry.handler("ingest")(refused)
+    with pytest.raises(TypeError, match="must be an `async def`"):
+        registry.kind("batch")(refused)
+    assert registry["ingest"].handler is None
+    assert "batch" not in registry
