@@ -125,7 +125,7 @@ class IdempotencyConflictError(JobCancelError):
 class SchedulerClosedError(JobCancelError):
     """The scheduler takes no call of this sort: it is not entered, shuts down, or has closed."""
 
-    says = "cannot {self.wanted}: the scheduler is not running; use it inside `async with scheduler:`"
+    says = "cannot {self.wanted}: the scheduler is not running, or shuts down; use it inside `async with scheduler:`"
 
     def __init__(self, wanted: str) -> None:
         super().__init__(wanted)

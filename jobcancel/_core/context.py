@@ -132,6 +132,7 @@ class JobContext(Protocol):
 
         Raises:
             StaleAttemptError: The job is settled.
+            TypeError: Something said is no plain data.
         """
         ...
 

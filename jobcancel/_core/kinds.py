@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from math import inf
 from types import MappingProxyType
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from attrs import frozen
 
@@ -41,6 +41,20 @@ class Call(Generic[R_co]):
 
 
 Handler = Callable[Concatenate[JobContext, P], Coroutine[Any, Any, "R | Partial[R]"]]
+
+
+class Register(Protocol):
+    """A decorator that takes a handler for a kind and gives the kind in its place.
+
+    Overloaded, since mypy finds no ``R`` in ``R | Partial[R]`` for a handler whose every success is partial.
+    """
+
+    @overload
+    def __call__(
+        self, handler: Callable[Concatenate[JobContext, P], Coroutine[Any, Any, Partial[R]]], /
+    ) -> Kind[P, R]: ...
+    @overload
+    def __call__(self, handler: Handler[P, R], /) -> Kind[P, R]: ...
 
 
 def is_async_callable(fn: Callable[..., object]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .causes import CancelCause, Failure, FailureCode
 from .decision import Cancellation, Outcome, Verdict, decide_cancel
@@ -21,6 +21,8 @@ from .states import JobState
 
 Packed = bytes | tuple[bytes, Any]
 Fields = tuple[Any, ...]
+
+_NOTHING_RARE: Final = (None,) * 6
 
 
 def pack(job: JobRecord) -> Packed:
@@ -89,39 +91,48 @@ class Settled:
 
 
 def _fields(job: JobRecord) -> Fields:
-    """Return everything but id and result as plain data, in the order that ``_snapshot`` reads."""
+    """Return everything but id and result as plain data, in the order that ``_snapshot`` reads.
+
+    What few jobs have comes last, and is left out if none of it is there: most jobs are kept in half the room.
+    """
     history = job.history
     if job.stage is not None:
         history = [*history, (job.stage.name, job.stage_at, None, "running", None)]
-    failure, cancel = job.failure, job.cancel
-    return (
+    failure, cancel, progress = job.failure, job.cancel, job.progress
+    common = (
         job.seq,
         job.state._value_,  # the plain string without the cost of the property
         job.spec.name,
         job.owner,
         job.labels,
-        job.parent_id,
-        job.key,
-        job.attempt,
-        job.stage_name,
         job.created_at,
         job.created,
         job.started,
         job.settled,
-        None if job.progress is None else job.progress.plain(),
+        history,
+    )
+    rare = (job.key, job.parent_id, job.stage, failure, cancel, progress)
+    if rare == _NOTHING_RARE and job.attempt == 1:
+        return common
+    return (
+        *common,
+        job.key,
+        job.parent_id,
+        job.stage_name,
         None if failure is None else (failure.code.value, failure.message, dict(failure.details)),
         None if cancel is None else _cancel_fields(cancel),
-        history,
+        None if progress is None else progress.plain(),
+        job.attempt,
     )
 
 
 def _cancel_fields(cancel: Cancellation) -> Fields:
     return (
-        cancel.cause.value,
+        cancel.cause._value_,
         cancel.reason,
         cancel.by,
         cancel.requested_at,
-        cancel.outcome.value,
+        cancel.outcome._value_,
         cancel.delivered_at,
         cancel.forced,
         cancel.ignored,
@@ -134,10 +145,8 @@ def _cancel_fields(cancel: Cancellation) -> Fields:
 
 
 def _snapshot(job_id: str, fields: Fields, result: Any) -> Snapshot[Any]:
-    (
-        _, state, kind, owner, labels, parent_id, key, attempt, stage,
-        created_at, created, started, settled, progress, failure, cancel, history,
-    ) = fields  # fmt: skip
+    _, state, kind, owner, labels, created_at, created, started, settled, history, *rest = fields
+    key, parent_id, stage, failure, cancel, progress, attempt = rest or (*_NOTHING_RARE, 1)
 
     def utc(at: float) -> datetime:
         """Turn an instant of the monotonic clock into UTC, by the job's own anchor."""
@@ -147,7 +156,7 @@ def _snapshot(job_id: str, fields: Fields, result: Any) -> Snapshot[Any]:
         id=job_id,
         kind=kind,
         owner=owner,
-        labels=labels or {},
+        labels=dict(labels or {}),
         parent_id=parent_id,
         key=key,
         attempt=attempt,
@@ -161,7 +170,7 @@ def _snapshot(job_id: str, fields: Fields, result: Any) -> Snapshot[Any]:
         failure=None if failure is None else Failure(FailureCode(failure[0]), failure[1], failure[2]),
         cancel=None if cancel is None else _cancel_status(cancel, utc),
         history=tuple(
-            HistoryEntry(step, utc(at), None if duration is None else duration * 1000, status, details or {})
+            HistoryEntry(step, utc(at), None if duration is None else duration * 1000, status, dict(details or {}))
             for step, at, duration, status, details in history
         ),
     )

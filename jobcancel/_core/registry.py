@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ParamSpec, TypeVar, Unpack, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Unpack
 
 from jobcancel.errors import KindDataError, RegistrationError, UnknownKindError
 
 from .kind_data import specs_from
-from .kinds import Handler, Kind
+from .kinds import Handler, Kind, Register
 from .specs import KindOptions, KindSpec
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Registry:
@@ -28,7 +25,7 @@ class Registry:
     def __init__(self) -> None:
         self._kinds: dict[str, Kind[..., Any]] = {}
 
-    def kind(self, name: str, **options: Unpack[KindOptions]) -> Callable[[Handler[P, R]], Kind[P, R]]:
+    def kind(self, name: str, **options: Unpack[KindOptions]) -> Register:
         """Declare a kind and its handler.
 
         Args:
@@ -42,14 +39,14 @@ class Registry:
         """
         spec = KindSpec(name=name, **options)
 
-        def register(handler: Handler[P, R]) -> Kind[P, R]:
+        def register(handler: Handler[..., Any]) -> Any:  # typed by Register
             kind = Kind(spec, handler)
             self._add(kind)
             return kind
 
         return register
 
-    def handler(self, name: str) -> Callable[[Handler[P, R]], Kind[P, R]]:
+    def handler(self, name: str) -> Register:
         """Register the handler of a kind that was declared from data.
 
         Raises:
@@ -58,11 +55,11 @@ class Registry:
         """
         declared = self[name]
 
-        def register(handler: Handler[P, R]) -> Kind[P, R]:
+        def register(handler: Handler[..., Any]) -> Any:  # typed by Register
             if declared.handler is not None:
                 raise RegistrationError(f"kind {name!r} has a handler already; a second one is refused")
             declared.attach(handler)
-            return cast("Kind[P, R]", declared)
+            return declared
 
         return register
 
@@ -113,5 +110,8 @@ class Registry:
     def __len__(self) -> int:
         return len(self._kinds)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._kinds
+    def __contains__(self, kind: object) -> bool:
+        """Return whether a kind, or the kind of that name, is registered here."""
+        if isinstance(kind, Kind):
+            return self._kinds.get(kind.name) is kind
+        return kind in self._kinds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import Attribute, Factory, asdict, frozen
 
@@ -150,4 +150,6 @@ def _json_value(owner: object, attribute: Attribute[Any], value: Any) -> Any:
             return repr(value)
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(value, tuple):
+        return list(cast("tuple[object, ...]", value))
     return str(value) if isinstance(value, StrEnum) else value

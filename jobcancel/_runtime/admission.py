@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
+from math import inf
 
 from jobcancel._core.specs import KindSpec
 from jobcancel.errors import QueueFullError
@@ -37,19 +38,14 @@ class Line:
 
 
 class KindQueue:
-    """The jobs of one kind that wait, and the number that run."""
+    """The jobs of one kind that wait, and how many more may run; ``inf`` without a limit."""
 
-    __slots__ = ("children", "pending", "roots", "running", "spec")
+    __slots__ = ("children", "pending", "room", "roots")
 
     def __init__(self, spec: KindSpec) -> None:
-        self.spec = spec
-        self.running = self.pending = 0
+        self.room: float = inf if spec.max_running is None else spec.max_running
+        self.pending = 0
         self.roots, self.children = Line(self), Line(self)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the kind's own limit lets one more run."""
-        return self.spec.max_running is None or self.running < self.spec.max_running
 
 
 class Admission:
@@ -61,8 +57,8 @@ class Admission:
     """
 
     def __init__(self, max_running: int | None, start: Callable[[Job], None]) -> None:
-        self._max_running, self._start = max_running, start
-        self._running = 0
+        self._start = start
+        self._room: float = inf if max_running is None else max_running
         self._kinds: dict[str, KindQueue] = {}
         # Lines whose kind has room, by the age of their heads when they were put here.
         self._roots: list[tuple[int, Line]] = []
@@ -78,7 +74,7 @@ class Admission:
         if kind is None:
             kind = self._kinds[job.spec.name] = KindQueue(job.spec)
         line = kind.roots if job.parent is None else kind.children
-        if line.head() is None and kind.has_room and (job.parent is not None or self._has_room):
+        if kind.room > 0 and (job.parent is not None or self._room > 0) and not (kind.pending and line.head()):
             self._occupy(job, kind)
             return
         if job.spec.max_pending is not None and kind.pending >= job.spec.max_pending:
@@ -100,25 +96,21 @@ class Admission:
         if kind is None:
             return
         job.queue = None
-        kind.running -= 1
+        kind.room += 1
         if job.parent is None:
-            self._running -= 1
+            self._room += 1
         if kind.pending:
             self._offer(kind.children)
             self._offer(kind.roots)
         while self._children:
             self._start_head(self._children)
-        while self._roots and self._has_room:
+        while self._roots and self._room > 0:
             self._start_head(self._roots)
-
-    @property
-    def _has_room(self) -> bool:
-        return self._max_running is None or self._running < self._max_running
 
     def _offer(self, line: Line) -> None:
         """Put a line whose kind has room among those whose head may start."""
         head = line.head()
-        if head is not None and not line.offered and line.kind.has_room:
+        if head is not None and not line.offered and line.kind.room > 0:
             line.offered = True
             heappush(self._roots if head.parent is None else self._children, (head.seq, line))
 
@@ -127,7 +119,7 @@ class Admission:
         seq, line = heappop(ready)
         line.offered = False
         head = line.head()
-        if head is not None and head.seq == seq and line.kind.has_room:
+        if head is not None and head.seq == seq and line.kind.room > 0:
             line.jobs.popleft()
             line.kind.pending -= 1
             self._occupy(head, line.kind)
@@ -135,7 +127,7 @@ class Admission:
 
     def _occupy(self, job: Job, kind: KindQueue) -> None:
         job.queue = kind
-        kind.running += 1
+        kind.room -= 1
         if job.parent is None:
-            self._running += 1
+            self._room -= 1
         self._start(job)

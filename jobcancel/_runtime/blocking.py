@@ -71,6 +71,7 @@ class BlockingScheduler(BlockingJobs):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._scheduler.refuse_own("close the scheduler that runs it")
         running, self._running = self._running, None
         if running is not None:
             running.__exit__(kind, error, trace)

@@ -29,7 +29,7 @@ class SystemClock:
         """Return when ``monotonic()`` has reached ``deadline``; ``inf`` sleeps until cancelled."""
         if deadline == inf:
             await anyio.sleep_forever()
-        await anyio.sleep(deadline - self.monotonic())
+        await anyio.sleep(max(0.0, deadline - self.monotonic()))  # it may have come since the caller looked
 
 
 class Timer:

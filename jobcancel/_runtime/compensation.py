@@ -10,22 +10,27 @@ from math import inf
 
 import anyio
 from anyio import to_thread
+from anyio.lowlevel import cancel_shielded_checkpoint
 
 from jobcancel._core.causes import FailureCode
 from jobcancel._core.kinds import is_async_callable
 
 from .failure import describe, interrupts
 from .job import Job
-
-logger = logging.getLogger("jobcancel")
+from .log import say
 
 
 async def compensate(job: Job) -> None:
     """Run a job's compensations. One that raises or overruns is recorded and stops none of the others."""
+    try:
+        await cancel_shielded_checkpoint()
+    except anyio.get_cancelled_exc_class():
+        # A native Task.cancel() that the code asked for in its last step. There is nobody to hand it to, and it shall
+        # not tear an undo.
+        job.note("pierced", job.kernel.now())
     clean = True
     while job.undo:
-        clean = await _undo(job, job.undo[-1]) and clean
-        job.undo.pop()  # not before: a cancel meanwhile meets a job that has something to undo
+        clean = await _undo(job, job.undo.pop()) and clean
     if job.cancel is not None:
         job.cancel.compensated = clean
 
@@ -40,14 +45,14 @@ async def _undo(job: Job, undo: Callable[[], object]) -> bool:
     try:
         with scope:
             await _call(undo)
-    except BaseException as error:  # whatever it raises, the others run
+    except BaseException as error:  # noqa: BLE001  # whatever it raises, the others run
         problem = describe(error)[0]
-        logger.exception("job %s (%s): a compensation failed", job.id, job.spec.name, extra=job.log_facts)
+        say(logging.ERROR, job, "could not run a compensation", error=error)
         job.interrupted = job.interrupted or interrupts(error)
     timer.cancel()
     if scope.cancel_called:
         problem = f"it took longer than cleanup_s={cleanup_s:g}"
-        logger.error("job %s (%s): a compensation overran: %s", job.id, job.spec.name, problem, extra=job.log_facts)
+        say(logging.ERROR, job, "has a compensation that overran: %s", problem)
     status = "compensated" if problem is None else FailureCode.CLEANUP_FAILED.value
     details = None if problem is None else {"error": problem}
     job.history.append((_name(undo), begun, kernel.now() - begun, status, details))
@@ -60,7 +65,8 @@ async def _call(undo: Callable[[], object]) -> None:
     if is_async_callable(undo):
         pending = undo()
     else:
-        pending = await to_thread.run_sync(undo, limiter=anyio.CapacityLimiter(inf))
+        # In a tuple: trio lets no thread return an awaitable, and `lambda: refund(5)` may give one.
+        (pending,) = await to_thread.run_sync(lambda: (undo(),), limiter=anyio.CapacityLimiter(inf))
     if inspect.isawaitable(pending):
         await pending
 
@@ -68,4 +74,5 @@ async def _call(undo: Callable[[], object]) -> None:
 def _name(undo: Callable[[], object]) -> str:
     while isinstance(undo, partial):
         undo = undo.func
-    return getattr(undo, "__name__", type(undo).__name__)
+    name = getattr(undo, "__name__", None)  # the host's object: what it gives need not be a string
+    return name if type(name) is str else type(undo).__name__

@@ -15,7 +15,7 @@ from anyio import from_thread
 from jobcancel._core.context import JobHandle
 from jobcancel._core.kinds import Call
 from jobcancel._core.plain import labels as plain_labels
-from jobcancel._core.plain import plain
+from jobcancel._core.plain import plain, text
 from jobcancel._core.progress import ProgressRecord
 from jobcancel._core.snapshot import Snapshot
 from jobcancel.errors import StaleAttemptError
@@ -100,6 +100,7 @@ class RunningJob:
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the job is."""
+        done, total, message = plain(done, "done"), plain(total, "total"), text(message, "message")
         self._in_loop(partial(self._progress, done, total, message))
 
     def _progress(self, done: float, total: float | None, message: str | None) -> None:

@@ -16,11 +16,10 @@ from jobcancel._core.endings import Ending
 from jobcancel._core.policies import OnGraceExpired
 
 from .job import CURRENT, Job
+from .log import say
 
 if TYPE_CHECKING:
     from .kernel import Kernel
-
-logger = logging.getLogger("jobcancel")
 
 _CHUNK: Final = 500  # deliveries in one turn of the loop
 _SAMPLE_S: Final = 0.5  # between two looks at a job whose cancel was delivered
@@ -42,7 +41,7 @@ class Deliveries:
         self._watching = False
 
     def queue(self, job: Job) -> None:
-        """Deliver soon, from the loop; to a job that cancels itself at once, since its next checkpoint may be sooner."""
+        """Deliver soon, from the loop; to a job that cancels itself at once: its next checkpoint may be sooner."""
         if CURRENT.get() is job:
             self.deliver(job)
             return
@@ -50,6 +49,11 @@ class Deliveries:
         if not self._flushing:
             self._flushing = True
             self._kernel.loop.soon(self._flush)
+
+    def clear(self) -> None:
+        """Forget what is on its way: the session is over, and all jobs have settled."""
+        self._queue.clear()
+        self._flushing = False
 
     def _flush(self) -> None:
         for _ in range(min(_CHUNK, len(self._queue))):
@@ -78,8 +82,13 @@ class Deliveries:
     def count_grace(self, job: Job) -> None:
         """Begin to count the grace of a job whose cancel was delivered and whose children, if any, have settled."""
         if not job.code_ended:
-            deadline = self._kernel.now() + job.spec.grace_s
-            job.arm("grace", self._kernel.timers.add(deadline, lambda: self._grace_expired(job)))
+            job.grace_ends = self._kernel.now() + job.spec.grace_s
+            if job.spec.grace_s < _SAMPLE_S:
+                self._arm_grace(job, job.grace_ends)
+
+    def _arm_grace(self, job: Job, deadline: float) -> None:
+        job.grace_ends = None
+        job.arm("grace", self._kernel.timers.add(deadline, lambda: self._grace_expired(job)))
 
     def open_shields(self, job: Job) -> None:
         """Open the library's own shields inside the job: what waits politely waits no longer."""
@@ -103,10 +112,7 @@ class Deliveries:
             return
         cancel.stuck = True
         job.note("stuck", now)
-        logger.warning(
-            "job %s (%s) is still canceling %g s after its cancel was delivered",
-            job.id, job.spec.name, job.spec.grace_s, extra=job.log_facts,
-        )  # fmt: skip
+        say(logging.WARNING, job, "is still canceling %g s after its cancel was delivered", job.spec.grace_s)
 
     def _watch(self, job: Job) -> None:
         self._unwinding.append(job)
@@ -123,6 +129,8 @@ class Deliveries:
             if job.strain is not None and sample - job.strain > _CLIMB:
                 self._unresponsive(job)
             job.strain = sample
+            if job.grace_ends is not None:  # a job that ends before the first look has cost no timer
+                self._arm_grace(job, job.grace_ends)
         self._watching = bool(still)
         if still:
             self._kernel.timers.add(self._kernel.now() + _SAMPLE_S, self._look)
@@ -135,7 +143,4 @@ class Deliveries:
             return
         cancel.unresponsive = True
         job.note("unresponsive", self._kernel.now())
-        logger.warning(
-            "job %s (%s) swallows its cancellation over and over and keeps a processor busy; let it out of the handler",
-            job.id, job.spec.name, extra=job.log_facts,
-        )  # fmt: skip
+        say(logging.WARNING, job, "swallows its cancellation over and over and keeps a processor busy; let it out")

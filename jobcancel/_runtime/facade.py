@@ -49,6 +49,9 @@ class BlockingJobs:
             return future.result()
         except CancelledError:
             raise SchedulerClosedError(wanted) from None
+        except BaseException:
+            future.cancel()  # Ctrl-C here: nobody waits for the answer any more
+            raise
 
     def _way_in(self, wanted: str) -> BlockingPortal:
         found = self._portal()

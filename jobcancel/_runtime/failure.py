@@ -65,6 +65,6 @@ def describe(error: BaseException) -> tuple[str, dict[str, Any]]:
 
 def _line(error: BaseException) -> str:
     try:
-        return str(error)
+        return str.__str__(str(error))  # a __str__ may give a string of the host's own type
     except Exception:  # noqa: BLE001  # the error is the host's: its __str__ may raise anything
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from jobcancel._core.causes import CancelCause
 from jobcancel._core.decision import Cancellation, Verdict
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 R_co = TypeVar("R_co", covariant=True)
 
+_USER: Final = CancelCause.USER
 _HAS_VALUE = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
 
 
@@ -58,11 +59,12 @@ class Handle(Generic[R_co]):
 
     async def result(self) -> R_co:
         """Wait until the job is settled and return its value."""
-        job = self._found()
-        if isinstance(job, Job):
+        job = self._job if isinstance(self._job, Job) else self._found()
+        if isinstance(job, Job) and job.settled is None:
             await until_settled(job)
         if job.state in _HAS_VALUE:
-            return cast("R_co", job.result)
+            value: R_co = job.result
+            return value
         snapshot = job.snapshot()
         raise (JobCanceledError if snapshot.state is JobState.CANCELED else JobFailedError)(snapshot)
 
@@ -72,5 +74,7 @@ class Handle(Generic[R_co]):
 
 def request_cancel(job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool) -> Verdict:
     """Let a user ask for the cancel of one job."""
-    request = Cancellation(CancelCause.USER, text(by, "by"), text(reason, "reason"), defer, force)
+    if by is not None or reason is not None:
+        by, reason = text(by, "by"), text(reason, "reason")
+    request = Cancellation(_USER, by, reason, defer, force)
     return job.kernel.cancel(job, request) if isinstance(job, Job) else job.verdict(request)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from jobcancel._core.causes import CancelCause
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call
 from jobcancel._core.packing import Facts, facts_of, snapshot_of
@@ -37,7 +38,6 @@ class Job(JobRecord):
         task: What the loop knows its task by.
         queue: Its kind's queue while it waits for or holds a slot.
         doomed: Set if its code shall not begin: how it ends instead.
-        code_ended: Whether its code has ended; nothing can be delivered to it any more.
         timeout_s: Seconds it may run.
         timers: Its running timers by purpose, or None.
         polite: Scopes of ours that a force opens, or None.
@@ -45,14 +45,15 @@ class Job(JobRecord):
         watchers: Who watches it, or None.
         on_children: Set when its last child has settled, if it waits for that.
         strain: The watchdog's last sample, or None.
+        grace_ends: When its grace is over, until a timer is set for that.
     """
 
     __slots__ = (
         "call",
         "children",
-        "code_ended",
         "context",
         "doomed",
+        "grace_ends",
         "in_batch",
         "interrupted",
         "kernel",
@@ -91,7 +92,7 @@ class Job(JobRecord):
         self.kernel, self.context, self.timeout_s, self.parent = kernel, context, timeout_s, parent
         self.call: Call[Any] | None = call
         self.children: dict[str, Job] | None = None
-        self.in_batch = self.code_ended = self.interrupted = False
+        self.in_batch = self.interrupted = False
         self.scope: anyio.CancelScope | None = None
         self.task: object = None
         self.queue: KindQueue | None = None
@@ -102,6 +103,7 @@ class Job(JobRecord):
         self.watchers: dict[Watcher, None] | None = None
         self.on_children: anyio.Event | None = None
         self.strain: int | None = None
+        self.grace_ends: float | None = None
 
     @property
     def facts(self) -> Facts:
@@ -111,11 +113,6 @@ class Job(JobRecord):
     def snapshot(self) -> Snapshot[Any]:
         """Return what it looks like now."""
         return snapshot_of(self)
-
-    @property
-    def log_facts(self) -> dict[str, str]:
-        """What every log record of the job carries beside its message."""
-        return {"job_id": self.id, "kind": self.spec.name}
 
     def adopt(self, child: Job) -> None:
         """Take a child that has been submitted."""
@@ -127,7 +124,7 @@ class Job(JobRecord):
         """Let go of a child that has settled, and count how it ended."""
         if self.children is not None:
             self.children.pop(child.id, None)
-        if child.state is JobState.CANCELED:
+        if child.cancel is not None and child.cancel.cause is CancelCause.PARENT and child.state is JobState.CANCELED:
             self.children_canceled += 1
         if child.in_batch and self.progress is not None:
             self.progress.child_settled(child.state)

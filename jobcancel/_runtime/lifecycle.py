@@ -50,11 +50,13 @@ class Session:
 
     async def _serve(self) -> None:
         """Make the timers' calls and take those of other threads, in a task that the host's cancellation spares."""
-        with self._scope:
-            async with BlockingPortal() as self.portal:
-                self._ready.set()
-                await self._kernel.timers.run()
-        self._ended.set()
+        try:
+            with self._scope:
+                async with BlockingPortal() as self.portal:
+                    self._ready.set()
+                    await self._kernel.timers.run()
+        finally:
+            self._ended.set()
 
     def check_task(self) -> None:
         """Refuse a task other than the one that began.
@@ -67,6 +69,7 @@ class Session:
 
     async def end(self) -> BaseException | None:
         """Close; all jobs have ended. Return an interruption of the host, if one came."""
+        self._kernel.deliveries.clear()
         self._scope.cancel()
         interruption = await outlast(self._kernel, self._ended)
         await self._kernel.loop.close()

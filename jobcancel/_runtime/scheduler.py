@@ -62,21 +62,29 @@ class Scheduler:
         clock: Clock | None = None,
         new_id: Callable[[], str] | None = None,
     ) -> None:
+        for name, value, least in (
+            ("max_running", max_running, 1),
+            ("max_threads", max_threads, 1),
+            ("drain_s", drain_s, 0),
+        ):
+            if value is not None and not value >= least:
+                raise ValueError(f"{name} must be {least} or more, not {value!r}")
         clock = clock or SystemClock()
         self._registry, self._max_threads, self._drain_s = registry, max_threads, drain_s
-        self._kernel = Kernel(app, max_running, clock, new_id or Ulids(clock.time))
+        self._kernel = Kernel(registry, app, max_running, clock, new_id or Ulids(clock.time))
         self._session: Session | None = None
         self._accepting = False
 
     async def __aenter__(self) -> Scheduler:
         if self._session is not None:
             raise RuntimeError("the scheduler is entered already; make another one for another place")
-        session = Session(self._kernel, self._max_threads)
+        self._session = session = Session(self._kernel, self._max_threads)
         interruption = await session.begin()
         if interruption is not None:
+            self._session = None
             await session.end()
             raise interruption
-        self._session, self._accepting = session, True
+        self._accepting = True
         return self
 
     async def __aexit__(
@@ -137,15 +145,17 @@ class Scheduler:
             raise TypeError("the call has its arguments; pass more only with a kind's name")
         if not self._accepting:
             raise SchedulerClosedError("submit")
-        job, created = self._kernel.submit(
-            call,
-            text(key, "key"),
-            text(owner, "owner"),
-            plain_labels(labels),
-            seconds(timeout_s, "timeout_s"),
-            _undos(compensations) or None,
-        )
-        return Handle(self._kernel, job, call.kind.name, created=created)
+        if owner is not None:
+            owner = text(owner, "owner")
+        tags = None if labels is None else plain_labels(labels)
+        if timeout_s is not None:
+            timeout_s = seconds(timeout_s, "timeout_s")
+        undo = _undos(compensations) if compensations else None
+        if key is None:
+            job = self._kernel.take(call, None, None, owner, tags, timeout_s, undo)
+            return Handle(self._kernel, job, call.kind.name, created=True)
+        found, created = self._kernel.take_once(call, str(text(key, "key")), owner, tags, timeout_s, undo)
+        return Handle(self._kernel, found, call.kind.name, created=created)
 
     async def cancel(
         self,
@@ -216,14 +226,22 @@ class Scheduler:
 
     async def shutdown(self, drain_s: float = 0) -> None:
         """Take no more jobs and end all; see ``JobService.shutdown``. Leaving does this too."""
-        asking = CURRENT.get()
-        if asking is not None and asking.kernel is self._kernel and not asking.code_ended:
-            raise DeadlockError(asking.id, "shut down the scheduler that runs it")
+        self.refuse_own("shut down the scheduler that runs it")
         self._accepting = False
         if self._session is not None:
             interruption = await end_jobs(self._kernel, drain_s)
             if interruption is not None:
                 raise interruption
+
+    def refuse_own(self, wanted: str) -> None:
+        """Refuse what one of the scheduler's own jobs would wait for for ever, its compensations included.
+
+        Raises:
+            DeadlockError: Such a job asks.
+        """
+        asking = CURRENT.get()
+        if asking is not None and asking.kernel is self._kernel and asking.task is not None:
+            raise DeadlockError(asking.id, wanted)
 
     @property
     def from_thread(self) -> BlockingJobs:
@@ -235,12 +253,12 @@ class Scheduler:
         return None if self._session is None else (self._session.portal, self._kernel.thread)
 
 
-def _undos(compensations: Iterable[Callable[[], object]]) -> list[Callable[[], object]]:
+def _undos(compensations: Iterable[Callable[[], object]]) -> list[Callable[[], object]] | None:
     undos = list(compensations)
     for undo in undos:
         if not callable(undo):
             raise TypeError(f"compensations must be callables without arguments (functools.partial), not {undo!r}")
-    return undos
+    return undos or None
 
 
 def _state(state: JobState | str | None) -> JobState | None:

@@ -52,14 +52,14 @@ class JobTable:
         """Forget a job that was not taken after all."""
         del self._jobs[job.id], self.live[job.id]
 
-    def settle(self, job: Job, now: float) -> None:
+    def settle(self, job: Job) -> None:
         """Pack a settled job whose code has ended, and let go of those past their kind's retention."""
         del self.live[job.id]
         self._jobs[job.id] = pack(job)
         retained = self._retained.get(job.spec.name)
         if retained is None:
             retained = self._retained[job.spec.name] = Retained(job.spec)
-        retained.settled.append((now, job.id))
+        retained.settled.append((job.settled or 0.0, job.id))
         if job.spec.retain_count is not None and len(retained.settled) > job.spec.retain_count:
             del self._jobs[retained.settled.popleft()[1]]
         if not retained.armed:

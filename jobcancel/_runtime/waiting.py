@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import anyio
 
 from jobcancel.errors import DeadlockError
 
 from .job import CURRENT, Job
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
 
 
 async def until_settled(job: Job, timeout_s: float | None = None) -> None:
@@ -27,10 +32,19 @@ async def until_settled(job: Job, timeout_s: float | None = None) -> None:
         if timeout_s is None:
             await settled.wait()
         else:
-            with anyio.move_on_after(timeout_s):
-                await settled.wait()
+            await _within(job.kernel, timeout_s, settled)
     finally:
         waiters.pop(settled, None)
+
+
+async def _within(kernel: Kernel, timeout_s: float, event: anyio.Event) -> None:
+    scope = kernel.scope_type()
+    timer = kernel.timers.add(kernel.now() + timeout_s, scope.cancel)
+    try:
+        with scope:
+            await event.wait()
+    finally:
+        timer.cancel()
 
 
 def _refuse_own(job: Job) -> None:

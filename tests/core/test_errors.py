@@ -59,7 +59,7 @@ EXAMPLES: list[tuple[errors.JobCancelError, dict[str, Any], str]] = [
     (
         errors.SchedulerClosedError("submit"),
         {"wanted": "submit"},
-        "cannot submit: the scheduler is not running; use it inside `async with scheduler:`",
+        "cannot submit: the scheduler is not running, or shuts down; use it inside `async with scheduler:`",
     ),
     (
         errors.WrongTaskError(),

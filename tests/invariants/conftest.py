@@ -12,6 +12,7 @@ import pytest
 from jobcancel import JobContext, JobHandle, Kind, Registry, Scheduler
 from jobcancel._core.specs import KindOptions
 from jobcancel._runtime.job import Job
+from jobcancel._runtime.kernel import Kernel
 from tests.clock import FakeClock
 
 P = ParamSpec("P")
@@ -36,16 +37,20 @@ class Live:
         handler: Callable[[JobContext], Coroutine[Any, Any, Any]],
         *,
         compensations: Iterable[Callable[[], object]] = (),
-        timeout_s: float | None = None,
         **options: Unpack[KindOptions],
     ) -> JobHandle[Any]:
         """Submit ``handler`` as a kind of its own."""
         kind = self.kind(handler, **options)
-        return await self.scheduler.submit(kind(), compensations=compensations, timeout_s=timeout_s)
+        return await self.scheduler.submit(kind(), compensations=compensations)
 
     def inside(self, handle: JobHandle[Any]) -> Job:
         """The live job behind a handle."""
-        return self.scheduler._kernel.table.live[handle.id]
+        return self.kernel.table.live[handle.id]
+
+    @property
+    def kernel(self) -> Kernel:
+        """The scheduler's inside."""
+        return self.scheduler._kernel  # pyright: ignore[reportPrivateUsage]  # nothing public counts a task's steps
 
 
 @pytest.fixture

@@ -311,7 +311,7 @@ async def test_11_a_subprocess_is_asked_then_killed_with_its_group_and_reaped_be
     assert (await handle.wait()).state is JobState.CANCELED
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], signal.SIGCONT)  # reaped, not a zombie
-    while alive(pids[1]):  # noqa: ASYNC110  # killed, but an orphan: only its new parent is told of its end
+    while alive(pids[1]):  # killed, but an orphan: only its new parent is told of its end
         await turns(1)
 
 

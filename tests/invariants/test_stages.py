@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from jobcancel import (
@@ -120,7 +119,7 @@ CAUSES = {CancelCause.USER: user, CancelCause.TIMEOUT: timeout}
 @pytest.mark.parametrize("cause", CAUSES)
 async def test_5_a_stage_is_whole_and_the_cancel_lands_at_its_end(live: Live, policy: str, cause: CancelCause) -> None:
     gate = Gate()
-    handle = await live.submit(gated(gate), stages=[Stage("work", on_cancel=policy)], timeout_s=60)  # type: ignore[arg-type]
+    handle = await live.submit(gated(gate), stages=[Stage("work", on_cancel=policy)], timeout_s=60)
     await gate.begun.wait()
     await CAUSES[cause](live, handle)
     held = await live.scheduler.get(handle.id)
@@ -371,7 +370,7 @@ async def test_9_ten_thousand_cancels_at_once_all_land(live: Live) -> None:
 
 async def _steps(live: Live, handle: JobHandle[Any]) -> int:
     """How often the job's task was woken, or cancelled again, in fifty turns of the loop."""
-    job, loop = live.inside(handle), live.scheduler._kernel.loop
+    job, loop = live.inside(handle), live.kernel.loop
     before = loop.strain(job.task)
     await turns(50)
     return loop.strain(job.task) - before

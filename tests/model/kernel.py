@@ -130,8 +130,10 @@ class Kernel:
                 self.checkpoint(job)
 
     def end_code(self, job: Sim, ending: Ending) -> None:
-        job.code, job.end = Code.ENDED, ending
+        job.code, job.end, job.code_ended = Code.ENDED, ending, True
         job.say("ended", ending)
+        if job is self.parent and job.cancel is not None and job.cancel.held and self.child and not self.child.settled:
+            self.deliver(job)
         if ending not in RETURNED:
             self.cancel_child(job)
 
@@ -172,8 +174,9 @@ class Kernel:
         pierced = job.cancel is not None and job.cancel.pierced
         self.said.append(Entry(job.role, "settled", name, state=job.state, code=code, marked=pierced))
         if job is self.child:
-            self.parent.children_canceled += job.state == "canceled"
-            self.parent.say("child", job.state)
+            cause = "" if job.cancel is None else str(job.cancel.cause)
+            self.parent.children_canceled += job.state == "canceled" and cause == "parent"
+            self.said.append(Entry(self.parent.role, "child", job.state, cause=cause))
 
     def gone(self, job: Sim) -> None:
         job.code = Code.GONE

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from attrs import fields
-
 from jobcancel._core.causes import Failure
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending
@@ -100,7 +98,7 @@ class Sim(JobRecord):
 
 
 _SLOTS: Final = (*JobRecord.__slots__, *Sim.__slots__)
-_REQUEST: Final = tuple(attribute.name for attribute in fields(Cancellation))
+_REQUEST: Final = Cancellation.__slots__
 
 
 def _copy(record: T, names: Iterable[str]) -> T:

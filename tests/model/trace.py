@@ -13,7 +13,7 @@ class Entry(NamedTuple):
         job: ``parent`` or ``child``.
         what: What happened, in one word.
         name: Of what: a stage, a compensation, an ending, an event; of ``asked`` the outcome.
-        cause: Of ``asked``: who asks.
+        cause: Of ``asked``: who asks; of ``child``: who asked first for its cancel.
         defer: Of ``asked``: defer was given.
         force: Of ``asked``: force was given.
         dry: Of ``asked``: what the dry run had answered just before.
@@ -68,7 +68,7 @@ class Seen(NamedTuple):
         pierced: A foreign cancellation came while a cancel was held.
         undo: What is registered and neither dropped nor undone, oldest first.
         undone: What was undone.
-        child_canceled: A child ended canceled.
+        child_canceled: A child ended canceled because of this job's cancel.
         settled: The terminal state was reached.
     """
 
@@ -132,7 +132,9 @@ _LEARN: Final[dict[str, Callable[[Seen, Entry], Seen]]] = {
     "pierced": lambda seen, _: seen._replace(pierced=seen.held),
     "registered": lambda seen, entry: seen._replace(undo=(*seen.undo, entry.name)),
     "undone": lambda seen, entry: seen._replace(undo=seen.undo[:-1], undone=(*seen.undone, entry.name)),
-    "ended": lambda seen, entry: seen._replace(ended=entry.name),
-    "child": lambda seen, entry: seen._replace(child_canceled=seen.child_canceled or entry.name == "canceled"),
+    "ended": lambda seen, entry: seen._replace(ended=entry.name, policy="interrupt"),
+    "child": lambda seen, entry: seen._replace(
+        child_canceled=seen.child_canceled or (entry.name, entry.cause) == ("canceled", "parent")
+    ),
     "settled": lambda seen, entry: seen._replace(settled=True, state=entry.state),
 }

@@ -1,0 +1,105 @@
+"""The admission against a model that knows no lines, heaps or tombstones: whoever may start has started."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from math import inf
+from typing import Any, cast
+
+from attrs import define
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobcancel._core.kinds import Call
+from jobcancel._core.specs import KindSpec
+from jobcancel._runtime.admission import Admission
+from jobcancel._runtime.job import Job
+
+KINDS = {
+    "one": KindSpec(name="one", max_running=1),
+    "two": KindSpec(name="two", max_running=2),
+    "free": KindSpec(name="free"),
+}
+
+
+@define(eq=False)
+class Expected:
+    """A job as the model knows it. ``at`` is ``waits``, ``runs`` or ``gone``."""
+
+    kind: str
+    child: bool
+    job: Job
+    at: str = "waits"
+
+
+class Model:
+    """Starts the oldest that may start, children before the others, until nobody may."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self.jobs: list[Expected] = []
+
+    def nth(self, at: str, number: int) -> list[Expected]:
+        """The job at that place, counted round and round; none if nobody is there."""
+        there = [job for job in self.jobs if job.at == at]
+        return [there[number % len(there)]] if there else []
+
+    def start_all(self) -> list[Job]:
+        started: list[Job] = []
+        while (found := self._next()) is not None:
+            found.at = "runs"
+            started.append(found.job)
+        return started
+
+    def _next(self) -> Expected | None:
+        waiting = [job for job in self.jobs if job.at == "waits"]
+        for job in sorted(waiting, key=lambda job: not job.child):  # stable: by age within each
+            most = KINDS[job.kind].max_running
+            full = most is not None and self._running(kind=job.kind) >= most
+            crowded = not job.child and self.limit is not None and self._running(child=False) >= self.limit
+            if not full and not crowded:
+                return job
+        return None
+
+    def _running(self, kind: str | None = None, *, child: bool | None = None) -> int:
+        return sum(job.at == "runs" and kind in (None, job.kind) and child in (None, job.child) for job in self.jobs)
+
+
+PARENT = cast(Job, object())
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), st.sampled_from(list(KINDS)), st.booleans()),
+        st.tuples(st.just("end"), st.integers(0, 20), st.none()),
+        st.tuples(st.just("withdraw"), st.integers(0, 20), st.none()),
+    ),
+    max_size=60,
+)
+
+
+def new_job(kind: str, number: int, *, child: bool) -> Job:
+    job = Job(
+        cast(Any, None), cast("Call[Any]", None), copy_context(), inf, None,
+        f"job_{number}", number, KINDS[kind], 0.0, 0.0, None, None, None, None,
+    )  # fmt: skip
+    job.parent = PARENT if child else None
+    return job
+
+
+@given(steps, st.sampled_from([None, 1, 2]))
+def test_at_every_moment_all_who_may_start_have_started_oldest_first(
+    script: list[tuple[str, Any, bool | None]], limit: int | None
+) -> None:
+    started: list[Job] = []
+    admission, model = Admission(limit, started.append), Model(limit)
+    for number, (what, which, child) in enumerate(script):
+        started.clear()
+        if what == "submit":
+            expected = Expected(which, bool(child), new_job(which, number, child=bool(child)))
+            model.jobs.append(expected)
+            admission.admit(expected.job)
+        else:
+            leave = admission.release if what == "end" else admission.withdraw
+            for ended in model.nth("runs" if what == "end" else "waits", which):
+                ended.at = "gone"
+                leave(ended.job)
+        assert started == model.start_all()

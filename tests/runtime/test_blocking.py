@@ -1,0 +1,243 @@
+"""``BlockingScheduler`` and ``from_thread``: the same methods without await, and their end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import anyio
+import pytest
+from anyio import to_thread
+from anyio.from_thread import BlockingPortal
+
+from jobcancel import (
+    BlockingScheduler,
+    JobContext,
+    JobFailedError,
+    JobNotFoundError,
+    JobState,
+    Outcome,
+    Registry,
+    Scheduler,
+    SchedulerClosedError,
+    UnknownKindError,
+)
+from jobcancel._runtime.facade import BlockingJobs
+
+Backend = tuple[str, dict[str, Any]]
+
+
+async def add(job: JobContext, a: int, b: int = 10) -> int:
+    return a + b
+
+
+async def forever(job: JobContext) -> None:
+    await anyio.sleep_forever()
+
+
+def blocking(registry: Registry, backend: Backend, **options: Any) -> BlockingScheduler:
+    return BlockingScheduler(registry, backend=backend[0], backend_options=backend[1], **options)
+
+
+def use_every_method(registry: Registry, jobs: BlockingJobs) -> None:
+    """What a host's thread does with jobs, all of it."""
+    kind, endless = registry.kind("add")(add), registry.kind("endless")(forever)
+    handle = jobs.submit(kind(1), key="k", owner="me", labels={"a": "b"})
+    assert (handle.result(), handle.kind, handle.created) == (11, "add", True)
+    assert handle.wait().state is JobState.SUCCEEDED
+    assert not jobs.submit("add", 1, key="k", owner="me").created
+    with pytest.raises(UnknownKindError):
+        jobs.submit("nothing")
+
+    first, second, third = [jobs.submit(endless(), owner="me") for _ in range(3)]
+    assert not first.wait(timeout_s=0).settled
+    assert not jobs.wait(first.id, owner="me", timeout_s=0).settled
+    assert jobs.can_cancel(first.id, owner="me").outcome is Outcome.CANCELING
+    assert jobs.cancel(first.id, owner="me", by="operator", reason="no more").accepted
+    cancel = jobs.wait(first.id).cancel
+    assert cancel is not None
+    assert (cancel.by, cancel.reason) == ("operator", "no more")
+    assert second.cancel(by="operator").accepted
+    assert set(jobs.cancel_many(kind="endless", owner="me", state="running")) <= {third.id, second.id}
+    with pytest.raises(JobNotFoundError):
+        jobs.get(first.id, owner="you")
+    assert jobs.get(handle.id).labels == {"a": "b"}
+    with jobs.watch(third.id, owner="me") as snapshots:
+        assert [snapshot.state for snapshot in snapshots][-1] is JobState.CANCELED
+    with pytest.raises(JobNotFoundError), jobs.watch("nobody"):
+        pass
+    page = jobs.find(owner="me", limit=3)
+    assert [job.id for job in page.jobs] == [third.id, second.id, first.id]
+    assert [job.id for job in jobs.find(cursor=page.cursor).jobs] == [handle.id]
+    jobs.shutdown()
+    with pytest.raises(SchedulerClosedError, match="cannot submit"):
+        jobs.submit(kind(1))
+
+
+CALLS: list[tuple[str, Callable[[BlockingJobs], object]]] = [
+    ("submit", lambda jobs: jobs.submit("add", 1)),
+    ("cancel", lambda jobs: jobs.cancel("job")),
+    ("cancel", lambda jobs: jobs.cancel_many()),
+    ("ask", lambda jobs: jobs.can_cancel("job")),
+    ("read", lambda jobs: jobs.get("job")),
+    ("read", lambda jobs: jobs.find()),
+    ("wait", lambda jobs: jobs.wait("job")),
+    ("watch", lambda jobs: jobs.watch("job").__enter__()),
+    ("shut down", lambda jobs: jobs.shutdown()),
+]
+
+
+def refuses_everything(jobs: BlockingJobs) -> None:
+    for wanted, call in CALLS:
+        with pytest.raises(SchedulerClosedError, match=f"cannot {wanted}"):
+            call(jobs)
+
+
+def test_every_method_of_a_blocking_scheduler_works_and_after_its_end_none(
+    registry: Registry, anyio_backend: Backend
+) -> None:
+    jobs = blocking(registry, anyio_backend)
+    refuses_everything(jobs)
+    with jobs as entered:
+        assert entered is jobs
+        use_every_method(registry, jobs)
+    refuses_everything(jobs)
+
+
+async def test_every_method_works_from_a_thread_of_the_hosts_and_after_the_end_none(
+    registry: Registry, anyio_backend: Backend
+) -> None:
+    async with Scheduler(registry) as scheduler:
+        jobs = scheduler.from_thread
+        await to_thread.run_sync(use_every_method, registry, jobs)
+    refuses_everything(jobs)
+    await to_thread.run_sync(refuses_everything, jobs)
+
+
+def test_a_blocking_scheduler_is_started_and_closed_as_often_as_one_likes(
+    registry: Registry, anyio_backend: Backend
+) -> None:
+    kind = registry.kind("add")(add)
+    jobs = blocking(registry, anyio_backend, max_running=1)
+    jobs.close()  # it does not run: no effect
+    ids: list[str] = []
+    for value in (1, 2):
+        jobs.start()
+        jobs.start()  # it runs: no effect
+        handle = jobs.submit(kind(value))
+        assert handle.result() == value + 10
+        ids.append(handle.id)
+        jobs.close()
+        jobs.close()
+        refuses_everything(jobs)
+    jobs.start()
+    assert [job.id for job in jobs.find().jobs] == ids[::-1]
+    jobs.close()
+
+
+def test_the_error_of_the_body_goes_out_and_what_runs_is_canceled(registry: Registry, anyio_backend: Backend) -> None:
+    endless = registry.kind("endless")(forever)
+    jobs = blocking(registry, anyio_backend, drain_s=3600)
+
+    def body() -> None:
+        with jobs:
+            jobs.submit(endless())
+            raise LookupError("of the body")
+
+    with pytest.raises(LookupError, match="of the body"):
+        body()
+    with jobs:
+        assert [job.state for job in jobs.find().jobs] == [JobState.CANCELED]
+
+
+def test_the_error_of_a_job_reaches_the_thread_that_asks_for_its_result(
+    registry: Registry, anyio_backend: Backend
+) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        raise ValueError("as asked")
+
+    with blocking(registry, anyio_backend) as jobs, pytest.raises(JobFailedError, match="as asked"):
+        jobs.submit(work()).result()
+
+
+async def hang(begun: threading.Event) -> None:
+    """A call that does not end by itself."""
+    begun.set()
+    await anyio.sleep_forever()
+
+
+def test_a_call_in_flight_when_the_scheduler_closes_is_told_so(registry: Registry, anyio_backend: Backend) -> None:
+    begun = threading.Event()
+
+    with ThreadPoolExecutor(1) as pool:
+        with blocking(registry, anyio_backend) as jobs:
+            future = pool.submit(jobs.call, "hang", lambda: hang(begun))
+            assert begun.wait(60)
+        with pytest.raises(SchedulerClosedError, match="cannot hang"):
+            future.result()
+
+
+def test_a_wait_in_flight_when_the_scheduler_closes_ends_with_its_job(
+    registry: Registry, anyio_backend: Backend
+) -> None:
+    begun = threading.Event()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    def wait() -> str:
+        try:
+            return handle.wait().state
+        except SchedulerClosedError:
+            return "closed"
+
+    with ThreadPoolExecutor(1) as pool:
+        with blocking(registry, anyio_backend) as jobs:
+            handle = jobs.submit(work())
+            assert begun.wait(60)
+            future = pool.submit(wait)
+        assert future.result() in {"canceled", "closed"}
+
+
+def test_a_watch_that_is_left_after_the_end_is_left_in_peace(registry: Registry, anyio_backend: Backend) -> None:
+    endless = registry.kind("endless")(forever)
+    jobs = blocking(registry, anyio_backend)
+    jobs.start()
+    with jobs.watch(jobs.submit(endless()).id) as snapshots:
+        assert not next(snapshots).settled
+        jobs.close()
+        with pytest.raises(SchedulerClosedError, match="cannot watch"):
+            next(snapshots)
+
+
+async def test_a_call_from_the_loops_own_thread_is_refused_instead_of_standing_still(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    with pytest.raises(RuntimeError, match="cannot read from the thread of the scheduler's loop: await"):
+        scheduler.from_thread.find()
+
+
+async def test_a_way_in_that_closes_between_the_look_and_the_call_is_told_as_closed(
+    scheduler: Scheduler, anyio_backend: Backend
+) -> None:
+    async with BlockingPortal() as closed:
+        pass
+    jobs = BlockingJobs(scheduler, lambda: (closed, 0))
+
+    with pytest.raises(SchedulerClosedError, match="cannot read"):
+        await to_thread.run_sync(jobs.find)
+
+
+async def test_a_thread_of_a_job_may_use_its_scheduler(registry: Registry, scheduler: Scheduler) -> None:
+    kind = registry.kind("add")(add)
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> int:
+        return await job.run_sync(lambda: scheduler.from_thread.submit(kind(1)).result())
+
+    assert await (await scheduler.submit(work())).result() == 11

@@ -1,0 +1,264 @@
+"""What a running job may say of itself: progress, notes, compensations, stages; and that nobody else may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import (
+    JobContext,
+    JobState,
+    Registry,
+    Scheduler,
+    Snapshot,
+    Stage,
+    StageActiveError,
+    StaleAttemptError,
+    UnknownStageError,
+)
+
+
+def entries(snapshot: Snapshot[Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(entry.step, entry.status, dict(entry.details)) for entry in snapshot.history]
+
+
+async def test_the_last_progress_is_what_is_shown(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        job.progress(1, 10, "begun")
+        job.progress(2.5)
+
+    progress = (await (await scheduler.submit(work())).wait()).progress
+
+    assert progress is not None
+    assert (progress.done, progress.total, progress.message, progress.batch) == (2.5, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((Decimal(1),), "done must be plain data .*, not Decimal"),
+        ((1, object()), "total must be plain data .*, not object"),
+        ((1, 2, b"half"), "message must be a string or None, not bytes"),
+    ],
+)
+async def test_progress_that_could_not_be_kept_is_refused_at_once(
+    registry: Registry, scheduler: Scheduler, arguments: tuple[Any, ...], message: str
+) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        with pytest.raises(TypeError, match=message):
+            job.progress(*arguments)
+
+    snapshot = await (await scheduler.submit(work())).wait()
+    assert (snapshot.state, snapshot.progress) == (JobState.SUCCEEDED, None)
+
+
+async def test_notes_stand_in_the_history_as_copies(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        pages = [1, 2]
+        job.note("fetched", pages=pages, url="https://example.org")
+        pages.append(3)
+        job.note("done")
+
+    snapshot = await (await scheduler.submit(work())).wait()
+    assert entries(snapshot) == [
+        ("started", "running", {}),
+        ("fetched", "noted", {"pages": [1, 2], "url": "https://example.org"}),
+        ("done", "noted", {}),
+        ("succeeded", "succeeded", {}),
+    ]
+
+
+async def test_a_note_that_is_no_plain_data_is_refused_and_says_where(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        with pytest.raises(TypeError, match=r"details\.page\[1\]\.body must be plain data .*, not bytes"):
+            job.note("fetched", page=["text", {"body": b"raw"}])
+
+    snapshot = await (await scheduler.submit(work())).wait()
+    assert [step for step, _, _ in entries(snapshot)] == ["started", "succeeded"]
+
+
+async def test_threads_of_a_job_may_say_the_same(registry: Registry, scheduler: Scheduler) -> None:
+    undone: list[str] = []
+
+    def in_a_thread(job: JobContext) -> None:
+        job.progress(1, 2)
+        job.note("from a thread", number=1)
+        job.add_compensation(undone.append, "in the thread")
+        raise ValueError("so that it is undone")
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        await job.run_sync(in_a_thread, job)
+
+    snapshot = await (await scheduler.submit(work())).wait()
+    assert snapshot.progress is not None
+    assert (snapshot.progress.done, snapshot.progress.total) == (1, 2)
+    assert entries(snapshot)[1] == ("from a thread", "noted", {"number": 1})
+    assert undone == ["in the thread"]
+
+
+async def test_a_job_that_has_settled_can_say_nothing_more(registry: Registry, scheduler: Scheduler) -> None:
+    jobs: list[JobContext] = []
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        jobs.append(job)
+
+    before = await (await scheduler.submit(work())).wait()
+    job = jobs[0]
+    late: list[Callable[[], object]] = [
+        lambda: job.progress(1),
+        lambda: job.note("late"),
+        lambda: job.add_compensation(print),
+        lambda: job.stage("late"),
+    ]
+    for say in late:
+        with pytest.raises(StaleAttemptError, match="attempt 1 is over and can write nothing more"):
+            say()
+    for ask in (partial(job.submit, work()), partial(job.batch, [work()])):
+        with pytest.raises(StaleAttemptError):
+            await ask()
+    assert (await scheduler.get(before.id), len((await scheduler.find()).jobs)) == (before, 1)
+
+
+async def test_a_compensation_can_neither_write_nor_begin_anything_on_the_job(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    refused: list[str] = []
+
+    async def undo(job: JobContext) -> None:
+        late: list[Callable[[], object]] = [
+            lambda: job.progress(1),
+            lambda: job.note("late"),
+            lambda: job.add_compensation(print),
+        ]
+        for say in late:
+            with pytest.raises(StaleAttemptError):
+                say()
+        with pytest.raises(StaleAttemptError):
+            async with job.stage("late"):
+                refused.append("never")
+        with pytest.raises(StaleAttemptError):
+            await job.submit(work())
+        refused.append("all")
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        job.add_compensation(undo, job)
+        raise ValueError("so that it is undone")
+
+    snapshot = await (await scheduler.submit(work())).wait()
+    assert refused == ["all"]
+    assert [(step, status) for step, status, _ in entries(snapshot)] == [
+        ("started", "running"),
+        ("undo", "compensated"),
+        ("failed", "failed"),
+    ]
+
+
+class Remote:
+    """As the proxies of RPC libraries: any attribute is a method."""
+
+    def __getattr__(self, name: str) -> Remote:
+        return Remote()
+
+    def __call__(self, *arguments: object) -> None:
+        pass
+
+
+async def test_a_compensation_without_a_proper_name_is_recorded_by_its_type(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    remote = Remote()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        job.add_compensation(remote.refund, 5)
+        job.add_compensation(partial(remote.refund, 5))
+        raise ValueError("so that it is undone")
+
+    snapshot = await (await scheduler.submit(work())).wait()
+    assert entries(snapshot)[1:3] == [("Remote", "compensated", {}), ("Remote", "compensated", {})]
+
+
+async def test_compensations_that_raise_or_overrun_are_recorded_and_stop_no_other(
+    registry: Registry, scheduler: Scheduler, clock: Any
+) -> None:
+    hanging = anyio.Event()
+    undone: list[str] = []
+
+    async def hangs() -> None:
+        hanging.set()
+        await anyio.sleep_forever()
+
+    def raises() -> None:
+        raise OSError("the disk is full")
+
+    @registry.kind("work", cleanup_s=5)
+    async def work(job: JobContext) -> None:
+        job.add_compensation(undone.append, "last")
+        job.add_compensation(hangs)
+        job.add_compensation(raises)
+        raise ValueError("so that it is undone")
+
+    handle = await scheduler.submit(work())
+    await hanging.wait()
+    await clock.advance(5)
+    snapshot = await handle.wait()
+
+    assert undone == ["last"]
+    assert entries(snapshot)[1:4] == [
+        ("raises", "CLEANUP_FAILED", {"error": "the disk is full"}),
+        ("hangs", "CLEANUP_FAILED", {"error": "it took longer than cleanup_s=5"}),
+        ("append", "compensated", {}),
+    ]
+    assert snapshot.failure is not None
+    assert snapshot.failure.message == "so that it is undone"
+
+
+async def test_a_plain_compensation_that_gives_an_awaitable_is_awaited(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    undone: list[str] = []
+
+    async def undo(what: str) -> None:
+        undone.append(what)
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        job.add_compensation(lambda: undo("undone"))
+        raise ValueError("so that it is undone")
+
+    await (await scheduler.submit(work())).wait()
+    assert undone == ["undone"]
+
+
+async def test_a_stage_that_is_not_declared_or_not_left_is_refused(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("strict", stages=[Stage("first"), Stage("second")])
+    async def strict(job: JobContext) -> int:
+        with pytest.raises(UnknownStageError, match="declared: first, second"):
+            job.stage("third")
+        async with job.stage("first"):
+            with pytest.raises(StageActiveError, match="'second' cannot begin inside 'first'"):
+                async with job.stage("second"):
+                    pass
+        return await job.run_stage("second", length, "four")
+
+    @registry.kind("lax", strict=False, stages=[Stage("first")])
+    async def lax(job: JobContext) -> int:
+        return await job.run_stage("anything", length, "four")
+
+    async def length(text: str) -> int:
+        return len(text)
+
+    assert await (await scheduler.submit(strict())).result() == 4
+    assert await (await scheduler.submit(lax())).result() == 4

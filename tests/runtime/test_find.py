@@ -1,0 +1,106 @@
+"""Finding jobs: filters, and paging by cursor through live and settled ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import JobContext, JobState, Registry, Scheduler
+from tests.clock import FakeClock
+
+
+async def forever(job: JobContext) -> None:
+    await anyio.sleep_forever()
+
+
+async def at_once(job: JobContext) -> None:
+    pass
+
+
+async def test_every_filter_narrows_and_the_newest_comes_first(registry: Registry, scheduler: Scheduler) -> None:
+    live, done = registry.kind("live")(forever), registry.kind("done")(at_once)
+    a = await scheduler.submit(live(), owner="a", labels={"size": "big", "color": "red"})
+    b = await scheduler.submit(done(), owner="a", labels={"size": "big"})
+    c = await scheduler.submit(live(), owner="b")
+    d = await scheduler.submit(done())
+    await b.wait()
+    await d.wait()
+
+    async def found(**filters: Any) -> list[str]:
+        page = await scheduler.find(**filters)
+        assert page.cursor is None
+        return [job.id for job in page.jobs]
+
+    assert await found() == [d.id, c.id, b.id, a.id]
+    assert await found(owner="a") == [b.id, a.id]
+    assert await found(kind="live") == [c.id, a.id]
+    assert await found(state="succeeded") == [d.id, b.id]
+    assert await found(state=JobState.RUNNING, owner="b") == [c.id]
+    assert await found(labels={"size": "big"}) == [b.id, a.id]
+    assert await found(labels={"size": "big", "color": "red"}) == [a.id]
+    assert await found(labels={}) == [d.id, c.id, b.id, a.id]
+    assert await found(labels={"size": "small"}) == []
+    assert await found(kind="no_such_kind") == []
+
+
+async def pages(scheduler: Scheduler, limit: int, **filters: Any) -> list[list[str]]:
+    collected: list[list[str]] = []
+    cursor: str | None = None
+    while True:
+        page = await scheduler.find(cursor=cursor, limit=limit, **filters)
+        collected.append([job.id for job in page.jobs])
+        cursor = page.cursor
+        if cursor is None:
+            return collected
+
+
+async def test_paging_shows_each_job_once_live_and_settled_alike(registry: Registry, scheduler: Scheduler) -> None:
+    kinds = [registry.kind("live")(forever), registry.kind("done")(at_once)]
+    handles = [await scheduler.submit(kinds[number % 2](), owner=f"{number % 3}") for number in range(7)]
+    for handle in handles[1::2]:
+        await handle.wait()
+    g, f, e, d, c, b, a = [handle.id for handle in reversed(handles)]
+
+    assert await pages(scheduler, 3) == [[g, f, e], [d, c, b], [a]]
+    assert await pages(scheduler, 7) == [[g, f, e, d, c, b, a]], "a full last page needs no empty one behind it"
+    assert await pages(scheduler, 2, owner="0") == [[g, d], [a]]
+
+
+async def test_a_page_is_not_disturbed_by_jobs_that_come_and_go_between_two(
+    registry: Registry, scheduler: Scheduler, clock: FakeClock
+) -> None:
+    kind = registry.kind("done", retain_s=10)(at_once)
+    first = [await scheduler.submit(kind()) for _ in range(2)]
+    for handle in first:
+        await handle.wait()
+    await clock.advance(5)
+    second = [await scheduler.submit(kind()) for _ in range(3)]
+    for handle in second:
+        await handle.wait()
+
+    page = await scheduler.find(limit=2)
+    assert [job.id for job in page.jobs] == [second[2].id, second[1].id]
+    await clock.advance(6)  # the first two are past their retention now
+    await scheduler.submit(kind())  # and this one is newer than the first page
+    rest = await scheduler.find(cursor=page.cursor, limit=2)
+
+    assert ([job.id for job in rest.jobs], rest.cursor) == ([second[0].id], None)
+
+
+@pytest.mark.parametrize("cursor", ["", "next", "-1", "1.5", "²", "٣"])
+async def test_a_cursor_that_no_page_gave_is_refused(scheduler: Scheduler, cursor: str) -> None:
+    with pytest.raises(ValueError, match="is no cursor; pass the one that the earlier page carries"):
+        await scheduler.find(cursor=cursor)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_limit_below_one_is_refused(scheduler: Scheduler, limit: int) -> None:
+    with pytest.raises(ValueError, match="limit must be 1 or more"):
+        await scheduler.find(limit=limit)
+
+
+async def test_a_state_that_does_not_exist_is_refused(scheduler: Scheduler) -> None:
+    with pytest.raises(ValueError, match="'cancelled' is not a valid JobState"):
+        await scheduler.find(state="cancelled")

@@ -1,0 +1,226 @@
+"""Idempotency keys: the same key leads to the first job, whatever became of it."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from jobcancel import (
+    IdempotencyConflictError,
+    JobContext,
+    JobNotFoundError,
+    JobState,
+    Kind,
+    Registry,
+    Scheduler,
+)
+from tests.clock import FakeClock
+
+
+async def add(job: JobContext, a: int, b: int = 10, *, fail: bool = False) -> int:
+    if fail:
+        raise ValueError("as asked")
+    return a + b
+
+
+async def forever(job: JobContext) -> None:
+    await anyio.sleep_forever()
+
+
+async def test_a_key_leads_to_the_first_job_while_it_waits_runs_and_after(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    kind = registry.kind("work", max_running=1)(forever)
+    blocker = await scheduler.submit(kind())
+    first = await scheduler.submit(kind(), key="k")
+    assert (await first.wait(timeout_s=0)).state is JobState.PENDING
+
+    for expected in (JobState.PENDING, JobState.RUNNING, JobState.CANCELING, JobState.CANCELED):
+        again = await scheduler.submit(kind(), key="k")
+        assert (again.id, again.created, again.kind) == (first.id, False, "work")
+        assert (await scheduler.get(again.id)).state is expected
+        if expected is JobState.PENDING:
+            await blocker.cancel()
+            await blocker.wait()
+        elif expected is JobState.RUNNING:
+            await first.cancel()
+        else:
+            await first.wait()
+    assert first.created
+    assert len((await scheduler.find()).jobs) == 2
+
+
+async def test_other_arguments_are_a_conflict_that_submits_nothing(registry: Registry, scheduler: Scheduler) -> None:
+    kind = registry.kind("add")(add)
+    first = await scheduler.submit(kind(1), key="k")
+
+    with pytest.raises(IdempotencyConflictError, match=f"key 'k' was used for job {first.id}"):
+        await scheduler.submit(kind(2), key="k")
+    with pytest.raises(IdempotencyConflictError):
+        await scheduler.submit(kind(1, fail=True), key="k")
+    assert len((await scheduler.find()).jobs) == 1
+
+
+@pytest.mark.parametrize("again", [(1,), (1, 10)])
+async def test_two_ways_to_write_one_call_are_no_conflict(
+    registry: Registry, scheduler: Scheduler, again: tuple[int, ...]
+) -> None:
+    registry.kind("add")(add)
+    first = await scheduler.submit("add", b=10, a=1, key="k")
+
+    assert (await scheduler.submit("add", *again, key="k")).id == first.id
+    assert (await scheduler.submit("add", *again, fail=False, key="k")).id == first.id
+
+
+async def test_another_owner_or_kind_may_use_the_same_key(registry: Registry, scheduler: Scheduler) -> None:
+    one, other = registry.kind("one")(add), registry.kind("other")(add)
+    handles = [
+        await scheduler.submit(one(1), key="k"),
+        await scheduler.submit(one(2), key="k", owner="a"),
+        await scheduler.submit(one(3), key="k", owner="b"),
+        await scheduler.submit(other(4), key="k"),
+    ]
+
+    assert [handle.created for handle in handles] == [True, True, True, True]
+    assert [await handle.result() for handle in handles] == [11, 12, 13, 14]
+
+
+async def test_a_key_is_forgotten_after_its_time_and_not_before(
+    registry: Registry, scheduler: Scheduler, clock: FakeClock
+) -> None:
+    kind = registry.kind("add", key_ttl_s=60)(add)
+    first = await scheduler.submit(kind(1), key="k")
+
+    await clock.advance(59)
+    assert (await scheduler.submit(kind(1), key="k")).id == first.id
+    await clock.advance(1)
+    second = await scheduler.submit(kind(2), key="k")
+    assert second.created
+    assert (await scheduler.submit(kind(2), key="k")).id == second.id
+
+
+async def test_a_key_outlives_the_retention_of_its_job(
+    registry: Registry, scheduler: Scheduler, clock: FakeClock
+) -> None:
+    kind = registry.kind("add", retain_s=10)(add)
+    first = await scheduler.submit(kind(1), key="k")
+    await first.wait()
+    await clock.advance(10)
+    again = await scheduler.submit(kind(1), key="k")
+
+    assert (again.id, again.created) == (first.id, False)
+    assert repr(again) == f"<handle of job {first.id} (add)>"
+    for read in (again.wait, again.result, again.cancel):
+        with pytest.raises(JobNotFoundError, match=first.id):
+            await read()
+    with pytest.raises(IdempotencyConflictError):
+        await scheduler.submit(kind(2), key="k")
+
+
+async def test_the_handle_of_a_replayed_key_reads_the_settled_job(registry: Registry, scheduler: Scheduler) -> None:
+    kind = registry.kind("add")(add)
+    await (await scheduler.submit(kind(1), key="k")).wait()
+    again = await scheduler.submit(kind(1), key="k")
+
+    assert await again.result() == 11
+    assert (await again.wait()).state is JobState.SUCCEEDED
+    assert not await again.cancel()
+
+
+@pytest.mark.parametrize("rerun_failed", [False, True])
+async def test_a_failed_first_job_is_run_again_only_if_the_kind_says_so(
+    registry: Registry, scheduler: Scheduler, clock: FakeClock, rerun_failed: bool
+) -> None:
+    kind = registry.kind("add", rerun_failed=rerun_failed, key_ttl_s=60)(add)
+    first = await scheduler.submit(kind(1, fail=True), key="k")
+    assert (await scheduler.submit(kind(1, fail=True), key="k")).id == first.id, "it runs still"
+    assert (await first.wait()).state is JobState.FAILED
+    await clock.advance(30)
+
+    second = await scheduler.submit(kind(1, fail=True), key="k")
+    assert second.created is rerun_failed
+    assert (second.id != first.id) is rerun_failed
+    await clock.advance(30)  # the first use is forgotten, a rerun is not: it is a use of its own
+    third = await scheduler.submit(kind(1, fail=True), key="k")
+    assert third.created
+
+
+async def test_a_rerun_takes_the_keys_place_and_its_success_is_kept(
+    registry: Registry, scheduler: Scheduler, clock: FakeClock
+) -> None:
+    failing = [True]
+
+    @registry.kind("work", rerun_failed=True, key_ttl_s=60)
+    async def work(job: JobContext) -> None:
+        if failing.pop():
+            raise ValueError("as asked")
+
+    first = await scheduler.submit(work(), key="k")
+    await first.wait()
+    failing.append(False)
+    await clock.advance(30)
+    second = await scheduler.submit(work(), key="k")
+    await second.wait()
+    await clock.advance(30)  # when the first use is forgotten, the rerun's stays
+
+    again = await scheduler.submit(work(), key="k")
+    assert (again.id, again.created) == (second.id, False)
+
+
+@pytest.mark.parametrize("ending", ["succeeded", "canceled"])
+async def test_rerun_failed_covers_nothing_but_failures(registry: Registry, scheduler: Scheduler, ending: str) -> None:
+    @registry.kind("work", rerun_failed=True)
+    async def work(job: JobContext) -> None:
+        if ending == "canceled":
+            await anyio.sleep_forever()
+
+    first = await scheduler.submit(work(), key="k")
+    if ending == "canceled":
+        await first.cancel()
+    assert (await first.wait()).state == ending
+    assert (await scheduler.submit(work(), key="k")).id == first.id
+
+
+class Incomparable:
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value is ambiguous")
+
+    def __hash__(self) -> int:
+        return 0
+
+
+async def test_arguments_that_cannot_be_compared_are_a_conflict_and_no_crash(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext, table: object) -> None:
+        pass
+
+    await scheduler.submit(work(Incomparable()), key="k")
+    with pytest.raises(IdempotencyConflictError):
+        await scheduler.submit(work(Incomparable()), key="k")
+
+
+async def test_a_job_that_fails_after_its_key_was_forgotten_marks_no_later_one(
+    registry: Registry, scheduler: Scheduler, clock: FakeClock
+) -> None:
+    release = anyio.Event()
+
+    @registry.kind("work", rerun_failed=True, key_ttl_s=60)
+    async def work(job: JobContext, number: int) -> None:
+        if number == 1:
+            await release.wait()
+            raise ValueError("as asked")
+
+    async def key_of(kind: Kind[[int], None], number: int) -> str:
+        return (await scheduler.submit(kind(number), key="k")).id
+
+    first = await scheduler.submit(work(1), key="k")
+    forgotten = await scheduler.submit(work(1), key="forgotten")
+    await clock.advance(60)
+    second = await key_of(work, 2)
+    release.set()
+    await first.wait()
+    await forgotten.wait()
+
+    assert await key_of(work, 2) == second

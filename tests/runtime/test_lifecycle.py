@@ -1,0 +1,190 @@
+"""Entering and leaving a scheduler, and what still works when it has closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import (
+    CancelCause,
+    DeadlockError,
+    JobContext,
+    JobHandle,
+    JobState,
+    Outcome,
+    Registry,
+    Scheduler,
+    SchedulerClosedError,
+    WrongTaskError,
+)
+
+
+async def at_once(job: JobContext, value: int = 1) -> int:
+    return value
+
+
+async def forever(job: JobContext) -> None:
+    await anyio.sleep_forever()
+
+
+def test_constructing_needs_no_loop(registry: Registry) -> None:
+    assert Scheduler(registry).portal() is None
+
+
+async def test_entering_twice_is_refused_and_hurts_nobody(registry: Registry, anyio_backend: Any) -> None:
+    kind = registry.kind("work")(at_once)
+
+    async with Scheduler(registry) as scheduler:
+        with pytest.raises(RuntimeError, match="entered already"):
+            async with scheduler:
+                pass
+        assert await (await scheduler.submit(kind())).result() == 1
+
+
+async def test_leaving_what_was_not_entered_is_refused(registry: Registry, anyio_backend: Any) -> None:
+    with pytest.raises(SchedulerClosedError, match="cannot leave"):
+        await Scheduler(registry).__aexit__(None, None, None)
+
+
+async def test_leaving_in_another_task_is_refused_and_the_first_can_still_leave(
+    registry: Registry, anyio_backend: Any
+) -> None:
+    kind = registry.kind("work")(at_once)
+    scheduler = Scheduler(registry)
+    refused = anyio.Event()
+
+    async def leave() -> None:
+        with pytest.raises(WrongTaskError, match="in one task"):
+            await scheduler.__aexit__(None, None, None)
+        refused.set()
+
+    async with scheduler:
+        async with anyio.create_task_group() as group:
+            group.start_soon(leave)
+        assert refused.is_set()
+        assert await (await scheduler.submit(kind())).result() == 1
+
+
+async def test_the_exception_of_the_body_goes_out_bare(registry: Registry, anyio_backend: Any) -> None:
+    error = LookupError("of the body")
+    kind = registry.kind("work")(forever)
+    handles: list[JobHandle[None]] = []
+
+    async def body() -> None:
+        async with Scheduler(registry, drain_s=3600) as scheduler:
+            handles.append(await scheduler.submit(kind()))
+            raise error
+
+    with pytest.raises(LookupError) as raised:
+        await body()
+    assert raised.value is error
+    snapshot = await handles[0].wait()
+    assert snapshot.state is JobState.CANCELED, "no drain for a body that raised"
+    assert snapshot.cancel is not None
+    assert (snapshot.cancel.cause, snapshot.cancel.reason) == (CancelCause.SHUTDOWN, "the scheduler shuts down")
+
+
+async def test_everything_can_be_read_after_the_end_and_nothing_changes(registry: Registry, anyio_backend: Any) -> None:
+    kind, endless = registry.kind("work")(at_once), registry.kind("endless")(forever)
+    async with Scheduler(registry) as scheduler:
+        done = await scheduler.submit(kind(), key="k")
+        await done.wait()
+        canceled = await scheduler.submit(endless())
+
+    assert await done.result() == 1
+    assert (await scheduler.get(canceled.id)).state is JobState.CANCELED
+    assert (await scheduler.wait(canceled.id, timeout_s=1)).settled
+    assert [job.id for job in (await scheduler.find()).jobs] == [canceled.id, done.id]
+    assert (await scheduler.cancel(done.id)).outcome is Outcome.ALREADY_TERMINAL
+    assert (await scheduler.can_cancel(canceled.id)).outcome is Outcome.ALREADY_TERMINAL
+    assert await scheduler.cancel_many() == {}
+    async with scheduler.watch(done.id) as snapshots:
+        assert [snapshot.state async for snapshot in snapshots] == [JobState.SUCCEEDED]
+    await scheduler.shutdown()  # it has no effect
+    with pytest.raises(SchedulerClosedError):
+        await scheduler.submit(kind(), key="k")
+
+
+BACKENDS: list[dict[str, Any]] = [
+    {"backend": "asyncio", "backend_options": {"debug": True}},
+    {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
+    {"backend": "trio"},
+]
+if find_spec("uvloop") is None or find_spec("trio") is None:  # a CI run has both, or fails elsewhere
+    BACKENDS = [{"backend": "asyncio"}]
+
+
+@pytest.mark.parametrize("first", BACKENDS)
+@pytest.mark.parametrize("second", BACKENDS)
+def test_a_scheduler_may_be_entered_again_on_another_loop(
+    registry: Registry, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    kind = registry.kind("work", timeout_s=3600)(at_once)
+    scheduler = Scheduler(registry, max_running=1)
+    ids: list[str] = []
+
+    async def run() -> None:
+        async with scheduler:
+            for value in range(3):
+                handle = await scheduler.submit(kind(value), key=f"{value}")
+                assert await handle.result() == value
+                ids.append(handle.id)
+            stuck = await scheduler.submit("endless", compensations=[int])
+            assert not (await stuck.wait(timeout_s=0)).settled
+
+    registry.kind("endless")(forever)
+    anyio.run(run, **first)
+    anyio.run(run, **second)
+    assert ids[:3] == ids[3:], "the keys are remembered"
+
+
+async def test_a_shutdown_twice_and_at_once_ends_once(registry: Registry, anyio_backend: Any) -> None:
+    kind = registry.kind("work")(forever)
+
+    async with Scheduler(registry) as scheduler:
+        handle = await scheduler.submit(kind())
+        async with anyio.create_task_group() as group:
+            group.start_soon(scheduler.shutdown)
+            group.start_soon(scheduler.shutdown)
+        await scheduler.shutdown()
+        assert [entry.step for entry in (await handle.wait()).history].count("cancel_accepted") == 1
+        with pytest.raises(SchedulerClosedError):
+            await scheduler.submit(kind())
+
+
+async def test_a_job_may_not_shut_its_own_scheduler_down_but_another(registry: Registry, anyio_backend: Any) -> None:
+    async with Scheduler(registry) as scheduler, Scheduler(registry) as other:
+
+        @registry.kind("work")
+        async def work(job: JobContext) -> str:
+            with pytest.raises(DeadlockError, match="shut down the scheduler that runs it"):
+                await scheduler.shutdown()
+            await other.shutdown()
+            return "refused"
+
+        assert await (await scheduler.submit(work())).result() == "refused"
+        with pytest.raises(SchedulerClosedError):
+            await other.submit(work())
+
+
+async def test_code_that_a_job_left_behind_may_shut_down(registry: Registry, anyio_backend: Any) -> None:
+    go, over = anyio.Event(), anyio.Event()
+
+    async with anyio.create_task_group() as group, Scheduler(registry) as scheduler:
+
+        async def left_behind() -> None:
+            await go.wait()
+            await scheduler.shutdown()
+            over.set()
+
+        @registry.kind("work")
+        async def work(job: JobContext, start: Callable[..., None]) -> None:
+            start(left_behind)
+
+        await (await scheduler.submit(work(group.start_soon))).wait()
+        go.set()
+        await over.wait()

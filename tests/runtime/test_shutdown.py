@@ -1,0 +1,281 @@
+"""How a scheduler ends: the drain, and what interrupts the host meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import (
+    CancelCause,
+    JobContext,
+    JobHandle,
+    JobState,
+    Kind,
+    Registry,
+    Scheduler,
+    SchedulerClosedError,
+    Stage,
+)
+from tests.clock import FakeClock
+
+NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task
+
+
+class Job:
+    """A kind whose job runs until it is released, in a stage of the given policy."""
+
+    def __init__(self, registry: Registry, on_cancel: str = "interrupt", name: str = "work") -> None:
+        self.inside, self.release, self.finished = anyio.Event(), anyio.Event(), anyio.Event()
+
+        @registry.kind(name, max_running=1, stages=[Stage("stage", on_cancel=on_cancel)])
+        async def work(job: JobContext) -> None:
+            async with job.stage("stage"):
+                self.inside.set()
+                await self.release.wait()
+                self.finished.set()
+
+        self.kind: Kind[[], None] = work
+
+
+async def refuses_jobs(scheduler: Scheduler, kind: Kind[[], None]) -> None:
+    with pytest.raises(SchedulerClosedError, match="cannot submit"):
+        await scheduler.submit(kind())
+
+
+async def test_a_running_job_may_finish_within_the_drain_and_a_pending_one_may_not_start(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    work = Job(registry)
+    running = await scheduler.submit(work.kind())
+    await work.inside.wait()
+    pending = await scheduler.submit(work.kind())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(scheduler.shutdown, 60)
+        snapshot = await pending.wait()
+        assert (snapshot.state, snapshot.started_at) == (JobState.CANCELED, None)
+        assert snapshot.cancel is not None
+        assert snapshot.cancel.cause is CancelCause.SHUTDOWN
+        await refuses_jobs(scheduler, work.kind)
+        assert (await running.wait(timeout_s=0)).cancel is None
+        work.release.set()
+    snapshot = await running.wait()
+    assert (snapshot.state, snapshot.cancel) == (JobState.SUCCEEDED, None)
+
+
+async def test_what_still_runs_after_the_drain_is_canceled(
+    registry: Registry, scheduler: Scheduler, clock: FakeClock
+) -> None:
+    work = Job(registry)
+    running = await scheduler.submit(work.kind())
+    await work.inside.wait()
+    pending = await scheduler.submit(work.kind())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(scheduler.shutdown, 60)
+        await pending.wait()  # the shutdown has begun
+        await clock.advance(59)
+        assert (await running.wait(timeout_s=0)).cancel is None
+        await clock.advance(1)
+        snapshot = await running.wait()
+    assert snapshot.state is JobState.CANCELED
+    assert snapshot.cancel is not None
+    assert snapshot.cancel.cause is CancelCause.SHUTDOWN
+
+
+async def test_leaving_drains_as_the_scheduler_was_told(registry: Registry, anyio_backend: Any) -> None:
+    work, clock = Job(registry), FakeClock()
+    handles: list[JobHandle[None]] = []
+
+    async def release() -> None:
+        await handles[1].wait()
+        work.release.set()
+
+    async with anyio.create_task_group() as group, Scheduler(registry, drain_s=60, clock=clock) as scheduler:
+        handles.append(await scheduler.submit(work.kind()))
+        await work.inside.wait()
+        handles.append(await scheduler.submit(work.kind()))
+        group.start_soon(release)
+    assert [(await handle.wait()).state for handle in handles] == ["succeeded", "canceled"]
+
+
+async def test_a_drain_without_jobs_takes_no_time(registry: Registry, anyio_backend: Any) -> None:
+    async with Scheduler(registry, drain_s=3600, clock=FakeClock()):
+        pass
+
+
+async def test_children_may_still_be_submitted_while_their_parent_drains(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    begun, go = anyio.Event(), anyio.Event()
+
+    @registry.kind("child")
+    async def child(job: JobContext) -> int:
+        return 1
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> int:
+        begun.set()
+        await go.wait()
+        return await (await job.submit(child())).result()
+
+    blocker = Job(registry, name="blocker")
+    handle, _ = await scheduler.submit(parent()), await scheduler.submit(blocker.kind())
+    await begun.wait()
+    await blocker.inside.wait()
+    pending = await scheduler.submit(blocker.kind())
+    async with anyio.create_task_group() as group:
+        group.start_soon(scheduler.shutdown, 60)
+        await pending.wait()
+        go.set()
+        assert await handle.result() == 1
+        blocker.release.set()
+
+
+Interrupt = Callable[[], object]
+
+
+async def leave_while_a_stage_refuses(
+    registry: Registry, drain_s: float, interrupt: Interrupt, host: Callable[[Callable[[], Awaitable[None]]], Any]
+) -> None:
+    """Leave a scheduler, interrupt the host while it waits for a job, and see that the job is whole."""
+    work = Job(registry, "refuse")
+    clock, leaving = FakeClock(), anyio.Event()
+
+    async def run() -> None:
+        async with Scheduler(registry, drain_s=drain_s, clock=clock) as scheduler:
+            handles.append(await scheduler.submit(work.kind()))
+            await work.inside.wait()
+            handles.append(await scheduler.submit(work.kind()))
+            leaving.set()
+
+    handles: list[JobHandle[None]] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(host, run)
+        await leaving.wait()
+        await handles[1].wait()  # the shutdown has begun
+        interrupt()
+        async with anyio.create_task_group() as settled:
+            settled.start_soon(handles[0].wait)
+            await anyio.wait_all_tasks_blocked()
+            held = await handles[0].wait(timeout_s=0)
+            assert (held.state, held.stage) == (JobState.CANCELING, "stage"), "an interruption ends the drain at once"
+            assert not work.finished.is_set()
+            work.release.set()
+    assert work.finished.is_set()
+    snapshot = await handles[0].wait()
+    assert snapshot.state is JobState.CANCELED
+    assert snapshot.cancel is not None
+    assert snapshot.cancel.cause is CancelCause.SHUTDOWN
+
+
+@pytest.mark.parametrize("drain_s", [0, 3600])
+async def test_a_cancelled_scope_around_the_scheduler_shortens_the_drain_and_tears_nothing(
+    registry: Registry, anyio_backend: Any, drain_s: float
+) -> None:
+    scope = anyio.CancelScope()
+    after = anyio.Event()
+
+    async def host(run: Callable[[], Awaitable[None]]) -> None:
+        with scope:
+            await run()
+            await anyio.lowlevel.checkpoint()
+            after.set()
+
+    await leave_while_a_stage_refuses(registry, drain_s, scope.cancel, host)
+    assert scope.cancelled_caught
+    assert not after.is_set()
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("drain_s", [0, 3600])
+async def test_a_native_cancel_of_the_host_is_raised_after_the_last_job_has_ended(
+    registry: Registry, anyio_backend: Any, drain_s: float
+) -> None:
+    hosts: list[asyncio.Task[Any]] = []
+
+    async def host(run: Callable[[], Any]) -> None:
+        hosts.append(asyncio.create_task(run()))
+        await asyncio.wait(hosts)
+
+    await leave_while_a_stage_refuses(registry, drain_s, lambda: [task.cancel() for task in hosts], host)
+    assert hosts[0].cancelled()
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_native_cancel_while_the_scheduler_opens_closes_it_again(
+    registry: Registry, anyio_backend: Any
+) -> None:
+    scheduler = Scheduler(registry)
+    entered = asyncio.Event()
+
+    async def host() -> None:
+        async with scheduler:
+            entered.set()
+
+    task = asyncio.create_task(host())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not entered.is_set()
+    assert scheduler.portal() is None
+    async with scheduler:  # nothing was left open
+        assert scheduler.portal() is not None
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_native_cancel_of_a_shutdown_is_raised_after_the_last_job_has_ended(
+    registry: Registry, anyio_backend: Any
+) -> None:
+    work = Job(registry, "refuse")
+
+    async with Scheduler(registry, clock=FakeClock()) as scheduler:
+        running = await scheduler.submit(work.kind())
+        await work.inside.wait()
+        pending = await scheduler.submit(work.kind())
+        shutdown = asyncio.create_task(scheduler.shutdown())
+        await pending.wait()
+        shutdown.cancel()
+        await asyncio.wait([shutdown], timeout=0)
+        assert not shutdown.done()
+        work.release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await shutdown
+        assert (await running.wait()).settled
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_native_cancel_of_a_job_that_waits_for_its_children_is_recorded_and_tears_nobody(
+    registry: Registry, anyio_backend: Any
+) -> None:
+    inside, release = asyncio.Event(), asyncio.Event()
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    @registry.kind("child")
+    async def child(job: JobContext) -> None:
+        inside.set()
+        await release.wait()
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> str:
+        tasks.append(asyncio.current_task())
+        await job.submit(child())
+        return "returned"
+
+    async with Scheduler(registry) as scheduler:
+        handle = await scheduler.submit(parent())
+        await inside.wait()
+        for task in tasks:
+            assert task is not None
+            task.cancel()
+        async with scheduler.watch(handle.id) as snapshots:
+            async for snapshot in snapshots:
+                if any(entry.step == "pierced" for entry in snapshot.history):
+                    break
+        release.set()
+        assert await handle.result() == "returned"

@@ -1,0 +1,147 @@
+"""Blocking functions of a job, in threads: never torn, never lied about, counted."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+
+import anyio
+import pytest
+from anyio import from_thread
+
+from jobcancel import JobContext, JobState, Registry, Scheduler
+
+TIMEOUT_S = 60  # for a thread that nobody releases: a test that is broken ends
+
+
+async def test_the_value_and_the_error_of_the_thread_are_the_jobs(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> tuple[int, int]:
+        with pytest.raises(ZeroDivisionError):
+            await job.run_sync(divmod, 7, 0)
+        return await job.run_sync(divmod, 7, 2)
+
+    assert await (await scheduler.submit(work())).result() == (3, 1)
+
+
+async def test_a_job_stays_canceling_until_its_thread_ends_and_the_value_is_not_lost(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    inside, release = anyio.Event(), threading.Event()
+    values: list[str] = []
+
+    def blocking() -> str:
+        from_thread.run_sync(inside.set)
+        assert release.wait(TIMEOUT_S)
+        return "the number of the pull request"
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        values.append(await job.run_sync(blocking))
+        values.append("checkpoint")
+        await anyio.lowlevel.checkpoint()
+        values.append("never")
+
+    handle = await scheduler.submit(work())
+    await inside.wait()
+    assert await handle.cancel()
+    async with scheduler.watch(handle.id) as snapshots:
+        async for snapshot in snapshots:
+            if snapshot.cancel is not None and snapshot.cancel.delivered_at is not None:
+                break
+    assert (await handle.wait(timeout_s=0)).state is JobState.CANCELING
+    release.set()
+
+    assert (await handle.wait()).state is JobState.CANCELED
+    assert values == ["the number of the pull request", "checkpoint"]
+
+
+async def test_a_thread_that_asks_may_stop_itself(registry: Registry, scheduler: Scheduler) -> None:
+    inside, release = anyio.Event(), threading.Event()
+    steps: list[str] = []
+
+    def blocking(job: JobContext) -> None:
+        job.check_canceled()
+        steps.append("no cancel yet")
+        from_thread.run_sync(inside.set)
+        assert release.wait(TIMEOUT_S)
+        job.check_canceled()
+        steps.append("never")
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        await job.run_sync(blocking, job)
+
+    handle = await scheduler.submit(work())
+    await inside.wait()
+    await handle.cancel()
+    async with scheduler.watch(handle.id) as snapshots:
+        async for snapshot in snapshots:
+            if snapshot.cancel is not None and snapshot.cancel.delivered_at is not None:
+                break
+    release.set()
+
+    assert (await handle.wait()).state is JobState.CANCELED
+    assert steps == ["no cancel yet"]
+
+
+async def test_no_more_threads_run_than_the_scheduler_allows(registry: Registry, anyio_backend: object) -> None:
+    lock, running, most = threading.Lock(), 0, 0
+    both = threading.Barrier(2)
+
+    def blocking() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        both.wait(TIMEOUT_S)
+        with lock:
+            running -= 1
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        await job.run_sync(blocking)
+
+    async with Scheduler(registry, max_threads=2) as scheduler:
+        for handle in [await scheduler.submit(work()) for _ in range(6)]:
+            assert (await handle.wait()).state is JobState.SUCCEEDED
+    assert (running, most) == (0, 2)
+
+
+async def test_a_compensation_needs_no_thread_of_the_schedulers(registry: Registry, anyio_backend: object) -> None:
+    inside, release, undone = anyio.Event(), threading.Event(), list[str]()
+
+    def blocking() -> None:
+        from_thread.run_sync(inside.set)
+        assert release.wait(TIMEOUT_S)
+
+    @registry.kind("hogs")
+    async def hogs(job: JobContext) -> None:
+        await job.run_sync(blocking)
+
+    @registry.kind("fails")
+    async def fails(job: JobContext) -> None:
+        job.add_compensation(undone.append, "undone")
+        raise ValueError("so that it is undone")
+
+    async with Scheduler(registry, max_threads=1) as scheduler:
+        hog = await scheduler.submit(hogs())
+        await inside.wait()
+        await (await scheduler.submit(fails())).wait()
+        assert undone == ["undone"]
+        release.set()
+        await hog.wait()
+
+
+REQUEST: ContextVar[str] = ContextVar("REQUEST", default="none")
+
+
+async def test_a_thread_sees_the_submitters_context(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> str:
+        return await job.run_sync(REQUEST.get)
+
+    REQUEST.set("of the submitter")
+    handle = await scheduler.submit(work())
+    REQUEST.set("changed since")
+    assert await handle.result() == "of the submitter"

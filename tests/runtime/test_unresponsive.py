@@ -1,0 +1,88 @@
+"""Jobs that swallow their cancellation: noticed, recorded once, logged. In real time, on the system's clock."""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+import pytest
+
+from jobcancel import JobContext, JobState, Registry, Scheduler
+
+
+async def recorded(scheduler: Scheduler, job_id: str, step: str) -> None:
+    """Return when the job's history has ``step``."""
+    async with scheduler.watch(job_id) as snapshots:
+        async for snapshot in snapshots:
+            if any(entry.step == step for entry in snapshot.history):
+                return
+
+
+async def test_a_job_that_swallows_its_cancellation_is_recorded_once_and_logged(
+    registry: Registry, anyio_backend: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    give_up, begun = False, anyio.Event()
+
+    @registry.kind("swallows")
+    async def swallows(job: JobContext) -> str:
+        begun.set()
+        while not give_up:
+            try:
+                await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class():
+                pass
+        return "gave up"
+
+    async with Scheduler(registry) as scheduler:
+        handle = await scheduler.submit(swallows())
+        await begun.wait()
+        with caplog.at_level(logging.WARNING, "jobcancel"):
+            await handle.cancel()
+            await recorded(scheduler, handle.id, "unresponsive")
+            begun = anyio.Event()
+            other = await scheduler.submit(swallows())
+            await begun.wait()
+            await other.cancel()
+            await recorded(scheduler, other.id, "unresponsive")  # two more looks at the first
+        give_up = True
+        snapshot = await handle.wait()
+
+    assert [entry.step for entry in snapshot.history].count("unresponsive") == 1
+    assert snapshot.cancel is not None
+    assert (snapshot.cancel.unresponsive, snapshot.cancel.ignored) == (True, True)
+    assert snapshot.state is JobState.SUCCEEDED
+    assert [vars(record)["job_id"] for record in caplog.records] == [handle.id, other.id]
+    assert "swallows its cancellation over and over" in caplog.records[0].getMessage()
+
+
+async def test_a_job_that_unwinds_slowly_under_its_own_shield_is_not_called_unresponsive(
+    registry: Registry, anyio_backend: object
+) -> None:
+    shielding, swallowing, release = anyio.Event(), anyio.Event(), anyio.Event()
+
+    @registry.kind("shielded")
+    async def shielded(job: JobContext) -> None:
+        with anyio.CancelScope(shield=True):
+            shielding.set()
+            await release.wait()
+
+    @registry.kind("swallows")
+    async def swallows(job: JobContext) -> None:
+        swallowing.set()
+        while not release.is_set():
+            try:
+                await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class():
+                pass
+
+    async with Scheduler(registry) as scheduler:
+        slow, bad = await scheduler.submit(shielded()), await scheduler.submit(swallows())
+        await shielding.wait()
+        await swallowing.wait()
+        await scheduler.cancel_many()
+        await recorded(scheduler, bad.id, "unresponsive")  # both have been looked at as often
+        release.set()
+        snapshot = await slow.wait()
+
+    assert snapshot.cancel is not None
+    assert not snapshot.cancel.unresponsive

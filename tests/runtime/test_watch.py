@@ -1,0 +1,126 @@
+"""Watching a job: its newest snapshot after each change, and an end when it has settled."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from jobcancel import JobContext, JobState, Registry, Scheduler
+
+
+async def test_a_slow_reader_misses_steps_but_never_the_last(registry: Registry, scheduler: Scheduler) -> None:
+    go = anyio.Event()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        await go.wait()
+        for done in range(100):
+            job.progress(done)
+
+    handle = await scheduler.submit(work())
+    async with scheduler.watch(handle.id) as snapshots:
+        first = await anext(snapshots)
+        go.set()
+        await handle.wait()
+        rest = [snapshot async for snapshot in snapshots]
+
+    assert (first.state, first.progress) == (JobState.RUNNING, None)
+    assert [snapshot.state for snapshot in rest] == [JobState.SUCCEEDED]
+    assert rest[0].progress is not None
+    assert rest[0].progress.done == 99
+
+
+async def test_a_reader_that_keeps_up_sees_every_change(registry: Registry, scheduler: Scheduler) -> None:
+    inside, turn, seen = anyio.Event(), anyio.Event(), list[tuple[str, str | None, float | None]]()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        nonlocal turn
+        async with job.stage("stage"):
+            inside.set()
+            await turn.wait()
+            turn = anyio.Event()
+            job.progress(1)
+            await turn.wait()
+            turn = anyio.Event()
+        await turn.wait()
+
+    handle = await scheduler.submit(work())
+    await inside.wait()
+    async with scheduler.watch(handle.id) as snapshots:
+        async for snapshot in snapshots:
+            progress = None if snapshot.progress is None else snapshot.progress.done
+            seen.append((snapshot.state, snapshot.stage, progress))
+            turn.set()
+    assert seen == [
+        ("running", "stage", None),
+        ("running", "stage", 1),
+        ("running", None, 1),
+        ("succeeded", None, 1),
+    ]
+
+
+async def test_a_settled_job_is_shown_once(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> int:
+        return 1
+
+    handle = await scheduler.submit(work())
+    await handle.wait()
+    async with scheduler.watch(handle.id) as snapshots:
+        assert [snapshot.result async for snapshot in snapshots] == [1]
+        with pytest.raises(StopAsyncIteration):
+            await anext(snapshots)
+
+
+async def test_a_job_that_settles_before_the_watch_is_entered_is_shown_once(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> int:
+        return 1
+
+    handle = await scheduler.submit(work())
+    view = scheduler.watch(handle.id)
+    await handle.wait()
+    async with view as snapshots:
+        assert [snapshot.result async for snapshot in snapshots] == [1]
+
+
+async def test_several_watchers_see_the_end_and_one_that_left_early_stops_nobody(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    release = anyio.Event()
+    ends: list[JobState] = []
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        await release.wait()
+
+    handle = await scheduler.submit(work())
+
+    async def watch_to_the_end() -> None:
+        async with scheduler.watch(handle.id) as snapshots:
+            ends.append([snapshot.state async for snapshot in snapshots][-1])
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch_to_the_end)
+        group.start_soon(watch_to_the_end)
+        async with scheduler.watch(handle.id) as snapshots:
+            await anext(snapshots)
+        await checkpoint()
+        release.set()
+    assert ends == [JobState.SUCCEEDED, JobState.SUCCEEDED]
+    async with scheduler.watch(handle.id) as snapshots:
+        pass  # leaving without reading is fine too
+
+
+async def test_a_watch_that_is_left_after_the_end_is_left_in_peace(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        pass
+
+    handle = await scheduler.submit(work())
+    async with scheduler.watch(handle.id):
+        await handle.wait()
