@@ -72,12 +72,14 @@ class Kind(Generic[P, R_co]):
         name: Its name.
         stages: Its declared stages by name.
         handler: Its coroutine function; None until one is registered.
+        home: The registry it belongs to; None before it is registered.
     """
 
-    __slots__ = ("_fewest", "_most", "_signature", "handler", "name", "spec", "stages")
+    __slots__ = ("_fewest", "_most", "_signature", "handler", "home", "name", "spec", "stages")
 
     def __init__(self, spec: KindSpec, handler: Handler[P, R_co] | None = None) -> None:
         self.spec, self.name = spec, spec.name
+        self.home: object = None
         self.stages: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in spec.stages})
         self.handler: Handler[P, R_co] | None = None
         if handler is not None:

@@ -97,6 +97,7 @@ class Registry:
         if kind.name in self._kinds:
             raise RegistrationError(f"kind {kind.name!r} is registered already; kinds are never replaced")
         self._kinds[kind.name] = kind
+        kind.home = self
 
     def __getitem__(self, name: str) -> Kind[..., Any]:
         try:
@@ -110,8 +111,5 @@ class Registry:
     def __len__(self) -> int:
         return len(self._kinds)
 
-    def __contains__(self, kind: object) -> bool:
-        """Return whether a kind, or the kind of that name, is registered here."""
-        if isinstance(kind, Kind):
-            return self._kinds.get(kind.name) is kind
-        return kind in self._kinds
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds

@@ -119,7 +119,7 @@ class Kernel:
             QueueFullError: Too many of the kind are waiting; nothing was taken.
         """
         now, spec = self.now(), call.kind.spec
-        if call.kind not in self._registry:
+        if call.kind.home is not self._registry:
             raise UnknownKindError(spec.name, tuple(kind.name for kind in self._registry))
         self._seq += 1
         if timeout_s is None:

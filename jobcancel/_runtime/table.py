@@ -44,9 +44,9 @@ class JobTable:
         Raises:
             ValueError: The id is taken.
         """
-        if job.id in self._jobs:
+        if self._jobs.setdefault(job.id, job) is not job:
             raise ValueError(f"the id factory gave {job.id!r} twice; ids must be unique")
-        self._jobs[job.id] = self.live[job.id] = job
+        self.live[job.id] = job
 
     def remove(self, job: Job) -> None:
         """Forget a job that was not taken after all."""
