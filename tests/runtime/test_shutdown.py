@@ -81,7 +81,8 @@ async def test_what_still_runs_after_the_drain_is_canceled(
         await clock.advance(59)
         assert (await running.wait(timeout_s=0)).cancel is None
         await clock.advance(1)
-        snapshot = await running.wait()
+        await running.wait()
+    snapshot = await running.wait()
     assert snapshot.state is JobState.CANCELED
     assert snapshot.cancel is not None
     assert snapshot.cancel.cause is CancelCause.SHUTDOWN
