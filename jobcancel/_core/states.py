@@ -110,9 +110,9 @@ def _dense_row(row: Mapping[Event, JobState]) -> tuple[Step | None, ...]:
 
 
 # The table is the truth. As dictionary keys its enums cost some 300 ns on CPython 3.11, an index of this form costs 8.
-DENSE: Final = tuple(_dense_row(TRANSITIONS[state]) for state in JobState)
+_DENSE: Final = tuple(_dense_row(TRANSITIONS[state]) for state in JobState)
 
 
 def step(state: JobState, event: Event) -> Step | None:
     """Return what ``event`` does to a job in ``state``, or None if the table has no such transition."""
-    return DENSE[state.ordinal][event.ordinal]
+    return _DENSE[state.ordinal][event.ordinal]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import inf
 
@@ -18,6 +18,19 @@ from jobcancel._core.kinds import is_async_callable
 from .failure import describe, interrupts
 from .job import Job
 from .log import say
+
+
+def checked(compensations: Iterable[Callable[[], object]]) -> list[Callable[[], object]] | None:
+    """Return compensations given at submit, or None for none.
+
+    Raises:
+        TypeError: One cannot be called.
+    """
+    undos = list(compensations)
+    for undo in undos:
+        if not callable(undo):
+            raise TypeError(f"compensations must be callables without arguments (functools.partial), not {undo!r}")
+    return undos or None
 
 
 async def compensate(job: Job) -> None:

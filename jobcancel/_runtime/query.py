@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
+from attrs.converters import optional
 
 from jobcancel._core.packing import Facts
 from jobcancel._core.snapshot import Page, Snapshot
@@ -27,7 +28,7 @@ class Filters:
 
     owner: str | None = None
     kind: str | None = None
-    state: JobState | None = None
+    state: JobState | None = field(default=None, converter=optional(JobState))
     labels: Mapping[str, str] | None = None
 
     def admit(self, facts: Facts) -> bool:

@@ -21,6 +21,7 @@ from jobcancel.abc import Clock
 from jobcancel.errors import DeadlockError, SchedulerClosedError
 
 from .clock import SystemClock
+from .compensation import checked
 from .facade import BlockingJobs
 from .handle import Handle, request_cancel
 from .ids import Ulids
@@ -150,7 +151,7 @@ class Scheduler:
         tags = None if labels is None else plain_labels(labels)
         if timeout_s is not None:
             timeout_s = seconds(timeout_s, "timeout_s")
-        undo = _undos(compensations) if compensations else None
+        undo = checked(compensations) if compensations else None
         if key is None:
             job = self._kernel.take(call, None, None, owner, tags, timeout_s, undo)
             return Handle(self._kernel, job, call.kind.name, created=True)
@@ -184,7 +185,7 @@ class Scheduler:
         force: bool = False,
     ) -> dict[str, Verdict]:
         """Ask for a cancel of every unsettled job that passes; see ``JobService.cancel_many``."""
-        filters = Filters(owner=owner, kind=kind, state=_state(state), labels=labels)
+        filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         jobs = [job for job in self._kernel.table.live.values() if job.settled is None and filters.admit(job.facts)]
         return {job.id: request_cancel(job, by, reason, defer=defer, force=force) for job in jobs}
 
@@ -210,7 +211,7 @@ class Scheduler:
         limit: int = 100,
     ) -> Page:
         """Return a page of jobs, newest first; see ``JobService.find``."""
-        filters = Filters(owner=owner, kind=kind, state=_state(state), labels=labels)
+        filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         return find(self._kernel.table, filters, cursor, limit)
 
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
@@ -251,15 +252,3 @@ class Scheduler:
     def portal(self) -> tuple[BlockingPortal, int] | None:
         """Return the way in for other threads and the loop's thread, or None while the scheduler does not run."""
         return None if self._session is None else (self._session.portal, self._kernel.thread)
-
-
-def _undos(compensations: Iterable[Callable[[], object]]) -> list[Callable[[], object]] | None:
-    undos = list(compensations)
-    for undo in undos:
-        if not callable(undo):
-            raise TypeError(f"compensations must be callables without arguments (functools.partial), not {undo!r}")
-    return undos or None
-
-
-def _state(state: JobState | str | None) -> JobState | None:
-    return None if state is None else JobState(state)
