@@ -68,11 +68,12 @@ async def test_by_default_a_job_past_its_grace_stays_canceling_and_is_recorded_a
     assert (snapshot.state, steps(snapshot)[-1]) == (JobState.CANCELING, "stuck")
     assert snapshot.cancel is not None
     assert snapshot.cancel.stuck
-    assert [record.getMessage() for record in caplog.records] == [
+    ours = [record for record in caplog.records if record.name == "jobcancel"]  # asyncio's debug mode may say more
+    assert [record.getMessage() for record in ours] == [
         f"job {handle.id} (stubborn) is still canceling 10 s after its cancel was delivered"
     ]
-    assert vars(caplog.records[0])["job_id"] == handle.id
-    assert vars(caplog.records[0])["kind"] == "stubborn"
+    assert vars(ours[0])["job_id"] == handle.id
+    assert vars(ours[0])["kind"] == "stubborn"
 
     await clock.advance(1000)
     stubborn.release.set()

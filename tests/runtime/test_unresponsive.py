@@ -51,8 +51,9 @@ async def test_a_job_that_swallows_its_cancellation_is_recorded_once_and_logged(
     assert snapshot.cancel is not None
     assert (snapshot.cancel.unresponsive, snapshot.cancel.ignored) == (True, True)
     assert snapshot.state is JobState.SUCCEEDED
-    assert [vars(record)["job_id"] for record in caplog.records] == [handle.id, other.id]
-    assert "swallows its cancellation over and over" in caplog.records[0].getMessage()
+    ours = [record for record in caplog.records if record.name == "jobcancel"]  # asyncio's debug mode may say more
+    assert [vars(record)["job_id"] for record in ours] == [handle.id, other.id]
+    assert "swallows its cancellation over and over" in ours[0].getMessage()
 
 
 async def test_a_job_that_unwinds_slowly_under_its_own_shield_is_not_called_unresponsive(
