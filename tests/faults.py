@@ -130,8 +130,8 @@ FAULTS: Final = (
     Fault(
         5,
         _RUNTIME + "failure.py",
-        "    if cancel.pierced:\n",
-        "    if False:\n",
+        "    cancel.pierced = unwinds and (cancel.pierced or cancel.held)\n",
+        "",
         _STAGES + "5_a_native_cancel_that_pierces_a_held_one_is_detected_and_recorded",
     ),
     Fault(
@@ -144,8 +144,8 @@ FAULTS: Final = (
     Fault(
         6,
         _RUNTIME + "failure.py",
-        "    if not all(isinstance(leaf, (cancelled, StageUnavailableError)) for leaf in leaves(error)):\n",
-        "    if False:\n",
+        "    unwinds = all(isinstance(",
+        "    unwinds = any(isinstance(",
         _DECISIONS + "6_one_error_among_cancellations_makes_the_job_failed",
     ),
     Fault(

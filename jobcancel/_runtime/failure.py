@@ -38,19 +38,17 @@ def interrupts(error: BaseException) -> bool:
 def judge(job: Job, error: BaseException) -> Ending:
     """Return what it means for ``job`` that ``error`` came out of its code, past its scope.
 
-    A refused stage entry counts as unwinding. A cancellation is foreign unless one was delivered; if one was held
-    meanwhile, that one has been pierced.
+    A refused stage entry counts as unwinding. A cancellation is foreign unless one was delivered; one that was held
+    meanwhile, or when the foreign one left its stage, has been pierced.
     """
     cancelled, cancel = anyio.get_cancelled_exc_class(), job.cancel
-    if not all(isinstance(leaf, (cancelled, StageUnavailableError)) for leaf in leaves(error)):
-        return Ending.RAISED
+    unwinds = all(isinstance(leaf, (cancelled, StageUnavailableError)) for leaf in leaves(error))
     if cancel is None:
-        return Ending.FOREIGN
-    if cancel.delivered_at is None:
-        cancel.pierced = True
-    if cancel.pierced:
-        return Ending.FOREIGN
-    return Ending.UNWOUND
+        return Ending.FOREIGN if unwinds else Ending.RAISED
+    cancel.pierced = unwinds and (cancel.pierced or cancel.held)
+    if not unwinds:
+        return Ending.RAISED
+    return Ending.FOREIGN if cancel.pierced or cancel.delivered_at is None else Ending.UNWOUND
 
 
 def describe(error: BaseException) -> tuple[str, dict[str, Any]]:

@@ -16,18 +16,17 @@ from tests.clock import FakeClock
 
 POLITE = """
 import signal, sys, time
-def leave(*_):
-    print("leaving", flush=True)
-    sys.exit(0)
-signal.signal(signal.SIGTERM, leave)
-print("ready", flush=True)
-while True:
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+try:
+    print("ready", flush=True)
     time.sleep(3600)
+finally:
+    print("leaving", flush=True)
 """
 
 DEAF = """
 import os, signal, time
-signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"asked\\n"))
 print("ready", os.getpid(), flush=True)
 while True:
     time.sleep(3600)
@@ -59,7 +58,11 @@ class Running:
         @registry.kind("process", **options)
         async def process(job: JobContext) -> None:
             command = [sys.executable, "-c", *arguments]
-            await job.run_process(command, on_line=self._on_line, kill_after_s=kill_after_s)
+            try:
+                await job.run_process(command, on_line=self._on_line, kill_after_s=kill_after_s)
+            finally:
+                for event in self._waited_for.values():
+                    event.set()  # nothing more will be printed
 
         self.kind: Kind[[], None] = process
 
@@ -73,7 +76,9 @@ class Running:
     async def printed(self, word: str) -> str:
         """Wait for the line that begins with a word."""
         await self._event(word).wait()
-        return next(line for line in self.lines if line.startswith(word))
+        found = [line for line in self.lines if line.startswith(word)]
+        assert found, self.lines
+        return found[0]
 
     async def pid(self) -> int:
         return int((await self.printed("ready")).split()[1])
