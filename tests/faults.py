@@ -131,7 +131,7 @@ FAULTS: Final = (
         5,
         _RUNTIME + "failure.py",
         "    cancel.pierced = unwinds and (cancel.pierced or cancel.held)\n",
-        "",
+        "    cancel.pierced = False\n",
         _STAGES + "5_a_native_cancel_that_pierces_a_held_one_is_detected_and_recorded",
     ),
     Fault(
