@@ -22,22 +22,18 @@ JobCancelError
  └─ JobCanceledError             ``result()`` of a job that was canceled; carries the snapshot
 
 Bad arguments raise ``ValueError`` or ``TypeError`` as everywhere in Python. Every error keeps its facts as
-attributes and survives pickling. This module imports nothing at run time: the types it names sit above it.
+attributes and survives pickling. The types of ours that it names sit above it: it imports them for checkers alone.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from attrs import define
 
+if TYPE_CHECKING:
     from jobcancel._core.snapshot import Snapshot
     from jobcancel._core.states import Event, JobState
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
 
 
 class JobCancelError(Exception):
@@ -53,6 +49,7 @@ class RegistrationError(JobCancelError):
     """A kind or a handler cannot be registered as asked; the registry is unchanged."""
 
 
+@define(slots=False)
 class KindDataError(RegistrationError, ValueError):
     """Kinds declared as data are wrong.
 
@@ -62,82 +59,81 @@ class KindDataError(RegistrationError, ValueError):
         allowed: What may stand there, in words.
     """
 
-    says = "{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
+    says: ClassVar[str] = "{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
+    path: str
+    value: object
+    allowed: str
 
-    def __init__(self, path: str, value: object, allowed: str) -> None:
-        super().__init__(path, value, allowed)
-        self.path, self.value, self.allowed = path, value, allowed
 
-
+@define(slots=False)
 class UnknownKindError(JobCancelError):
     """No kind of that name is registered."""
 
-    says = "no kind is named {self.kind!r}; registered: {self.listed}"
+    says: ClassVar[str] = "no kind is named {self.kind!r}; registered: {self.listed}"
+    kind: str
+    known: tuple[str, ...]
 
-    def __init__(self, kind: str, known: tuple[str, ...]) -> None:
-        super().__init__(kind, known)
-        self.kind, self.known, self.listed = kind, known, _listed(known)
+    @property
+    def listed(self) -> str:
+        """Those there are, in words."""
+        return ", ".join(sorted(self.known)) or "none"
 
 
+@define(slots=False)
 class MissingHandlerError(JobCancelError):
     """The kind was declared from data and no handler was registered for it."""
 
-    says = "kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
+    says: ClassVar[str] = "kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
+    kind: str
 
 
+@define(slots=False)
 class JobNotFoundError(JobCancelError):
     """No job of that id: never submitted, past its retention, or another owner's."""
 
-    says = "job {self.job_id} not found: unknown id, another owner's, or past its retention"
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__(job_id)
-        self.job_id = job_id
+    says: ClassVar[str] = "job {self.job_id} not found: unknown id, another owner's, or past its retention"
+    job_id: str
 
 
+@define(slots=False)
 class QueueFullError(JobCancelError):
     """The kind already has ``max_pending`` jobs waiting; nothing was submitted."""
 
-    says = "kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
-
-    def __init__(self, kind: str, max_pending: int) -> None:
-        super().__init__(kind, max_pending)
-        self.kind, self.max_pending = kind, max_pending
+    says: ClassVar[str] = "kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
+    kind: str
+    max_pending: int
 
 
+@define(slots=False)
 class IdempotencyConflictError(JobCancelError):
     """The idempotency key belongs to an earlier job with other arguments; nothing was submitted."""
 
-    says = (
+    says: ClassVar[str] = (
         "key {self.key!r} was used for job {self.job_id} of kind {self.kind!r} with other arguments; "
         "use a new key for a new job"
     )
+    key: str
+    kind: str
+    job_id: str
 
-    def __init__(self, key: str, kind: str, job_id: str) -> None:
-        super().__init__(key, kind, job_id)
-        self.key, self.kind, self.job_id = key, kind, job_id
 
-
+@define(slots=False)
 class SchedulerClosedError(JobCancelError):
     """The scheduler takes no call of this sort: it is not entered, shuts down, or has closed."""
 
-    says = "cannot {self.wanted}: the scheduler is not running, or shuts down; use it inside `async with scheduler:`"
-
-    def __init__(self, wanted: str) -> None:
-        super().__init__(wanted)
-        self.wanted = wanted
+    says: ClassVar[str] = (
+        "cannot {self.wanted}: the scheduler is not running, or shuts down; use it inside `async with scheduler:`"
+    )
+    wanted: str
 
 
 class WrongTaskError(JobCancelError):
     """A scheduler was left by another task than the one that entered it."""
 
-    says = "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
+    says: ClassVar[str] = "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
 
 
+@define(slots=False)
 class DeadlockError(JobCancelError):
     """A job would wait for itself or for a job that waits for it.
 
@@ -146,23 +142,22 @@ class DeadlockError(JobCancelError):
         wanted: What it asked for, in words.
     """
 
-    says = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
-
-    def __init__(self, job_id: str, wanted: str) -> None:
-        super().__init__(job_id, wanted)
-        self.job_id, self.wanted = job_id, wanted
+    says: ClassVar[str] = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
+    job_id: str
+    wanted: str
 
 
+@define(slots=False)
 class IllegalTransitionError(JobCancelError):
     """An event arrived that the job's state does not accept. It had no effect."""
 
-    says = "job {self.job_id}: {self.event} is not legal in {self.state}"
+    says: ClassVar[str] = "job {self.job_id}: {self.event} is not legal in {self.state}"
+    job_id: str
+    state: JobState
+    event: Event
 
-    def __init__(self, job_id: str, state: JobState, event: Event) -> None:
-        super().__init__(job_id, state, event)
-        self.job_id, self.state, self.event = job_id, state, event
 
-
+@define(slots=False)
 class StageError(JobCancelError):
     """A stage cannot be entered.
 
@@ -171,60 +166,62 @@ class StageError(JobCancelError):
         stage: The stage it wanted to enter.
     """
 
-    def __init__(self, job_id: str, stage: str, *facts: object) -> None:
-        super().__init__(job_id, stage, *facts)
-        self.job_id, self.stage = job_id, stage
+    job_id: str
+    stage: str
 
 
+@define(slots=False)
 class UnknownStageError(StageError):
     """A strict kind does not declare the stage."""
 
-    says = (
+    says: ClassVar[str] = (
         "job {self.job_id}: stage {self.stage!r} is not declared; declared: {self.listed} "
         "(or declare the kind with strict=False)"
     )
+    declared: tuple[str, ...]
 
-    def __init__(self, job_id: str, stage: str, declared: tuple[str, ...]) -> None:
-        super().__init__(job_id, stage, declared)
-        self.declared, self.listed = declared, _listed(declared)
+    @property
+    def listed(self) -> str:
+        """Those there are, in words."""
+        return ", ".join(sorted(self.declared)) or "none"
 
 
+@define(slots=False)
 class StageActiveError(StageError):
     """Another stage of the job is open. Stages do not nest."""
 
-    says = "job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
-
-    def __init__(self, job_id: str, stage: str, active: str) -> None:
-        super().__init__(job_id, stage, active)
-        self.active = active
+    says: ClassVar[str] = (
+        "job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
+    )
+    active: str
 
 
 class StageUnavailableError(StageError):
     """A cancel was accepted and cannot be delivered here, under a shield of the job's own: nothing new begins."""
 
-    says = "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
+    says: ClassVar[str] = "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
 
 
+@define(slots=False)
 class StageTimeoutError(JobCancelError, TimeoutError):
     """A stage took longer than its ``timeout_s`` and was torn down."""
 
-    says = "job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
+    says: ClassVar[str] = "job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
+    job_id: str
+    stage: str
+    timeout_s: float
 
-    def __init__(self, job_id: str, stage: str, timeout_s: float) -> None:
-        super().__init__(job_id, stage, timeout_s)
-        self.job_id, self.stage, self.timeout_s = job_id, stage, timeout_s
 
-
+@define(slots=False)
 class StaleAttemptError(JobCancelError):
     """Code of an attempt that ended, or was abandoned, wants to write to its job. Nothing was written."""
 
-    says = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
-
-    def __init__(self, job_id: str, attempt: int) -> None:
-        super().__init__(job_id, attempt)
-        self.job_id, self.attempt = job_id, attempt
+    says: ClassVar[str] = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
+    job_id: str
+    attempt: int
 
 
+@define(slots=False)
 class _EndedError(JobCancelError):
     """A job did not succeed, and its result was asked for.
 
@@ -232,9 +229,7 @@ class _EndedError(JobCancelError):
         snapshot: The settled job.
     """
 
-    def __init__(self, snapshot: Snapshot[Any]) -> None:
-        super().__init__(snapshot)
-        self.snapshot = snapshot
+    snapshot: Snapshot[Any]
 
 
 class JobFailedError(_EndedError):

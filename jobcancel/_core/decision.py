@@ -79,12 +79,22 @@ class Cancellation:
         defer: bool = False,
         force: bool = False,
     ) -> None:
-        self.cause, self.by, self.reason, self.defer, self.force = cause, by, reason, defer, force
-        self.requested_at = 0.0
+        self.cause: CancelCause = cause
+        self.by: str | None = by
+        self.reason: str | None = reason
+        self.defer: bool = defer
+        self.force: bool = force
+        self.requested_at: float = 0.0
         self.outcome: Outcome = _CANCELING
         self.delivered_at: float | None = None
-        self.held = self.forced = self.ignored = self.abandoned = False
-        self.pierced = self.compensated = self.stuck = self.unresponsive = False
+        self.held: bool = False
+        self.forced: bool = False
+        self.ignored: bool = False
+        self.abandoned: bool = False
+        self.pierced: bool = False
+        self.compensated: bool = False
+        self.stuck: bool = False
+        self.unresponsive: bool = False
 
 
 class Decision(NamedTuple):

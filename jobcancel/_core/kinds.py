@@ -34,7 +34,9 @@ class Call(Generic[R_co]):
     __slots__ = ("args", "kind", "kwargs")
 
     def __init__(self, kind: Kind[..., R_co], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        self.kind, self.args, self.kwargs = kind, args, kwargs
+        self.kind: Kind[..., R_co] = kind
+        self.args: tuple[Any, ...] = args
+        self.kwargs: Mapping[str, Any] = kwargs
 
     def __repr__(self) -> str:
         return f"<call of {self.kind.name}>"
@@ -78,7 +80,8 @@ class Kind(Generic[P, R_co]):
     __slots__ = ("_fewest", "_most", "_signature", "handler", "home", "name", "spec", "stages")
 
     def __init__(self, spec: KindSpec, handler: Handler[P, R_co] | None = None) -> None:
-        self.spec, self.name = spec, spec.name
+        self.spec: KindSpec = spec
+        self.name: str = spec.name
         self.home: object = None
         self.stages: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in spec.stages})
         self.handler: Handler[P, R_co] | None = None

@@ -67,7 +67,7 @@ class Settled:
     def __init__(self, job_id: str, packed: Packed) -> None:
         blob, result = (packed, None) if isinstance(packed, bytes) else packed
         self.result: Any = result
-        self.id = job_id
+        self.id: str = job_id
         self._fields: Fields = marshal.loads(blob)  # noqa: S302  # bytes of this process
 
     @property

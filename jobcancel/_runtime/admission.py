@@ -24,9 +24,9 @@ class Line:
     __slots__ = ("jobs", "kind", "offered")
 
     def __init__(self, kind: KindQueue) -> None:
-        self.kind = kind
+        self.kind: KindQueue = kind
         self.jobs: deque[Job] = deque()
-        self.offered = False  # whether the line stands among those whose head may start
+        self.offered: bool = False  # whether the line stands among those whose head may start
 
     def head(self) -> Job | None:
         """Return the oldest that still waits, or None."""
@@ -44,8 +44,9 @@ class KindQueue:
 
     def __init__(self, spec: KindSpec) -> None:
         self.room: float = inf if spec.max_running is None else spec.max_running
-        self.pending = 0
-        self.roots, self.children = Line(self), Line(self)
+        self.pending: int = 0
+        self.roots: Line = Line(self)
+        self.children: Line = Line(self)
 
 
 class Admission:

@@ -38,7 +38,8 @@ class Timer:
     __slots__ = ("_timers", "callback", "deadline")
 
     def __init__(self, timers: Timers, deadline: float, callback: Callable[[], object]) -> None:
-        self._timers, self.deadline = timers, deadline
+        self._timers = timers
+        self.deadline: float = deadline
         self.callback: Callable[[], object] | None = callback
 
     def cancel(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ class Job(JobRecord):
         grace_ends: When its grace is over, until a timer is set for that.
     """
 
+    children_canceled: int  # the record's, said again for checkers, since methods here set them
+    on_change: Callable[[], None] | None
+
     __slots__ = (
         "call",
         "children",
@@ -89,10 +93,14 @@ class Job(JobRecord):
     ) -> None:
         parent_id = None if parent is None else parent.id
         JobRecord.__init__(self, job_id, seq, spec, created_at, created, owner, labels, key, parent_id, undo)
-        self.kernel, self.context, self.timeout_s, self.parent = kernel, context, timeout_s, parent
+        self.kernel: Kernel = kernel
+        self.context: Context = context
+        self.timeout_s: float = timeout_s
+        self.parent: Job | None = parent
         self.call: Call[Any] | None = call
         self.children: dict[str, Job] | None = None
-        self.in_batch = self.interrupted = False
+        self.in_batch: bool = False
+        self.interrupted: bool = False
         self.scope: anyio.CancelScope | None = None
         self.task: object = None
         self.queue: KindQueue | None = None

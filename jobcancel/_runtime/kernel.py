@@ -66,15 +66,17 @@ class Kernel:
         self, registry: Registry, app: Any, max_running: int | None, clock: Clock, new_id: Callable[[], str]
     ) -> None:
         self._registry = registry
-        self.app, self.clock, self.now = app, clock, clock.monotonic
         self._new_id, self._time = new_id, clock.time
-        self.timers = Timers(clock)
-        self.table = JobTable(self.timers)
-        self.deliveries = Deliveries(self)
+        self.app = app
+        self.clock = clock
+        self.now: Callable[[], float] = clock.monotonic
+        self.timers: Timers = Timers(clock)
+        self.table: JobTable = JobTable(self.timers)
+        self.deliveries: Deliveries = Deliveries(self)
         self._admission = Admission(max_running, self._start)
         self._keys = Keys()
         self._seq = 0
-        self.tasks = 0
+        self.tasks: int = 0
         self.on_idle: set[anyio.Event] = set()
 
     def take_once(

@@ -10,15 +10,12 @@ import pytest
 
 from jobcancel import (
     CancelCause,
-    FailureCode,
     JobContext,
     JobState,
     Kind,
     Registry,
     Scheduler,
     Snapshot,
-    StageUnavailableError,
-    StaleAttemptError,
 )
 from tests.clock import FakeClock
 
@@ -83,8 +80,29 @@ async def test_by_default_a_job_past_its_grace_stays_canceling_and_is_recorded_a
     assert ended.cancel.ignored
 
 
+async def test_a_short_grace_is_kept_as_well(registry: Registry, scheduler: Scheduler, clock: FakeClock) -> None:
+    inside, release = anyio.Event(), anyio.Event()
+
+    @registry.kind("work", grace_s=0.25)
+    async def work(job: JobContext) -> None:
+        with anyio.CancelScope(shield=True):
+            inside.set()
+            await release.wait()
+
+    handle = await scheduler.submit(work())
+    await inside.wait()
+    await handle.cancel()
+    await delivered(scheduler, handle.id)
+    await clock.advance(0.125)
+    assert "stuck" not in steps(await handle.wait(timeout_s=0))
+    await clock.advance(0.125)
+    assert steps(await handle.wait(timeout_s=0))[-1] == "stuck"
+    release.set()
+
+
+@pytest.mark.parametrize("grace_s", [0.1, 10])
 async def test_a_job_that_unwinds_in_time_is_not_stuck(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: FakeClock, grace_s: float
 ) -> None:
     begun, undoing, finish = anyio.Event(), anyio.Event(), anyio.Event()
 
@@ -92,7 +110,7 @@ async def test_a_job_that_unwinds_in_time_is_not_stuck(
         undoing.set()
         await finish.wait()
 
-    @registry.kind("work", grace_s=10)
+    @registry.kind("work", grace_s=grace_s)
     async def work(job: JobContext) -> None:
         job.add_compensation(undo)
         begun.set()
@@ -127,108 +145,6 @@ async def test_force_leaves_a_shield_of_the_jobs_own_closed_but_is_recorded(
     assert (snapshot.cancel.forced, snapshot.cancel.stuck) == (True, False)
     stubborn.release.set()
     assert (await handle.wait()).state is JobState.SUCCEEDED
-
-
-async def test_an_abandoned_job_is_settled_while_its_code_keeps_its_slot_and_its_compensations_wait(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
-) -> None:
-    stubborn = Stubborn(registry, on_grace_expired="abandon", max_running=1)
-    undone = anyio.Event()
-
-    async def undo() -> None:
-        undone.set()
-
-    handle = await scheduler.submit(stubborn.kind(), compensations=[undo])
-    await stubborn.inside.wait()
-    await handle.cancel()
-    await delivered(scheduler, handle.id)
-    await clock.advance(10)
-
-    abandoned = await handle.wait()
-    assert (abandoned.state, abandoned.result, steps(abandoned)[-1]) == (JobState.CANCELED, None, "abandoned")
-    assert abandoned.cancel is not None
-    assert (abandoned.cancel.abandoned, abandoned.cancel.compensated) == (True, False)
-    waiting = await scheduler.submit(stubborn.kind())
-    assert (await waiting.wait(timeout_s=0)).state is JobState.PENDING
-    assert not undone.is_set()
-
-    stubborn.release.set()
-    await undone.wait()
-    assert await waiting.result() == "done all the same"
-    ended = await handle.wait()
-    assert (ended.state, ended.result) == (JobState.CANCELED, None), "what it returned is nobody's"
-    assert ended.cancel is not None
-    assert ended.cancel.compensated
-
-
-async def test_an_abandoned_job_that_timed_out_has_failed(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
-) -> None:
-    stubborn = Stubborn(registry, on_grace_expired="abandon", timeout_s=60)
-    handle = await scheduler.submit(stubborn.kind())
-    await stubborn.inside.wait()
-    await clock.advance(60)
-    await delivered(scheduler, handle.id)
-    await clock.advance(10)
-    snapshot = await handle.wait()
-    stubborn.release.set()
-
-    assert snapshot.state is JobState.FAILED
-    assert snapshot.failure is not None
-    assert snapshot.failure.code is FailureCode.TIMED_OUT
-    assert snapshot.cancel is not None
-    assert snapshot.cancel.abandoned
-
-
-async def test_the_code_of_an_abandoned_job_can_write_nothing_but_what_has_to_be_undone(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
-) -> None:
-    inside, release, over = anyio.Event(), anyio.Event(), anyio.Event()
-    outcomes: list[str] = []
-
-    async def late_undo() -> None:
-        outcomes.append("undone")
-
-    @registry.kind("child")
-    async def child(job: JobContext) -> None:
-        pass
-
-    @registry.kind("work", grace_s=10, on_grace_expired="abandon")
-    async def work(job: JobContext) -> None:
-        with anyio.CancelScope(shield=True):
-            inside.set()
-            await release.wait()
-            with pytest.raises(StaleAttemptError, match="attempt 1 is over"):
-                job.progress(1)
-            with pytest.raises(StaleAttemptError, match="attempt 1 is over"):
-                job.note("late")
-            with pytest.raises(StageUnavailableError):
-                await job.submit(child())
-            job.add_compensation(late_undo)
-            outcomes.append("written")
-
-    @registry.kind("parent")
-    async def parent(job: JobContext) -> None:
-        await job.submit(work())
-        await over.wait()
-
-    outer = await scheduler.submit(parent())
-    await inside.wait()
-    handle = (await scheduler.find(kind="work")).jobs[0]
-    await scheduler.cancel(handle.id)
-    await delivered(scheduler, handle.id)
-    await clock.advance(10)
-    assert (await scheduler.wait(handle.id)).state is JobState.CANCELED
-    over.set()
-    assert (await outer.wait()).state is JobState.SUCCEEDED, "an abandoned child has settled, it holds nobody up"
-    release.set()
-    async with scheduler.watch(handle.id) as snapshots:
-        async for last in snapshots:
-            assert last.state is JobState.CANCELED
-    await scheduler.shutdown()  # waits for the code that was left behind
-
-    assert outcomes == ["written", "undone"]
-    assert steps(await scheduler.get(handle.id)).count("late") == 0
 
 
 async def test_the_grace_of_a_parent_waits_for_its_children(

@@ -35,6 +35,20 @@ def test_constructing_needs_no_loop(registry: Registry) -> None:
     assert Scheduler(registry).portal() is None
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_running": 0}, "max_running must be 1 or more, not 0"),
+        ({"max_threads": 0}, "max_threads must be 1 or more, not 0"),
+        ({"drain_s": -1}, "drain_s must be 0 or more, not -1"),
+        ({"drain_s": float("nan")}, "drain_s must be 0 or more, not nan"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(registry: Registry, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Scheduler(registry, **options)
+
+
 async def test_entering_twice_is_refused_and_hurts_nobody(registry: Registry, anyio_backend: Any) -> None:
     kind = registry.kind("work")(at_once)
 

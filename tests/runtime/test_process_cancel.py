@@ -14,6 +14,7 @@ import pytest
 from jobcancel import JobContext, JobHandle, JobState, Kind, Registry, Scheduler
 from tests.clock import FakeClock
 
+# Run with -S, without site packages: it starts fast, and nothing there takes part in the test.
 POLITE = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -35,14 +36,14 @@ while True:
 WITH_A_DEAF_CHILD = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+subprocess.Popen([sys.executable, "-S", "-c", sys.argv[1]])
 while True:
     time.sleep(3600)
 """
 
 WITH_A_CHILD_THAT_LEAVES = """
 import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], start_new_session=True)
+child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(3600)"], start_new_session=True)
 print("ready", child.pid, flush=True)
 time.sleep(3600)
 """
@@ -57,7 +58,7 @@ class Running:
 
         @registry.kind("process", **options)
         async def process(job: JobContext) -> None:
-            command = [sys.executable, "-c", *arguments]
+            command = [sys.executable, "-S", "-c", *arguments]
             try:
                 await job.run_process(command, on_line=self._on_line, kill_after_s=kill_after_s)
             finally:
@@ -188,6 +189,34 @@ async def test_a_process_whose_group_is_gone_already_is_no_error(
         os.kill(pid, signal.SIGKILL)
 
 
+async def test_two_processes_of_one_job_are_ended_both(
+    registry: Registry, scheduler: Scheduler, clock: FakeClock
+) -> None:
+    ready = {number: anyio.Event() for number in range(2)}
+    asked = {number: anyio.Event() for number in range(2)}
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        async def run(number: int) -> None:
+            events = {"ready": ready[number], "asked": asked[number]}
+            await job.run_process(
+                [sys.executable, "-S", "-c", DEAF], on_line=lambda line: events[line.partition(" ")[0]].set()
+            )
+
+        async with anyio.create_task_group() as group:
+            for number in range(2):
+                group.start_soon(run, number)
+
+    handle = await scheduler.submit(work())
+    for event in ready.values():
+        await event.wait()
+    await handle.cancel()
+    for event in asked.values():
+        await event.wait()
+    await clock.advance(5)
+    assert (await handle.wait()).state is JobState.CANCELED
+
+
 async def test_a_cancel_before_the_process_started_leaves_none_behind(registry: Registry, scheduler: Scheduler) -> None:
     begun = anyio.Event()
     running: list[Callable[[], object]] = []
@@ -195,7 +224,7 @@ async def test_a_cancel_before_the_process_started_leaves_none_behind(registry: 
     @registry.kind("work")
     async def work(job: JobContext) -> None:
         begun.set()
-        await job.run_process([sys.executable, "-c", POLITE], on_line=print)
+        await job.run_process([sys.executable, "-S", "-c", POLITE], on_line=print)
         running.append(print)
 
     handle = await scheduler.submit(work())
