@@ -86,10 +86,10 @@ class Admission:
         self._offer(line)
 
     def withdraw(self, job: Job) -> None:
-        """Take a waiting job out of its line; no effect if it waits in none."""
-        if job.queue is not None:
-            job.queue.pending -= 1
-            job.queue = None
+        """Take a waiting job out of its line."""
+        assert job.queue is not None  # noqa: S101  # for type checkers: it waits
+        job.queue.pending -= 1
+        job.queue = None
 
     def release(self, job: Job) -> None:
         """Take back the slot of a job whose code has ended, if it had one, and start who waited for it."""

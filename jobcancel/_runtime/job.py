@@ -130,8 +130,8 @@ class Job(JobRecord):
 
     def release(self, child: Job) -> None:
         """Let go of a child that has settled, and count how it ended."""
-        if self.children is not None:
-            self.children.pop(child.id, None)
+        assert self.children is not None  # noqa: S101  # for type checkers: it has that child
+        del self.children[child.id]
         if child.cancel is not None and child.cancel.cause is CancelCause.PARENT and child.state is JobState.CANCELED:
             self.children_canceled += 1
         if child.in_batch and self.progress is not None:

@@ -79,13 +79,14 @@ class Session:
 async def outlast(kernel: Kernel, event: anyio.Event) -> BaseException | None:
     """Wait for ``event`` whatever comes; return the last interruption of the host, for the caller to raise."""
     interruption: BaseException | None = None
-    while not event.is_set():
+    while True:
         try:
             with kernel.scope_type(shield=True):
                 await event.wait()
         except (anyio.get_cancelled_exc_class(), KeyboardInterrupt) as error:
             interruption = error  # a native cancel of the host, or Ctrl-C: they pierce shields
-    return interruption
+        else:
+            return interruption
 
 
 async def end_jobs(kernel: Kernel, drain_s: float) -> BaseException | None:

@@ -85,8 +85,8 @@ class Pumps:
         """Return when the process has ended and all it wrote is read; end it if that is interrupted."""
         async with anyio.create_task_group() as group:
             for place, stream in enumerate((self._process.stdout, self._process.stderr)):
-                if stream is not None:
-                    group.start_soon(self._read, place, stream, group.cancel_scope)
+                assert stream is not None  # noqa: S101  # for type checkers: it was given pipes
+                group.start_soon(self._read, place, stream, group.cancel_scope)
             if self._process.stdin is not None and input is not None:
                 group.start_soon(_write, self._process.stdin, input)
             try:
