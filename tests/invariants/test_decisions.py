@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import anyio
 import anyio.lowlevel
 import pytest
@@ -234,6 +236,7 @@ async def test_16_a_job_that_cancels_itself_gets_its_verdict_before_it_is_interr
     async def quits(job: JobContext) -> None:
         seen.append((await live.scheduler.cancel(job.id)).outcome)
         seen.append("ran on to its next checkpoint")
+        assert anyio.current_effective_deadline() == -inf  # and that one will raise
         await anyio.lowlevel.checkpoint()
         seen.append("ran past it")
 

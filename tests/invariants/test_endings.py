@@ -213,11 +213,19 @@ async def test_8_grace_counts_from_the_delivery_and_stops_when_the_handler_has_e
 
     async def handler(job: JobContext) -> None:
         job.add_compensation(undo)
-        await anyio.sleep_forever()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await unwinds.wait()
 
-    handle = await live.submit(handler, grace_s=1, on_grace_expired="abandon", cleanup_s=100)
+    unwinds = anyio.Event()
+    handle = await live.submit(handler, grace_s=10, on_grace_expired="abandon", cleanup_s=100)
     await turns()
     await handle.cancel()
+    await turns()
+    await live.clock.advance(1)
+    unwinds.set()
     await undo_begun.wait()
     await live.clock.advance(50)
     assert (await live.scheduler.get(handle.id)).state is JobState.CANCELING
