@@ -55,6 +55,29 @@ async def raw(jobs: int, watch: Stopwatch) -> None:
                 await task
 
 
+async def scoped(jobs: int, watch: Stopwatch) -> None:
+    """The floor of all that cancels by anyio's public means: one scope a task, cancelled from the loop, not a task."""
+    live = Live(jobs)
+    scopes: list[anyio.CancelScope] = []
+    scope_type = type(anyio.CancelScope())
+
+    async def in_scope() -> None:
+        with scope_type() as scope:
+            scopes.append(scope)
+            await live.wait_for_ever()
+
+    def cancel_all() -> None:
+        for scope in scopes:
+            scope.cancel()
+
+    tasks = [asyncio.create_task(in_scope()) for _ in range(jobs)]
+    await live.all.wait()
+    with watch:
+        asyncio.get_running_loop().call_soon(cancel_all)
+        for task in tasks:
+            await task
+
+
 async def jobcancel_ids(jobs: int, watch: Stopwatch) -> None:
     """Jobs, by their ids; a shutdown with a drain waits until the last has settled."""
     async with Scheduler(registry) as scheduler:
@@ -104,6 +127,7 @@ async def aiojobs_close(jobs: int, watch: Stopwatch) -> None:
 
 CONTENDERS: Final[dict[str, Contender]] = {
     "Task.cancel": raw,
+    "task + scope": scoped,
     "jobcancel": jobcancel_ids,
     "anyio scopes": anyio_scopes,
     "aiojobs close": aiojobs_close,

@@ -43,6 +43,20 @@ async def raw(jobs: int, watch: Stopwatch) -> None:
             await task
 
 
+async def scoped(jobs: int, watch: Stopwatch) -> None:
+    """The floor of all that cancels by anyio's public means: a task of the loop, and one scope in it."""
+    scope_type = type(anyio.CancelScope())
+
+    async def in_scope() -> None:
+        with scope_type():
+            await nothing()
+
+    with watch:
+        tasks = [asyncio.create_task(in_scope()) for _ in range(jobs)]
+        for task in tasks:
+            await task
+
+
 async def jobcancel_noop(jobs: int, watch: Stopwatch) -> None:
     """Jobs."""
     await _jobcancel(noop, jobs, watch)
@@ -85,6 +99,7 @@ async def aiojobs_scheduler(jobs: int, watch: Stopwatch) -> None:
 
 CONTENDERS: Final[dict[str, Contender]] = {
     "raw task": raw,
+    "task + scope": scoped,
     "jobcancel": jobcancel_noop,
     JOB_WITH_STAGES: jobcancel_staged,
     "anyio group + scope": anyio_group,

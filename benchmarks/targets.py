@@ -43,8 +43,13 @@ class Target:
         return "aim met" if figure <= self.aim else "must met"
 
 
-def _over(other: str) -> Callable[[Round], float]:
-    return lambda one: one["jobcancel"] / one[other]
+def _over(other: str, one_of: str = "jobcancel") -> Callable[[Round], float]:
+    return lambda one: one[one_of] / one[other]
+
+
+def _floor(other: str) -> Target:
+    """Return what anyio's scope alone costs, without which nothing here can be had."""
+    return Target("a task and a scope", other, None, None, _over(other, "task + scope"))
 
 
 def _one_stage(one: Round) -> float:
@@ -56,9 +61,13 @@ SETTLE: Final = (
     Target("submit to settled", "anyio group + scope", 0.5, 0.35, _over("anyio group + scope")),
     Target("submit to settled", "aiojobs", 1.5, 1.0, _over("aiojobs")),
     Target("one stage", "raw task", 1.0, 0.5, _one_stage),
+    _floor("raw task"),
+    _floor("aiojobs"),
 )
 CANCEL: Final = (
     Target("cancel all", "Task.cancel", 2.5, 1.5, _over("Task.cancel")),
     Target("cancel all", "anyio scopes", None, None, _over("anyio scopes")),
     Target("cancel all", "aiojobs close", 0.8, 0.5, _over("aiojobs close")),
+    _floor("Task.cancel"),
+    _floor("aiojobs close"),
 )

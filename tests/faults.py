@@ -73,8 +73,8 @@ FAULTS: Final = (
     Fault(
         2,
         _RUNTIME + "runner.py",
-        "    if job.settled is None:\n",
-        "    if True:\n",
+        "    if job.settled is None:  # else",
+        "    if True:  # else",
         _DECISIONS + "2_what_abandoned_code_returns_later_changes_nothing",
     ),
     Fault(
@@ -115,9 +115,9 @@ FAULTS: Final = (
     ),
     Fault(
         5,
-        _RUNTIME + "runner.py",
-        "    scope = job.scope = job.kernel.scope_type(shield=True)\n",
-        "    scope = job.scope = job.kernel.scope_type()\n",
+        _RUNTIME + "trio_loop.py",
+        "partial(anyio.CancelScope, shield=True)",
+        "anyio.CancelScope",
         _STAGES + "5_a_stage_is_whole_though_the_scheduler_is_left[trio-host scope cancelled]",
     ),
     Fault(
@@ -137,7 +137,7 @@ FAULTS: Final = (
     Fault(
         6,
         _CORE + "endings.py",
-        "        if cause is None or not child_canceled:\n",
+        "        if cause is None or not children_canceled:\n",
         "        if cause is None:\n",
         _DECISIONS + "6_work_that_finishes_is_reported_finished_though_a_cancel_was_accepted",
     ),
@@ -172,8 +172,8 @@ FAULTS: Final = (
     Fault(
         7,
         _RUNTIME + "runner.py",
-        "        if job.undo is not None:\n            await _undo",
-        "        kernel.end(job, event, failure, value)\n        if job.undo is not None:\n            await _undo",
+        "        await _undo(job, event)\n",
+        "        kernel.end(job, event, failure, value)\n        await _undo(job, event)\n",
         _ENDINGS + "7_compensations_run_newest_first_and_once_after_the_code_and_before_the_end",
     ),
     Fault(
@@ -201,8 +201,8 @@ FAULTS: Final = (
     Fault(
         9,
         _RUNTIME + "runner.py",
-        "    if cancel is not None and not cancel.held:\n",
-        "    if False:\n",
+        "    if job.doomed is not None or (job.cancel is not None and not job.cancel.held):\n",
+        "    if job.doomed is not None:\n",
         _STAGES + "9_a_cancel_between_admission_and_first_step_is_not_lost",
     ),
     Fault(
@@ -258,7 +258,7 @@ FAULTS: Final = (
     Fault(
         12,
         _RUNTIME + "runner.py",
-        "            kernel.deliveries.cancel_children(job)\n",
+        "            deliveries.cancel_children(job)\n",
         "            pass\n",
         _ENDINGS + "12_children_are_canceled_when_the_parents_handler_raises",
     ),
@@ -285,9 +285,9 @@ FAULTS: Final = (
     ),
     Fault(
         15,
-        _RUNTIME + "kernel.py",
-        "self, call, copy_context(), timeout_s, parent,",
-        "self, call, Context(), timeout_s, parent,",
+        _RUNTIME + "job.py",
+        "self.context: Context = copy_context()\n",
+        "self.context: Context = Context()\n",
         _HOST + "15_a_job_inherits_its_submitters_variables_and_keeps_its_own",
     ),
     Fault(
@@ -321,7 +321,8 @@ FAULTS: Final = (
     Fault(
         5,
         _RUNTIME + "runner.py",
-        "        cancel.pierced = False  # what tore a stage was the job's own after all: it dealt with it\n",
+        "        if ending is not Ending.FOREIGN:\n"
+        "            cancel.pierced = False  # what tore a stage was the job's own after all: it dealt with it\n",
         "",
         _REVIEW + "a_native_timeout_of_the_jobs_own_is_no_foreign_cancel",
     ),

@@ -157,8 +157,8 @@ class JobContext(Protocol):
         """
         ...
 
-    async def batch(self, calls: Iterable[Call[R]]) -> list[Snapshot[R]]:
-        """Submit one child a call, wait for all, and return them in the order of the calls.
+    async def batch(self, calls: Iterable[Call[R]], *, labels: Mapping[str, str] | None = None) -> list[Snapshot[R]]:
+        """Submit one child a call, each with ``labels``, wait for all, and return them in the order of the calls.
 
         A child's failure does not raise. The job's progress rolls the children up.
         """

@@ -7,7 +7,7 @@ other. A live ``cancel()`` and a dry ``can_cancel()`` both call it; nobody else 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .causes import CancelCause
 from .policies import OnCancel
@@ -128,8 +128,7 @@ def decide_cancel(
     on_cancel: OnCancel,
     request: Cancellation,
     earlier: Cancellation | None,
-    *,
-    undo: bool,
+    undo: list[Any] | None,
 ) -> Decision:
     """Decide a cancel request.
 
@@ -138,7 +137,7 @@ def decide_cancel(
         on_cancel: The policy of the job's stage, or of its kind between stages.
         request: Who asks, and how.
         earlier: The accepted request, if there is one.
-        undo: Whether compensations are registered, or running.
+        undo: The compensations; empty once they run, None if none were registered.
     """
     if state is _RUNNING:
         if request.force or on_cancel is _INTERRUPT:
@@ -146,7 +145,7 @@ def decide_cancel(
         may_refuse = request.cause is CancelCause.USER and not request.defer
         return REFUSE if may_refuse and on_cancel is OnCancel.REFUSE else HOLD
     if state is JobState.PENDING:
-        return CANCEL if undo else WITHDRAW
+        return WITHDRAW if undo is None else CANCEL
     if state is JobState.CANCELING:
         return OPEN_SHIELD if request.force and earlier is not None and earlier.held else REPEAT
     return TOO_LATE

@@ -51,17 +51,17 @@ _SUCCEEDED: Final = (Event.SUCCEEDED, None)
 
 
 def decide_ending(
-    ending: Ending, cause: CancelCause | None, *, child_canceled: bool
+    ending: Ending, cause: CancelCause | None, children_canceled: int
 ) -> tuple[Event, FailureCode | None]:
     """Decide which event a job's end is, and with which code it failed if it did.
 
     Args:
         ending: How the code came to its end.
         cause: The cause of the accepted cancel, or None if there is none.
-        child_canceled: Whether a child of the job ended canceled because of that cancel.
+        children_canceled: How many children of the job ended canceled because of that cancel.
     """
     if ending is _RETURNED or ending is Ending.PARTIAL:
-        if cause is None or not child_canceled:
+        if cause is None or not children_canceled:
             return _SUCCEEDED if ending is _RETURNED else (Event.PARTIALLY_SUCCEEDED, None)
         ending = Ending.UNWOUND  # the handler returned, but the cancel stopped a part of the work
     if ending is Ending.UNWOUND or ending is Ending.ABANDONED:

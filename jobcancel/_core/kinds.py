@@ -31,12 +31,21 @@ class Partial(Generic[R_co]):
 class Call(Generic[R_co]):
     """A kind and the arguments of one job, checked against the handler's signature; nothing has started."""
 
-    __slots__ = ("args", "kind", "kwargs")
+    __slots__ = ("_handler", "args", "kind", "kwargs")
 
-    def __init__(self, kind: Kind[..., R_co], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, kind: Kind[..., R_co], handler: Handler[..., R_co], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
         self.kind: Kind[..., R_co] = kind
+        self._handler = handler
         self.args: tuple[Any, ...] = args
         self.kwargs: Mapping[str, Any] = kwargs
+
+    def start(self, job: JobContext) -> Coroutine[Any, Any, R_co | Partial[R_co]]:
+        """Return the handler's coroutine, not begun."""
+        if self.kwargs:
+            return self._handler(job, *self.args, **self.kwargs)
+        return self._handler(job, *self.args)  # a third of the cost of passing an empty mapping on
 
     def __repr__(self) -> str:
         return f"<call of {self.kind.name}>"
@@ -121,7 +130,7 @@ class Kind(Generic[P, R_co]):
             raise MissingHandlerError(self.name)
         if kwargs or not self._fewest <= len(args) <= self._most:
             self.bound(args, kwargs)
-        return Call(self, args, kwargs)
+        return Call(self, self.handler, args, kwargs)
 
     def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments by parameter, defaults filled in: two ways to write one call are equal here."""

@@ -15,6 +15,8 @@ from jobcancel.errors import IllegalTransitionError, StageActiveError, StageUnav
 from .causes import Failure
 from .decision import Cancellation, Outcome, Verdict, decide_cancel
 from .endings import MESSAGES, Ending, decide_ending
+from .history import RawEntry, implied_history
+from .origin import NO_ORIGIN, Origin
 from .policies import OnCancel
 from .progress import ProgressRecord
 from .specs import KindSpec, Stage
@@ -26,9 +28,6 @@ _STARTED: Final = Event.STARTED
 _WITHDRAWN: Final = Event.WITHDRAWN
 _CANCELING: Final = Outcome.CANCELING
 _DEFERRED: Final = Outcome.DEFERRED
-
-# step, at, duration in seconds, status, details: what ``HistoryEntry`` shows
-RawEntry = tuple[str, float, float | None, str, "dict[str, Any] | None"]
 
 
 class Release(Enum):
@@ -46,10 +45,7 @@ class JobRecord:
         id: Its id.
         seq: Its place in the order of submission.
         spec: Its kind, as data.
-        owner: Whose it is, or None.
-        labels: Mapping of strings, or None for none.
-        key: Its idempotency key, or None.
-        parent_id: Its parent, or None.
+        origin: What was said of it at its submit.
         attempt: Which run of the handler this is, from 1.
         state: Where it is in its life; only ``apply`` sets it.
         stage: The open stage, or None.
@@ -58,7 +54,7 @@ class JobRecord:
         created: The same instant on the monotonic clock.
         started: When it left the queue.
         settled: When it reached a terminal state.
-        history: What happened, oldest first.
+        history: What happened, oldest first; None while that is what ``implied_history`` makes of the rest.
         progress: What it said of its progress, or None.
         cancel: The accepted request, or None.
         undo: Compensations, oldest first, opaque here; None if there are none, and empty once they have run.
@@ -79,11 +75,8 @@ class JobRecord:
         "failure",
         "history",
         "id",
-        "key",
-        "labels",
         "on_change",
-        "owner",
-        "parent_id",
+        "origin",
         "progress",
         "result",
         "seq",
@@ -103,19 +96,13 @@ class JobRecord:
         spec: KindSpec,
         created_at: float,
         created: float,
-        owner: str | None = None,
-        labels: dict[str, str] | None = None,
-        key: str | None = None,
-        parent_id: str | None = None,
+        origin: Origin = NO_ORIGIN,
         undo: list[Any] | None = None,
     ) -> None:
         self.id: str = job_id
         self.seq: int = seq
         self.spec: KindSpec = spec
-        self.owner: str | None = owner
-        self.labels: dict[str, str] | None = labels
-        self.key: str | None = key
-        self.parent_id: str | None = parent_id
+        self.origin: Origin = origin
         self.attempt: int = 1
         self.state: JobState = _PENDING
         self.stage: Stage | None = None
@@ -124,7 +111,7 @@ class JobRecord:
         self.created: float = created
         self.started: float | None = None
         self.settled: float | None = None
-        self.history: list[RawEntry] = []
+        self.history: list[RawEntry] | None = None
         self.progress: ProgressRecord | None = None
         self.cancel: Cancellation | None = None
         self.undo = undo
@@ -143,6 +130,8 @@ class JobRecord:
         cell = step(self.state, event)
         if cell is None:
             raise IllegalTransitionError(self.id, self.state, event)
+        if self.history is not None or not cell.implied:
+            self.log().append((cell.event, now, None, cell.status, None))
         self.state = cell.state
         if cell.settles:
             self.settled = now
@@ -150,9 +139,14 @@ class JobRecord:
             self.started = now
         elif event is Event.INTERRUPTED:
             self.attempt += 1
-        self.history.append((cell.event, now, None, cell.status, None))
         if self.on_change is not None:
             self.on_change()
+
+    def log(self) -> list[RawEntry]:
+        """Return the history, to add to."""
+        if self.history is None:
+            self.history = implied_history(self.state, self.started, self.settled)
+        return self.history
 
     @property
     def on_cancel(self) -> OnCancel:
@@ -168,13 +162,13 @@ class JobRecord:
 
     def verdict(self, request: Cancellation) -> Verdict:
         """Return what the answer to ``request`` would be now; nothing changes."""
-        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, undo=self.undo is not None)
+        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, self.undo)
         cell = None if event is None else step(self.state, event)
         return Verdict(self.id, outcome, self.state if cell is None else cell.state, self.stage_name)
 
     def request_cancel(self, request: Cancellation, now: float) -> Verdict:
         """Decide ``request`` and carry out what the decision changes in this record, in one step."""
-        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, undo=self.undo is not None)
+        outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, self.undo)
         if event is not None:
             request.requested_at, request.outcome = now, outcome
             request.held, request.forced = outcome is _DEFERRED, request.force
@@ -223,7 +217,7 @@ class JobRecord:
         if stage is None:
             return Release.NOTHING
         self.stage = None
-        self.history.append((stage.name, self.stage_at, now - self.stage_at, status, None))
+        self.log().append((stage.name, self.stage_at, now - self.stage_at, status, None))
         if self.on_change is not None:
             self.on_change()
         if self.cancel is None or not self.cancel.held:
@@ -232,7 +226,7 @@ class JobRecord:
 
     def note(self, name: str, now: float, status: str = "noted", details: dict[str, Any] | None = None) -> None:
         """Add an entry to the history."""
-        self.history.append((name, now, None, status, details))
+        self.log().append((name, now, None, status, details))
         if self.on_change is not None:
             self.on_change()
 
@@ -247,12 +241,12 @@ class JobRecord:
             details: What is kept of that error.
         """
         cause = None if self.cancel is None else self.cancel.cause
-        event, code = decide_ending(ending, cause, child_canceled=self.children_canceled > 0)
+        event, code = decide_ending(ending, cause, self.children_canceled)
         if code is None:
             return event, None
         return event, Failure(code, MESSAGES.get(code, message), details or {})
 
     def compensates(self, event: Event) -> bool:
-        """Return whether a job that ends by ``event`` runs its compensations."""
+        """Return whether a job that ends by ``event``, unless it has settled already, runs its compensations."""
         cell = step(self.state, event)
-        return cell is not None and cell.state in self.spec.compensate_on
+        return (self.state if cell is None else cell.state) in self.spec.compensate_on

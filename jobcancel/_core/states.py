@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
+
+from attrs import frozen
 
 
 class _Ordinal(StrEnum):
@@ -86,25 +88,36 @@ TRANSITIONS: Final[Mapping[JobState, Mapping[Event, JobState]]] = MappingProxyTy
 TERMINAL: Final = frozenset(state for state, row in TRANSITIONS.items() if not row)
 
 
-class Step(NamedTuple):
+@frozen
+class Step:
     """One cell of the table in the form that the runtime uses.
 
     Attributes:
         state: The state after the event.
         settles: Whether that state is terminal.
+        implied: Whether the times that a job keeps of its start and its end, and its state, say all of it.
         event: The event's name as a plain string, for the history.
         status: The next state's name as a plain string, for the history.
     """
 
     state: JobState
     settles: bool
+    implied: bool
     event: str
     status: str
 
 
 def _dense_row(row: Mapping[Event, JobState]) -> tuple[Step | None, ...]:
     return tuple(
-        Step(row[event], row[event] in TERMINAL, event.value, row[event].value) if event in row else None
+        Step(
+            row[event],
+            row[event] in TERMINAL,
+            event is _E.STARTED or event.value == row[event].value,
+            event.value,
+            row[event].value,
+        )
+        if event in row
+        else None
         for event in Event
     )
 

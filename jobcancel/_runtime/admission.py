@@ -8,7 +8,7 @@ that very slot.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from math import inf
 
@@ -54,36 +54,38 @@ class Admission:
 
     Args:
         max_running: How many jobs run at once, children aside; None for no limit.
-        start: Called with each job that may start.
     """
 
-    def __init__(self, max_running: int | None, start: Callable[[Job], None]) -> None:
-        self._start = start
+    def __init__(self, max_running: int | None) -> None:
         self._room: float = inf if max_running is None else max_running
         self._kinds: dict[str, KindQueue] = {}
         # Lines whose kind has room, by the age of their heads when they were put here.
         self._roots: list[tuple[int, Line]] = []
         self._children: list[tuple[int, Line]] = []
 
-    def admit(self, job: Job) -> None:
-        """Start ``job``, or let it wait.
+    def admit(self, job: Job) -> bool:
+        """Give ``job`` a slot and return True: it may start; or let it wait.
 
         Raises:
             QueueFullError: Its kind's ``max_pending`` are waiting; the job is not taken.
         """
-        kind = self._kinds.get(job.spec.name)
+        spec = job.spec
+        if spec.max_running is None and self._room == inf:
+            return True  # without limits nobody queues, and nothing is counted
+        kind = self._kinds.get(spec.name)
         if kind is None:
-            kind = self._kinds[job.spec.name] = KindQueue(job.spec)
+            kind = self._kinds[spec.name] = KindQueue(spec)
         line = kind.roots if job.parent is None else kind.children
         if kind.room > 0 and (job.parent is not None or self._room > 0) and not (kind.pending and line.head()):
             self._occupy(job, kind)
-            return
-        if job.spec.max_pending is not None and kind.pending >= job.spec.max_pending:
-            raise QueueFullError(job.spec.name, job.spec.max_pending)
+            return True
+        if spec.max_pending is not None and kind.pending >= spec.max_pending:
+            raise QueueFullError(spec.name, spec.max_pending)
         job.queue = kind
         kind.pending += 1
         line.jobs.append(job)
         self._offer(line)
+        return False
 
     def withdraw(self, job: Job) -> None:
         """Take a waiting job out of its line."""
@@ -91,11 +93,11 @@ class Admission:
         job.queue.pending -= 1
         job.queue = None
 
-    def release(self, job: Job) -> None:
-        """Take back the slot of a job whose code has ended, if it had one, and start who waited for it."""
+    def release(self, job: Job) -> Iterable[Job]:
+        """Take back the slot of a job whose code has ended, if it had one; return who got it and may start."""
         kind = job.queue
         if kind is None:
-            return
+            return ()
         job.queue = None
         kind.room += 1
         if job.parent is None:
@@ -103,10 +105,13 @@ class Admission:
         if kind.pending:
             self._offer(kind.children)
             self._offer(kind.roots)
+        return self._admitted() if self._roots or self._children else ()
+
+    def _admitted(self) -> Iterator[Job]:
         while self._children:
-            self._start_head(self._children)
+            yield from self._head(self._children)
         while self._roots and self._room > 0:
-            self._start_head(self._roots)
+            yield from self._head(self._roots)
 
     def _offer(self, line: Line) -> None:
         """Put a line whose kind has room among those whose head may start."""
@@ -115,8 +120,8 @@ class Admission:
             line.offered = True
             heappush(self._roots if head.parent is None else self._children, (head.seq, line))
 
-    def _start_head(self, ready: list[tuple[int, Line]]) -> None:
-        """Start the head of the oldest line, unless that is no longer its head; offer what is behind it."""
+    def _head(self, ready: list[tuple[int, Line]]) -> Iterator[Job]:
+        """Give the head of the oldest line a slot, unless that is no longer its head; offer what is behind it."""
         seq, line = heappop(ready)
         line.offered = False
         head = line.head()
@@ -124,6 +129,7 @@ class Admission:
             line.jobs.popleft()
             line.kind.pending -= 1
             self._occupy(head, line.kind)
+            yield head
         self._offer(line)
 
     def _occupy(self, job: Job, kind: KindQueue) -> None:
@@ -131,4 +137,3 @@ class Admission:
         kind.room -= 1
         if job.parent is None:
             self._room -= 1
-        self._start(job)

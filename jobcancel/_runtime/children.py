@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 from jobcancel._core.kinds import Call
+from jobcancel._core.origin import Origin
 from jobcancel._core.progress import ProgressRecord
 from jobcancel._core.snapshot import Snapshot
 from jobcancel.errors import DeadlockError
@@ -21,15 +22,15 @@ async def submit_child(job: Job, call: Call[R], labels: dict[str, str] | None) -
     """Submit one child of ``job``."""
     await _may_submit(job)
     child = _submit(job, call, labels)
-    return Handle(child.kernel, child, call.kind.name, created=True)
+    return Handle(child.kernel, child, call.kind.name)
 
 
-async def run_batch(job: Job, calls: list[Call[R]]) -> list[Snapshot[R]]:
+async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | None) -> list[Snapshot[R]]:
     """Submit one child a call, wait for all, return them in order."""
     await _may_submit(job)
     children: list[Job] = []
     for call in calls:
-        child = _submit(job, call, None)
+        child = _submit(job, call, labels)
         child.in_batch = True
         children.append(child)
         if job.progress is None:
@@ -61,4 +62,4 @@ def _submit(job: Job, call: Call[Any], labels: dict[str, str] | None) -> Job:
                     job.id, f"submit a child of kind {call.kind.name!r}, which has a limit and is its own ancestor"
                 )
             ancestor = ancestor.parent
-    return job.kernel.take(call, job, None, job.owner, labels, None, None)
+    return job.kernel.take(call, job, Origin(job.origin.owner, labels, None, job.id), None, None)

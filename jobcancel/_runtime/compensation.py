@@ -68,7 +68,7 @@ async def _undo(job: Job, undo: Callable[[], object]) -> bool:
         say(logging.ERROR, job, "has a compensation that overran: %s", problem)
     status = "compensated" if problem is None else FailureCode.CLEANUP_FAILED.value
     details = None if problem is None else {"error": problem}
-    job.history.append((_name(undo), begun, kernel.now() - begun, status, details))
+    job.log().append((_name(undo), begun, kernel.now() - begun, status, details))
     job.changed()
     return problem is None
 

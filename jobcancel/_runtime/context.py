@@ -61,7 +61,7 @@ class RunningJob:
     @property
     def labels(self) -> Mapping[str, str]:
         """The labels given at submit."""
-        return dict(self._job.labels or {})
+        return dict(self._job.origin.labels or {})
 
     @property
     def app(self) -> Any:
@@ -123,9 +123,9 @@ class RunningJob:
         """Submit a child."""
         return await submit_child(self._job, call, plain_labels(labels))
 
-    async def batch(self, calls: Iterable[Call[R]]) -> list[Snapshot[R]]:
+    async def batch(self, calls: Iterable[Call[R]], *, labels: Mapping[str, str] | None = None) -> list[Snapshot[R]]:
         """Submit children and wait for all."""
-        return await run_batch(self._job, list(calls))
+        return await run_batch(self._job, list(calls), plain_labels(labels))
 
     async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         """Run a function in a thread."""

@@ -33,8 +33,11 @@ class Handle(Generic[R_co]):
 
     __slots__ = ("_job", "_kernel", "created", "kind")
 
-    def __init__(self, kernel: Kernel, job: Job | Settled | str, kind: str, *, created: bool) -> None:
-        self._kernel, self._job, self.kind, self.created = kernel, job, kind, created
+    def __init__(self, kernel: Kernel, job: Job | Settled | str, kind: str) -> None:
+        self._kernel = kernel
+        self._job = job
+        self.kind: str = kind
+        self.created: bool = True
 
     def __repr__(self) -> str:
         return f"<handle of job {self.id} ({self.kind})>"
@@ -59,7 +62,7 @@ class Handle(Generic[R_co]):
 
     async def result(self) -> R_co:
         """Wait until the job is settled and return its value."""
-        job = self._job if isinstance(self._job, Job) else self._found()
+        job = self._found()
         if isinstance(job, Job) and job.settled is None:
             await until_settled(job)
         if job.state in _HAS_VALUE:

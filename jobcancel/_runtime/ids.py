@@ -11,37 +11,36 @@ from collections.abc import Callable
 from typing import Final
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_LOW_BITS: Final = 20  # the part that is counted: four characters, looked up two at a time
-_PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+_PAIRS: Final = tuple(  # the last two characters, which are counted
+    a + b for a in _ALPHABET for b in _ALPHABET
+)
 
 
 def _base32(number: int, length: int) -> str:
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
 
 
-class Ulids:
-    """A factory of ids; calling it gives the next one.
+def ulids(time: Callable[[], float], randbits: Callable[[int], int] = secrets.randbits) -> Callable[[], str]:
+    """Return a factory of ids.
 
     Args:
         time: Gives seconds since 1970.
         randbits: Gives an int of that many random bits.
     """
+    last, high, low, prefix = -1, 0, 0, ""
 
-    def __init__(self, time: Callable[[], float], randbits: Callable[[int], int] = secrets.randbits) -> None:
-        self._time, self._randbits = time, randbits
-        self._ms = -1
-        self._high = self._low = 0
-        self._prefix = ""
-
-    def __call__(self) -> str:
-        ms = int(self._time() * 1000)
-        if ms > self._ms:
-            self._ms = ms
-            self._high, self._low = self._randbits(59), self._randbits(_LOW_BITS - 1)  # room above to count up
-            self._prefix = f"job_{_base32(ms, 10)}{_base32(self._high, 12)}"
+    def new_id() -> str:
+        nonlocal last, high, low, prefix
+        ms = int(time() * 1000)
+        if ms > last:
+            last = ms
+            high, low = divmod(randbits(79), len(_PAIRS))  # of 80 bits; room above to count up
+            prefix = f"job_{_base32(last, 10)}{_base32(high, 14)}"
         else:
-            self._low += 1
-            if self._low >> _LOW_BITS:
-                self._high, self._low = self._high + 1, 0
-                self._prefix = f"job_{_base32(self._ms, 10)}{_base32(self._high, 12)}"
-        return f"{self._prefix}{_PAIRS[self._low >> 10]}{_PAIRS[self._low & 1023]}"
+            low += 1
+            if low == len(_PAIRS):
+                high, low = high + 1, 0
+                prefix = f"job_{_base32(last, 10)}{_base32(high, 14)}"
+        return prefix + _PAIRS[low]
+
+    return new_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -11,10 +11,10 @@ import anyio
 from jobcancel._core.causes import CancelCause
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call
+from jobcancel._core.origin import Origin
 from jobcancel._core.packing import Facts, facts_of, snapshot_of
 from jobcancel._core.record import JobRecord
 from jobcancel._core.snapshot import Snapshot
-from jobcancel._core.specs import KindSpec
 from jobcancel._core.states import JobState
 
 if TYPE_CHECKING:
@@ -78,26 +78,22 @@ class Job(JobRecord):
         self,
         kernel: Kernel,
         call: Call[Any],
-        context: Context,
-        timeout_s: float,
         parent: Job | None,
         job_id: str,
         seq: int,
-        spec: KindSpec,
         created_at: float,
         created: float,
-        owner: str | None,
-        labels: dict[str, str] | None,
-        key: str | None,
+        origin: Origin,
+        timeout_s: float | None,
         undo: list[Any] | None,
     ) -> None:
-        parent_id = None if parent is None else parent.id
-        JobRecord.__init__(self, job_id, seq, spec, created_at, created, owner, labels, key, parent_id, undo)
+        spec = call.kind.spec
+        JobRecord.__init__(self, job_id, seq, spec, created_at, created, origin, undo)
         self.kernel: Kernel = kernel
-        self.context: Context = context
-        self.timeout_s: float = timeout_s
-        self.parent: Job | None = parent
         self.call: Call[Any] | None = call
+        self.parent: Job | None = parent
+        self.context: Context = copy_context()
+        self.timeout_s: float = spec.timeout_s if timeout_s is None else timeout_s
         self.children: dict[str, Job] | None = None
         self.in_batch: bool = False
         self.interrupted: bool = False

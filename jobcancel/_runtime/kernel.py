@@ -7,7 +7,7 @@ deliveries, keys, timers, the table of jobs) each do one thing and know of each 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import Context
 from math import inf
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from jobcancel._core.causes import CancelCause, Failure
 from jobcancel._core.decision import Cancellation, Outcome, Verdict
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call
+from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.packing import Settled
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event
@@ -73,20 +74,14 @@ class Kernel:
         self.timers: Timers = Timers(clock)
         self.table: JobTable = JobTable(self.timers)
         self.deliveries: Deliveries = Deliveries(self)
-        self._admission = Admission(max_running, self._start)
+        self._admission = Admission(max_running)
         self._keys = Keys()
         self._seq = 0
         self.tasks: int = 0
         self.on_idle: set[anyio.Event] = set()
 
     def take_once(
-        self,
-        call: Call[Any],
-        key: str,
-        owner: str | None,
-        labels: dict[str, str] | None,
-        timeout_s: float | None,
-        undo: list[Any] | None,
+        self, call: Call[Any], key: str, origin: Origin, timeout_s: float | None, undo: list[Any] | None
     ) -> tuple[Job | Settled | str, bool]:
         """Take a job with an idempotency key, or return the key's first job and False.
 
@@ -97,22 +92,15 @@ class Kernel:
             IdempotencyConflictError: The key was used with other arguments.
         """
         now = self.now()
-        first = self._keys.find(owner, call, key, now)
+        first = self._keys.find(origin.owner, call, key, now)
         if first is not None:
             return (self.table.get(first) if first in self.table else first), False
-        job = self.take(call, None, key, owner, labels, timeout_s, undo)
+        job = self.take(call, None, origin, timeout_s, undo)
         self._keys.remember(job, call, key, now)
         return job, True
 
     def take(
-        self,
-        call: Call[Any],
-        parent: Job | None,
-        key: str | None,
-        owner: str | None,
-        labels: dict[str, str] | None,
-        timeout_s: float | None,
-        undo: list[Any] | None,
+        self, call: Call[Any], parent: Job | None, origin: Origin, timeout_s: float | None, undo: list[Any] | None
     ) -> Job:
         """Take a new job and start it, or let it wait.
 
@@ -120,26 +108,22 @@ class Kernel:
             UnknownKindError: The call is one of another registry's kinds.
             QueueFullError: Too many of the kind are waiting; nothing was taken.
         """
-        now, spec = self.now(), call.kind.spec
         if call.kind.home is not self._registry:
-            raise UnknownKindError(spec.name, tuple(kind.name for kind in self._registry))
+            raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self._registry))
         self._seq += 1
-        if timeout_s is None:
-            timeout_s = spec.timeout_s
-        job = Job(
-            self, call, copy_context(), timeout_s, parent,
-            self._new_id(), self._seq, spec, self._time(), now, owner, labels, key, undo,
-        )  # fmt: skip
+        job = Job(self, call, parent, self._new_id(), self._seq, self._time(), self.now(), origin, timeout_s, undo)
         self.table.add(job)
         try:
-            self._admission.admit(job)
+            starts = self._admission.admit(job)
         except QueueFullError:
             self.table.remove(job)
             raise
         if parent is not None:
             parent.adopt(job)
-        if job.started is None and spec.expires_s != inf:
-            job.arm("expiry", self.timers.add(now + spec.expires_s, lambda: self._expire(job)))
+        if starts:
+            self._start(job, job.created)
+        elif job.spec.expires_s != inf:
+            job.arm("expiry", self.timers.add(job.created + job.spec.expires_s, lambda: self._expire(job)))
         return job
 
     def cancel(self, job: Job, request: Cancellation) -> Verdict:
@@ -156,9 +140,8 @@ class Kernel:
             self.let_go(job)
         return verdict
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job, now: float) -> None:
         """Start a job that has been admitted."""
-        now = self.now()
         job.apply(_STARTED, now)
         if job.timers is not None:
             job.disarm()
@@ -193,15 +176,16 @@ class Kernel:
     def end(self, job: Job, event: Event, failure: Failure | None, value: Any = None) -> None:
         """Settle a job by ``event``, wake who waits, and tell its parent."""
         job.failure = failure
-        job.result = value if event in _KEEPS_RESULT else None
+        if event in _KEEPS_RESULT:
+            job.result = value
         job.apply(event, self.now())
         self._settled(job)
 
     def _settled(self, job: Job) -> None:
         if job.timers is not None:
             job.disarm()
-        if job.key is not None:
-            self._keys.settled(job)
+        if job.origin is not NO_ORIGIN and job.origin.key is not None:
+            self._keys.settled(job, job.origin.key)
         if job.waiters is not None or job.watchers is not None:
             job.wake()
         if job.parent is not None:
@@ -217,7 +201,9 @@ class Kernel:
 
     def let_go(self, job: Job) -> None:
         """Let a settled job go whose code has ended: give back its slot, drop its code's objects, keep it packed."""
-        self._admission.release(job)
+        if job.queue is not None:
+            for next_job in self._admission.release(job):
+                self._start(next_job, self.now())
         job.code_ended = True
         job.call = job.scope = job.parent = None
         job.context = _NO_CONTEXT

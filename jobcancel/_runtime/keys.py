@@ -58,14 +58,14 @@ class Keys:
         """Remember the first job of a key."""
         spec = call.kind.spec
         entry = KeyEntry(job.id, call.kind.bound(call.args, call.kwargs), now + spec.key_ttl_s)
-        where = (job.owner, spec.name, key)
+        where = (job.origin.owner, spec.name, key)
         self._entries[where] = entry
         self._oldest.setdefault(spec.name, deque()).append((entry, where))
 
-    def settled(self, job: Job) -> None:
-        """Remember how a keyed job ended."""
-        if job.key is not None and job.state is JobState.FAILED:
-            entry = self._entries.get((job.owner, job.spec.name, job.key))
+    def settled(self, job: Job, key: str) -> None:
+        """Remember how the job of a key ended."""
+        if job.state is JobState.FAILED:
+            entry = self._entries.get((job.origin.owner, job.spec.name, key))
             if entry is not None and entry.job_id == job.id:
                 entry.failed = True
 

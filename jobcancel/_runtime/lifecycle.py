@@ -129,5 +129,5 @@ async def _drain(kernel: Kernel, drain_s: float) -> BaseException | None:
 
 def _cancel(kernel: Kernel, *, only_pending: bool) -> None:
     for job in list(kernel.table.live.values()):
-        if job.parent_id is None and (job.state is JobState.PENDING or not only_pending):
+        if job.parent is None and (job.state is JobState.PENDING or not only_pending):
             kernel.cancel(job, Cancellation(CancelCause.SHUTDOWN, reason="the scheduler shuts down"))

@@ -12,12 +12,20 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, Protocol, TypeVar
 
+import anyio
+
 T = TypeVar("T")
 Main = Callable[[T], Coroutine[Any, Any, None]]
 
 
 class Loop(Protocol):
-    """What the scheduler asks of the loop it runs on."""
+    """What the scheduler asks of the loop it runs on.
+
+    Attributes:
+        job_scope: Makes the scope around a job's code, which a cancellation of the host does not reach.
+    """
+
+    job_scope: Callable[[], anyio.CancelScope]
 
     def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
         """Start ``main(argument)`` as a task in ``context``; return what ``strain`` knows it by. Keep that."""
@@ -52,6 +60,9 @@ class AsyncioLoop:
     """asyncio and uvloop."""
 
     def __init__(self) -> None:
+        # anyio's own class for this loop: the look-up costs half of making one. A native task is in no other scope,
+        # so there is nothing to shield this one from.
+        self.job_scope: Callable[[], anyio.CancelScope] = type(anyio.CancelScope())
         self._loop = asyncio.get_running_loop()
 
     def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import _thread
 import logging
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import anyio
 
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Partial
+from jobcancel._core.states import Event
 
 from .compensation import compensate
 from .context import RunningJob
@@ -21,7 +22,6 @@ from .failure import describe, interrupts, judge
 from .job import CURRENT, Job
 from .log import say
 
-_HAS_RETURNED: Final = (Ending.RETURNED, Ending.PARTIAL)
 # Reading a member through its enum costs some 190 ns on CPython 3.11, a global 15; every job passes here.
 _RETURNED: Final = Ending.RETURNED
 _PARTIAL: Final = Ending.PARTIAL
@@ -30,62 +30,69 @@ _UNWOUND: Final = Ending.UNWOUND
 
 async def run(job: Job) -> None:
     """Run a job from its first step until nothing of it is left to run. Never raises."""
-    kernel = job.kernel
     CURRENT.set(job)
-    ending, value, message, details = await _run_code(job)
+    kernel, call = job.kernel, job.call
+    ending, value, message, details = _UNWOUND, None, "", None
+    if job.doomed is not None or (job.cancel is not None and not job.cancel.held):
+        ending = _never_begun(job)
+    else:
+        assert call is not None  # noqa: S101  # for type checkers: it is kept until the job is let go
+        job.scope = kernel.loop.job_scope()
+        try:
+            with job.scope:
+                value = await call.start(RunningJob(job))
+                ending = _RETURNED
+        except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this job and no other
+            ending = judge(job, error)
+            message, details = _told(job, ending, error)
+        else:
+            if isinstance(value, Partial):
+                ending, value = _PARTIAL, cast("Partial[object]", value).value
     job.code_ended = True
-    if job.stage is not None:  # entered and never left: its policy ends with the code
-        job.leave_stage("failed", kernel.now(), raised=True)
-    if job.children:
-        if job.cancel is not None and job.cancel.held:
-            kernel.deliveries.deliver(job)  # the code has ended, and with it what shielded the job
-        if ending not in _HAS_RETURNED:
-            kernel.deliveries.cancel_children(job)
-        await _children_settled(job)
-    if job.settled is None:
-        event, failure = job.ending(ending, message, details)
-        if job.undo is not None:
-            await _undo(job, compensates=job.compensates(event))
-        elif job.cancel is not None:
-            job.cancel.compensated = True  # there is nothing to undo
+    if job.cancel is not None or job.stage is not None or job.children:
+        await _close(job, ending)
+    event, failure = job.ending(ending, message, details)
+    if job.cancel is not None or job.undo is not None:
+        await _undo(job, event)
+    if job.settled is None:  # else it was abandoned meanwhile: what the code returned is nobody's
         kernel.end(job, event, failure, value)
-    else:  # abandoned meanwhile: what the code returned is nobody's
-        await _undo(job, compensates=job.state in job.spec.compensate_on)
     kernel.let_go(job)
     if job.interrupted:
         kernel.loop.soon(_thread.interrupt_main)  # the host's ordinary Ctrl-C; raised here it would stop the loop
 
 
-async def _run_code(job: Job) -> tuple[Ending, Any, str, dict[str, Any] | None]:
-    """Run the handler; return how it ended, its value, and what is kept of an error."""
-    cancel, call = job.cancel, job.call
-    value: Any = None
-    if job.doomed is not None or call is None or call.kind.handler is None:
-        return job.doomed or Ending.UNWOUND, None, "", None
-    if cancel is not None and not cancel.held:
-        job.deliver(job.kernel.now())  # canceled between admission and first step: the handler does not begin
-        return Ending.UNWOUND, None, "", None
-    ending: Ending = _UNWOUND
-    scope = job.scope = job.kernel.scope_type(shield=True)
-    try:
-        with scope:
-            value = await call.kind.handler(RunningJob(job), *call.args, **call.kwargs)
-            ending = _returned(value)
-    except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this job and no other
-        ending = judge(job, error)
-        if ending is not _UNWOUND:
-            say(logging.ERROR, job, "failed", error=error)
-        job.interrupted = interrupts(error)
-        return ending, None, *describe(error)
-    cancel = job.cancel
+def _never_begun(job: Job) -> Ending:
+    """Return how a job ends whose handler does not begin; a cancel that came after its start is delivered so."""
+    if job.doomed is not None:
+        return job.doomed
+    job.deliver(job.kernel.now())
+    return _UNWOUND
+
+
+def _told(job: Job, ending: Ending, error: BaseException) -> tuple[str, dict[str, Any]]:
+    """Log what came out of a handler, and return what is kept of it."""
+    if ending is not _UNWOUND:
+        say(logging.ERROR, job, "failed", error=error)
+    job.interrupted = interrupts(error)
+    return describe(error)
+
+
+async def _close(job: Job, ending: Ending) -> None:
+    """End what the code has left open: the marks on its cancel, its stage, its children."""
+    returned = ending is _RETURNED or ending is _PARTIAL
+    cancel, deliveries = job.cancel, job.kernel.deliveries
     if cancel is not None:
-        cancel.pierced = False  # what tore a stage was the job's own after all: it dealt with it
-        cancel.ignored = ending is not _UNWOUND and cancel.delivered_at is not None
-    return ending, value.value if ending is _PARTIAL else value, "", None
-
-
-def _returned(value: object) -> Ending:
-    return _PARTIAL if isinstance(value, Partial) else _RETURNED
+        cancel.ignored = returned and cancel.delivered_at is not None
+        if ending is not Ending.FOREIGN:
+            cancel.pierced = False  # what tore a stage was the job's own after all: it dealt with it
+    if job.stage is not None:  # entered and never left: its policy ends with the code
+        job.leave_stage("failed", job.kernel.now(), raised=True)
+    if job.children:
+        if cancel is not None and cancel.held:
+            deliveries.deliver(job)  # the code has ended, and with it what shielded the job
+        if not returned:
+            deliveries.cancel_children(job)
+        await _children_settled(job)
 
 
 async def _children_settled(job: Job) -> None:
@@ -100,9 +107,9 @@ async def _children_settled(job: Job) -> None:
             job.note("pierced", job.kernel.now())
 
 
-async def _undo(job: Job, *, compensates: bool) -> None:
+async def _undo(job: Job, event: Event) -> None:
     """Run the compensations if the job's end asks for them, and say on its cancel whether all is undone."""
-    if job.undo and compensates:
+    if job.undo and job.compensates(event):
         await compensate(job)
     elif job.cancel is not None:
         job.cancel.compensated = not job.undo

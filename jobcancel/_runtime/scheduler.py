@@ -12,6 +12,7 @@ from jobcancel._core.causes import CancelCause
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Cancellation, Verdict
 from jobcancel._core.kinds import Call
+from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import seconds, text
 from jobcancel._core.registry import Registry
@@ -24,7 +25,7 @@ from .clock import SystemClock
 from .compensation import checked
 from .facade import BlockingJobs
 from .handle import Handle, request_cancel
-from .ids import Ulids
+from .ids import ulids
 from .job import CURRENT, Job
 from .kernel import Kernel
 from .lifecycle import Session, end_jobs
@@ -72,7 +73,7 @@ class Scheduler:
                 raise ValueError(f"{name} must be {least} or more, not {value!r}")
         clock = clock or SystemClock()
         self._registry, self._max_threads, self._drain_s = registry, max_threads, drain_s
-        self._kernel = Kernel(registry, app, max_running, clock, new_id or Ulids(clock.time))
+        self._kernel = Kernel(registry, app, max_running, clock, new_id or ulids(clock.time))
         self._session: Session | None = None
         self._accepting = False
 
@@ -146,17 +147,19 @@ class Scheduler:
             raise TypeError("the call has its arguments; pass more only with a kind's name")
         if not self._accepting:
             raise SchedulerClosedError("submit")
-        if owner is not None:
-            owner = text(owner, "owner")
-        tags = None if labels is None else plain_labels(labels)
+        origin = NO_ORIGIN
+        if owner is not None or labels is not None or key is not None:
+            origin = Origin(text(owner, "owner"), plain_labels(labels), text(key, "key"))
         if timeout_s is not None:
             timeout_s = seconds(timeout_s, "timeout_s")
         undo = checked(compensations) if compensations else None
+        kernel = self._kernel
         if key is None:
-            job = self._kernel.take(call, None, None, owner, tags, timeout_s, undo)
-            return Handle(self._kernel, job, call.kind.name, created=True)
-        found, created = self._kernel.take_once(call, str(text(key, "key")), owner, tags, timeout_s, undo)
-        return Handle(self._kernel, found, call.kind.name, created=created)
+            return Handle(kernel, kernel.take(call, None, origin, timeout_s, undo), call.kind.name)
+        found, created = kernel.take_once(call, str(origin.key), origin, timeout_s, undo)
+        handle: Handle[Any] = Handle(kernel, found, call.kind.name)
+        handle.created = created
+        return handle
 
     async def cancel(
         self,

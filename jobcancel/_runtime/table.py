@@ -17,11 +17,11 @@ from .job import Job
 class Retained:
     """The settled jobs of one kind that are kept, oldest settlement first."""
 
-    __slots__ = ("armed", "settled", "spec")
+    __slots__ = ("armed", "ids", "spec")
 
     def __init__(self, spec: KindSpec) -> None:
         self.spec = spec
-        self.settled: deque[tuple[float, str]] = deque()
+        self.ids: deque[str] = deque()
         self.armed = False
 
 
@@ -54,14 +54,15 @@ class JobTable:
 
     def settle(self, job: Job) -> None:
         """Pack a settled job whose code has ended, and let go of those past their kind's retention."""
-        del self.live[job.id]
-        self._jobs[job.id] = pack(job)
-        retained = self._retained.get(job.spec.name)
+        job_id, spec = job.id, job.spec
+        del self.live[job_id]
+        self._jobs[job_id] = pack(job)
+        retained = self._retained.get(spec.name)
         if retained is None:
-            retained = self._retained[job.spec.name] = Retained(job.spec)
-        retained.settled.append((job.settled or 0.0, job.id))
-        if job.spec.retain_count is not None and len(retained.settled) > job.spec.retain_count:
-            del self._jobs[retained.settled.popleft()[1]]
+            retained = self._retained[spec.name] = Retained(spec)
+        retained.ids.append(job_id)
+        if spec.retain_count is not None and len(retained.ids) > spec.retain_count:
+            del self._jobs[retained.ids.popleft()]
         if not retained.armed:
             self._arm(retained)
 
@@ -91,12 +92,16 @@ class JobTable:
         """Have the oldest dropped when its time has come."""
         retained.armed = retained.spec.retain_s != inf
         if retained.armed:
-            deadline = retained.settled[0][0] + retained.spec.retain_s
+            deadline = self._expires(retained)
             self._timers.add(deadline, lambda: self._expire(retained, deadline))
 
     def _expire(self, retained: Retained, now: float) -> None:
-        while retained.settled and retained.settled[0][0] + retained.spec.retain_s <= now:
-            del self._jobs[retained.settled.popleft()[1]]
+        while retained.ids and self._expires(retained) <= now:
+            del self._jobs[retained.ids.popleft()]
         retained.armed = False
-        if retained.settled:
+        if retained.ids:
             self._arm(retained)
+
+    def _expires(self, retained: Retained) -> float:
+        """Return until when the oldest is kept."""
+        return (self.get(retained.ids[0]).settled or 0.0) + retained.spec.retain_s

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 
+import anyio
 import trio
 
 from .loops import Main, T
@@ -14,6 +16,7 @@ class TrioLoop:
     """trio: tasks live in a nursery that the host's task opens and closes."""
 
     def __init__(self) -> None:
+        self.job_scope: Callable[[], anyio.CancelScope] = partial(anyio.CancelScope, shield=True)
         self._token = trio.lowlevel.current_trio_token()
         self._manager = trio.open_nursery()
         self._nursery: trio.Nursery | None = None

@@ -13,7 +13,7 @@ from jobcancel._core.specs import KindSpec, Stage
 def job_in(state: str = "running", *, undo: list[Any] | None = None, **kind: Any) -> JobRecord:
     """Return a job in ``state`` with an empty history, submitted at 100 s UTC, which is 1 s on its clock."""
     job = JobRecord("job_1", 1, KindSpec(name="ingest", **kind), 100.0, 1.0, undo=undo)
-    job.state = JobState(state)
+    job.state, job.history = JobState(state), []
     return job
 
 

@@ -14,18 +14,20 @@ POLICIES = ("interrupt", "defer", "refuse")
 CAUSES = ("user", "shutdown", "timeout", "parent")
 EARLIER = ("none", "held", "delivered")
 FLAG = (False, True)
+Undo = tuple[str, ...] | None
+UNDO: tuple[Undo, ...] = (None, (), ("refund",))  # none were registered; the last one runs; they wait
 
-Situation = tuple[str, str, str, bool, bool, str, bool]
-SITUATIONS: list[Situation] = list(product(STATES, POLICIES, CAUSES, FLAG, FLAG, EARLIER, FLAG))
+Situation = tuple[str, str, str, bool, bool, str, Undo]
+SITUATIONS: list[Situation] = list(product(STATES, POLICIES, CAUSES, FLAG, FLAG, EARLIER, UNDO))
 
 
 def expected(situation: Situation) -> tuple[str, str | None]:
     answer: tuple[str, str | None]
     match situation:
         # state, policy, cause, defer, force, earlier, undo
-        case "pending", _, _, _, _, _, False:
+        case "pending", _, _, _, _, _, None:
             answer = "canceled", "withdrawn"
-        case "pending", _, _, _, _, _, True:
+        case "pending", _, _, _, _, _, _:
             answer = "canceling", "cancel_accepted"
         case ("running", _, _, _, True, _, _) | ("running", "interrupt", _, _, _, _, _):
             answer = "canceling", "cancel_accepted"
@@ -49,11 +51,12 @@ def decide(situation: Situation) -> tuple[str, str | None]:
     if before is not None:
         before.held = earlier == "held"
         before.delivered_at = None if before.held else 2.0
-    return decide_cancel(JobState(state), OnCancel(policy), request, before, undo=undo)
+    undos = None if undo is None else list(undo)
+    return decide_cancel(JobState(state), OnCancel(policy), request, before, undos)
 
 
 def test_every_request_gets_the_specified_answer_in_every_situation() -> None:
-    assert len(SITUATIONS) == 7 * 3 * 4 * 2 * 2 * 3 * 2
+    assert len(SITUATIONS) == 7 * 3 * 4 * 2 * 2 * 3 * 3
     wrong = [
         (situation, expected(situation), decide(situation))
         for situation in SITUATIONS

@@ -44,4 +44,5 @@ def test_a_job_ends_as_specified(
     ending: str, cause: str | None, child_canceled: bool, event: str, code: str | None
 ) -> None:
     accepted = None if cause is None else CancelCause(cause)
-    assert decide_ending(Ending(ending), accepted, child_canceled=child_canceled) == (event, code)
+    assert decide_ending(Ending(ending), accepted, int(child_canceled)) == (event, code)
+    assert decide_ending(Ending(ending), accepted, 3 * child_canceled) == (event, code)

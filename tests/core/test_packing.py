@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel import BatchProgress, CancelCause, Failure, FailureCode, HistoryEntry, JobState, Outcome, Progress
+from jobcancel import (
+    BatchProgress,
+    CancelCause,
+    Event,
+    Failure,
+    FailureCode,
+    HistoryEntry,
+    JobState,
+    Outcome,
+    Progress,
+)
 from jobcancel._core.decision import Cancellation
+from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.packing import Facts, Settled, facts_of, pack, snapshot_of
 from jobcancel._core.progress import ProgressRecord
 from jobcancel._core.record import JobRecord
@@ -32,6 +45,8 @@ COUNT = st.integers(0, 3)
 PROGRESS = st.builds(
     ProgressRecord, st.none() | TIME, st.none() | TIME, TEXT, st.lists(st.text(max_size=3)), COUNT, COUNT, COUNT
 )
+# A byte for the state, eight for each of the place and the four times, and the kind's name.
+PLAIN_SIZE = 1 + 5 * 8 + len("ingest")
 MARKS = ("held", "forced", "ignored", "abandoned", "pierced", "compensated", "stuck", "unresponsive")
 
 
@@ -48,30 +63,98 @@ def cancellations(draw: st.DrawFn) -> Cancellation:
 @st.composite
 def records(draw: st.DrawFn) -> JobRecord:
     labels = draw(st.none() | st.dictionaries(st.text(max_size=3), st.text(max_size=3), min_size=1, max_size=2))
-    seq, created_at, created = draw(st.integers(0)), draw(st.floats(0, 2e9)), draw(TIME)
-    spec = KindSpec(name="ingest")
-    job = JobRecord("job_1", seq, spec, created_at, created, draw(TEXT), labels, draw(TEXT), draw(TEXT))
+    origin = draw(st.sampled_from([NO_ORIGIN, Origin()]) | st.builds(Origin, TEXT, st.just(labels), TEXT, TEXT))
+    seq, created_at, created = draw(st.integers(0, 2**63)), draw(st.floats(0, 2e9)), draw(TIME)
+    job = JobRecord("job_1", seq, KindSpec(name="ingest"), created_at, created, origin)
     job.state, job.attempt = draw(TERMINAL), draw(st.integers(1, 5))
     job.stage = draw(st.none() | st.just(Stage("cloning")))
     job.stage_at, job.started, job.settled = draw(TIME), draw(st.none() | TIME), draw(TIME)
-    job.history = draw(st.lists(ENTRY, max_size=4))
+    job.history = draw(st.none() | st.lists(ENTRY, max_size=4))
     job.progress = draw(st.none() | PROGRESS)
     job.cancel, job.failure = draw(st.none() | cancellations()), draw(st.none() | FAILURE)
     job.result = draw(PLAIN | st.just(object()) | st.binary(max_size=3) | st.tuples(st.binary(max_size=3), PLAIN))
     return job
 
 
-@given(records())
+@st.composite
+def plain_records(draw: st.DrawFn) -> JobRecord:
+    """A job of which nothing was said but that it was submitted, started and ended."""
+    seq, created_at, created = draw(st.integers(0, 2**63)), draw(st.floats(0, 2e9)), draw(TIME)
+    spec = KindSpec(name=draw(st.from_regex(r"[a-z][a-z0-9_]*", fullmatch=True)))
+    job = JobRecord("job_1", seq, spec, created_at, created)
+    job.state, job.started, job.settled = draw(TERMINAL), draw(TIME), draw(TIME)
+    job.result = draw(PLAIN | st.just(object()) | st.binary(max_size=3))
+    return job
+
+
+# Everything by which a job stops being plain.
+RARE: dict[str, Callable[[JobRecord], None]] = {
+    "history": lambda job: job.note("halfway", 3.0),
+    "origin": lambda job: setattr(job, "origin", Origin(labels={"team": "blue"})),
+    "cancel": lambda job: setattr(job, "cancel", user(by="ada")),
+    "failure": lambda job: setattr(job, "failure", Failure(FailureCode.EXPIRED, "too late", {})),
+    "progress": lambda job: setattr(job, "progress", ProgressRecord(done=3)),
+    "stage": lambda job: setattr(job, "stage", Stage("cloning")),
+    "started": lambda job: setattr(job, "started", None),
+    "attempt": lambda job: setattr(job, "attempt", 2),
+}
+
+
+@given(records() | plain_records())
 def test_a_packed_job_looks_as_the_live_one_did(job: JobRecord) -> None:
     kept = Settled(job.id, pack(job))
     assert kept.snapshot() == snapshot_of(job)
     assert kept.facts == facts_of(job)
-    assert (kept.state, kept.result) == (job.state, job.result)
+    assert (kept.state, kept.result, kept.settled) == (job.state, job.result, job.settled)
+
+
+def plain() -> JobRecord:
+    """Return a job that was submitted, started and succeeded, and nobody said more of it."""
+    job = JobRecord("job_1", 7, KindSpec(name="ingest"), 100.0, 1.0)
+    job.apply(Event.STARTED, 2.0)
+    job.apply(Event.SUCCEEDED, 3.0)
+    return job
+
+
+def test_a_plain_job_is_kept_as_a_few_numbers_and_its_kinds_name() -> None:
+    job = plain()
+    packed = pack(job)
+    assert type(packed) is bytes
+    assert len(packed) == PLAIN_SIZE
+    kept = Settled("job_1", packed)
+    assert kept.snapshot() == snapshot_of(job)
+    assert kept.facts == Facts(7, "succeeded", "ingest", None, None)
+    assert (kept.state, kept.result, kept.settled) == ("succeeded", None, 3.0)
+    assert [(entry.step, entry.status, entry.at) for entry in kept.snapshot().history] == [
+        ("started", "running", at(2)),
+        ("succeeded", "succeeded", at(3)),
+    ]
+
+
+@pytest.mark.parametrize("state", ["succeeded", "partially_succeeded", "failed", "canceled"])
+def test_a_plain_job_is_kept_with_its_state(state: str) -> None:
+    job = plain()
+    job.state = JobState(state)
+    packed = pack(job)
+    assert len(packed) == PLAIN_SIZE
+    assert Settled("job_1", packed).state is JobState(state)
+    assert Settled("job_1", packed).snapshot() == snapshot_of(job)
+
+
+@pytest.mark.parametrize("what", RARE)
+def test_a_job_of_which_more_was_said_is_kept_with_all_of_it(what: str) -> None:
+    job = plain()
+    RARE[what](job)
+    packed, before = pack(job), snapshot_of(job)
+    assert type(packed) is bytes
+    assert len(packed) > PLAIN_SIZE
+    assert before != snapshot_of(plain())
+    assert Settled("job_1", packed).snapshot() == before
 
 
 def lived() -> JobRecord:
     job = job_in("running")
-    job.owner, job.labels, job.parent_id, job.key = "ada", {"team": "blue"}, "job_0", "k"
+    job.origin = Origin("ada", {"team": "blue"}, "k", "job_0")
     job.started = 2.0
     job.progress = ProgressRecord(children=["job_2"])
     job.enter_stage(Stage("cloning"), 3.0)
@@ -136,7 +219,7 @@ def test_only_a_result_is_kept_beside_the_bytes() -> None:
 
 def test_a_kept_job_is_found_by_the_same_facts() -> None:
     job = job_in("failed")
-    job.owner, job.labels = "ada", {"team": "blue"}
+    job.origin = Origin("ada", {"team": "blue"})
     facts = Facts(1, "failed", "ingest", "ada", {"team": "blue"})
     assert facts_of(job) == facts
     assert Settled("job_1", pack(job)).facts == facts

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from jobcancel import Event, IllegalTransitionError, JobState
-from jobcancel._core.states import TERMINAL, TRANSITIONS, step
+from jobcancel._core.states import TERMINAL, TRANSITIONS, Step, step
 from tests.core.jobs import job_in
 
 LEGAL = [
@@ -75,6 +75,32 @@ def test_any_other_event_is_an_error_without_effect(state: str, event: str) -> N
     assert step(JobState(state), Event(event)) is None
 
 
+def test_an_illegal_event_leaves_no_trace_in_a_history_that_is_implied() -> None:
+    job = job_in("running")
+    job.history = None
+    with pytest.raises(IllegalTransitionError):
+        job.apply(Event.UNWOUND, 5.0)
+
+    assert job.history is None
+    assert job.log() == []
+
+
 def test_a_step_says_what_the_history_shows() -> None:
-    assert step(JobState.CANCELING, Event.UNWOUND) == (JobState.CANCELED, True, "unwound", "canceled")
-    assert step(JobState.PENDING, Event.STARTED) == (JobState.RUNNING, False, "started", "running")
+    unwound = Step(JobState.CANCELED, settles=True, implied=False, event="unwound", status="canceled")
+    assert step(JobState.CANCELING, Event.UNWOUND) == unwound
+    started = Step(JobState.RUNNING, settles=False, implied=True, event="started", status="running")
+    assert step(JobState.PENDING, Event.STARTED) == started
+
+
+def test_a_step_is_implied_exactly_if_a_jobs_times_and_state_say_all_of_it() -> None:
+    steps = {(state, event): step(JobState(state), Event(event)) for state, event, _ in LEGAL}
+    assert {pair for pair, found in steps.items() if found is not None and found.implied} == {
+        ("pending", "started"),
+        ("pending", "failed"),
+        ("running", "succeeded"),
+        ("running", "partially_succeeded"),
+        ("running", "failed"),
+        ("canceling", "succeeded"),
+        ("canceling", "partially_succeeded"),
+        ("canceling", "failed"),
+    }

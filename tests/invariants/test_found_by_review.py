@@ -19,6 +19,7 @@ from jobcancel import (
     JobHandle,
     JobState,
     Outcome,
+    Partial,
     Registry,
     Scheduler,
     Stage,
@@ -283,3 +284,17 @@ async def test_waiting_with_a_timeout_goes_by_the_schedulers_clock(live: Live) -
         await turns()
         await live.clock.advance(3600)
     assert not (await live.scheduler.get(handle.id)).settled
+
+
+@pytest.mark.parametrize("value", [1, Partial(1)], ids=["returned", "partial"])
+async def test_a_job_that_leaves_a_scope_of_its_own_open_has_failed_whatever_it_returned(
+    live: Live, value: object
+) -> None:
+    async def leaks(job: JobContext) -> object:
+        anyio.CancelScope().__enter__()
+        return value  # the job's own scope cannot be left: an error comes out after the value
+
+    snapshot = await (await live.submit(leaks)).wait()
+    assert snapshot.failure is not None
+    assert snapshot.failure.code is FailureCode.HANDLER_ERROR
+    assert (snapshot.state, snapshot.result) == (JobState.FAILED, None)

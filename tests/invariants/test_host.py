@@ -37,9 +37,10 @@ async def test_14_whatever_a_job_raises_ends_that_job_and_no_other(live: Live, e
 
 
 INTERRUPTED = """
-import anyio, sys
+import anyio, signal, sys
 from jobcancel import Registry, Scheduler
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would inherit that it is ignored
 registry = Registry()
 
 @registry.kind("interrupts")

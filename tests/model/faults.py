@@ -20,7 +20,7 @@ Plant = Callable[[], AbstractContextManager[object]]
 FAULTS: dict[str, Plant] = {}
 
 REAL_REQUEST, REAL_ENTER, REAL_LEAVE = JobRecord.request_cancel, JobRecord.enter_stage, JobRecord.leave_stage
-REAL_VERDICT = JobRecord.verdict
+REAL_VERDICT, REAL_COMPENSATES = JobRecord.verdict, JobRecord.compensates
 
 
 def fault(target: object, attribute: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -37,31 +37,33 @@ def fault(target: object, attribute: str) -> Callable[[Callable[..., Any]], Call
 
 
 @fault(record, "decide_cancel")
-def refuse_is_treated_as_defer(*args: Any, undo: bool) -> Decision:
-    found = decide_cancel(*args, undo=undo)
+def refuse_is_treated_as_defer(*args: Any) -> Decision:
+    found = decide_cancel(*args)
     return decision.HOLD if found is decision.REFUSE else found
 
 
 @fault(record, "decide_cancel")
-def a_shutdown_is_refused(state: JobState, policy: Any, request: Cancellation, earlier: Any, *, undo: bool) -> Decision:
+def a_shutdown_is_refused(state: JobState, policy: Any, request: Cancellation, earlier: Any, undo: Any) -> Decision:
     asked = Cancellation(CancelCause.USER) if request.cause is CancelCause.SHUTDOWN else request
-    return decide_cancel(state, policy, asked, earlier, undo=undo)
+    return decide_cancel(state, policy, asked, earlier, undo)
 
 
 @fault(record, "decide_cancel")
-def defer_is_treated_as_interrupt(*args: Any, undo: bool) -> Decision:
-    found = decide_cancel(*args, undo=undo)
+def defer_is_treated_as_interrupt(*args: Any) -> Decision:
+    found = decide_cancel(*args)
     return decision.CANCEL if found is decision.HOLD else found
 
 
 @fault(record, "decide_cancel")
-def a_pending_job_is_withdrawn_with_its_undo(*args: Any, undo: bool) -> Decision:
-    return decide_cancel(*args, undo=False)
+def a_pending_job_is_withdrawn_with_its_undo(
+    state: JobState, policy: Any, request: Any, earlier: Any, undo: Any
+) -> Decision:
+    return decide_cancel(state, policy, request, earlier, None)
 
 
 @fault(record, "decide_cancel")
-def a_force_does_not_reach_a_held_cancel(*args: Any, undo: bool) -> Decision:
-    found = decide_cancel(*args, undo=undo)
+def a_force_does_not_reach_a_held_cancel(*args: Any) -> Decision:
+    found = decide_cancel(*args)
     return decision.REPEAT if found is decision.OPEN_SHIELD else found
 
 
@@ -141,32 +143,32 @@ def a_cancel_is_delivered_twice(job: JobRecord, now: float) -> bool:
 @fault(record, "step")
 def a_terminal_state_is_left(state: JobState, event: Event) -> Step | None:
     if state is JobState.CANCELED and event is Event.SUCCEEDED:
-        return Step(JobState.SUCCEEDED, True, "succeeded", "succeeded")
+        return Step(JobState.SUCCEEDED, settles=True, implied=True, event="succeeded", status="succeeded")
     return step(state, event)
 
 
 @fault(record, "decide_ending")
-def finished_work_is_overwritten_by_a_cancel(ending: Ending, cause: CancelCause | None, *, child_canceled: bool) -> Any:
-    return decide_ending(ending, cause, child_canceled=child_canceled or cause is not None)
+def finished_work_is_overwritten_by_a_cancel(ending: Ending, cause: CancelCause | None, children_canceled: int) -> Any:
+    return decide_ending(ending, cause, children_canceled or int(cause is not None))
 
 
 @fault(record, "decide_ending")
-def a_canceled_child_is_forgotten(ending: Ending, cause: CancelCause | None, *, child_canceled: bool) -> Any:
-    return decide_ending(ending, cause, child_canceled=False)
+def a_canceled_child_is_forgotten(ending: Ending, cause: CancelCause | None, children_canceled: int) -> Any:
+    return decide_ending(ending, cause, 0)
 
 
 @fault(record, "decide_ending")
-def a_timeout_ends_canceled(ending: Ending, cause: CancelCause | None, *, child_canceled: bool) -> Any:
+def a_timeout_ends_canceled(ending: Ending, cause: CancelCause | None, children_canceled: int) -> Any:
     shown = CancelCause.USER if cause is CancelCause.TIMEOUT else cause
-    return decide_ending(ending, shown, child_canceled=child_canceled)
+    return decide_ending(ending, shown, children_canceled)
 
 
 @fault(record, "decide_ending")
 def a_foreign_cancellation_is_taken_for_a_cancel(
-    ending: Ending, cause: CancelCause | None, *, child_canceled: bool
+    ending: Ending, cause: CancelCause | None, children_canceled: int
 ) -> Any:
     shown = Ending.UNWOUND if ending is Ending.FOREIGN and cause is not None else ending
-    return decide_ending(shown, cause, child_canceled=child_canceled)
+    return decide_ending(shown, cause, children_canceled)
 
 
 @fault(JobRecord, "compensates")
@@ -177,3 +179,8 @@ def finished_work_is_undone(job: JobRecord, event: Event) -> bool:
 @fault(JobRecord, "compensates")
 def failed_work_is_not_undone(job: JobRecord, event: Event) -> bool:
     return event is not Event.FAILED
+
+
+@fault(JobRecord, "compensates")
+def abandoned_work_is_not_undone(job: JobRecord, event: Event) -> bool:
+    return job.settled is None and REAL_COMPENSATES(job, event)

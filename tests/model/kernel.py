@@ -138,13 +138,11 @@ class Kernel:
             self.cancel_child(job)
 
     def conclude(self, job: Sim) -> None:
-        if job.settled is None and isinstance(job.end, Ending):
-            job.end = job.ending(job.end)
-            compensates = job.compensates(job.end[0])
-        else:
-            compensates = job.state in job.spec.compensate_on
+        assert isinstance(job.end, Ending)
+        event, failure = job.ending(job.end)
+        job.end = event, failure
         job.code = Code.UNDOING
-        if job.undo and compensates:
+        if job.undo and job.compensates(event):
             job.say("undone", job.undo[-1])
         else:
             self.over(job)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from contextvars import copy_context
-from math import inf
 from typing import Any, cast
 
+import pytest
 from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel._core.kinds import Call
+from jobcancel import JobContext
+from jobcancel._core.kinds import Kind
+from jobcancel._core.origin import NO_ORIGIN
 from jobcancel._core.specs import KindSpec
 from jobcancel._runtime.admission import Admission
 from jobcancel._runtime.job import Job
@@ -76,30 +77,51 @@ steps = st.lists(
 )
 
 
+async def handler(job: JobContext) -> None:
+    """Never begins."""
+
+
 def new_job(kind: str, number: int, *, child: bool) -> Job:
-    job = Job(
-        cast(Any, None), cast("Call[Any]", None), copy_context(), inf, None,
-        f"job_{number}", number, KINDS[kind], 0.0, 0.0, None, None, None, None,
-    )  # fmt: skip
-    job.parent = PARENT if child else None
-    return job
+    parent = PARENT if child else None
+    call = Kind(KINDS[kind], handler)()
+    return Job(cast(Any, None), call, parent, f"job_{number}", number, 0.0, 0.0, NO_ORIGIN, None, None)
 
 
 @given(steps, st.sampled_from([None, 1, 2]))
 def test_at_every_moment_all_who_may_start_have_started_oldest_first(
     script: list[tuple[str, Any, bool | None]], limit: int | None
 ) -> None:
-    started: list[Job] = []
-    admission, model = Admission(limit, started.append), Model(limit)
+    admission, model = Admission(limit), Model(limit)
     for number, (what, which, child) in enumerate(script):
-        started.clear()
+        started: list[Job] = []
         if what == "submit":
             expected = Expected(which, bool(child), new_job(which, number, child=bool(child)))
             model.jobs.append(expected)
-            admission.admit(expected.job)
-        else:
-            leave = admission.release if what == "end" else admission.withdraw
-            for ended in model.nth("runs" if what == "end" else "waits", which):
+            started = [expected.job] if admission.admit(expected.job) else []
+        elif what == "end":
+            for ended in model.nth("runs", which):
                 ended.at = "gone"
-                leave(ended.job)
+                started = list(admission.release(ended.job))
+        else:
+            for ended in model.nth("waits", which):
+                ended.at = "gone"
+                admission.withdraw(ended.job)
         assert started == model.start_all()
+
+
+@pytest.mark.parametrize("child", [False, True])
+def test_without_any_limit_a_job_starts_and_holds_no_slot(child: bool) -> None:
+    admission, job = Admission(None), new_job("free", 1, child=child)
+    assert admission.admit(job)
+    assert job.queue is None
+    assert list(admission.release(job)) == []
+
+
+def test_a_slot_that_comes_free_goes_to_the_oldest_who_needs_it() -> None:
+    admission = Admission(None)
+    first, second, third = (new_job("one", number, child=False) for number in range(3))
+    assert [admission.admit(job) for job in (first, second, third)] == [True, False, False]
+    assert list(admission.release(first)) == [second]
+    assert list(admission.release(first)) == [], "it has none any more"
+    assert list(admission.release(second)) == [third]
+    assert list(admission.release(third)) == []

@@ -47,6 +47,20 @@ async def test_a_batch_gives_all_children_in_order_and_a_failure_does_not_raise(
     assert (progress.done, progress.total) == (4, 4)
 
 
+async def test_the_children_of_a_batch_have_its_labels_and_their_parents_owner(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    child = registry.kind("child")(part)
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> list[Snapshot[int]]:
+        plain, labeled = await job.batch([child(1)]), await job.batch([child(2)], labels={"project": "p1"})
+        return [*plain, *labeled]
+
+    snapshots = await (await scheduler.submit(parent(), owner="ada", labels={"project": "p0"})).result()
+    assert [(snapshot.owner, snapshot.labels) for snapshot in snapshots] == [("ada", {}), ("ada", {"project": "p1"})]
+
+
 async def test_the_progress_of_a_batch_is_rolled_up_while_it_runs(registry: Registry, scheduler: Scheduler) -> None:
     go = {number: anyio.Event() for number in range(3)}
     seen: dict[float, tuple[int, int, int]] = {}

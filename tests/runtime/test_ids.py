@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from jobcancel import JobContext, Registry, Scheduler
-from jobcancel._runtime.ids import Ulids
+from jobcancel._runtime.ids import ulids
 from tests.clock import EPOCH, FakeClock
 
 ID = re.compile(r"job_[0-9A-HJKMNP-TV-Z]{26}")
@@ -20,7 +22,7 @@ def bits(*numbers: int) -> Callable[[int], int]:
 
 def test_ids_of_one_millisecond_are_unique_and_rise() -> None:
     clock = FakeClock()
-    new_id = Ulids(clock.time)
+    new_id = ulids(clock.time)
     ids = [new_id() for _ in range(10_000)]
 
     assert ids == sorted(set(ids))
@@ -29,7 +31,7 @@ def test_ids_of_one_millisecond_are_unique_and_rise() -> None:
 
 def test_ids_rise_with_the_time_and_begin_with_it() -> None:
     clock = FakeClock()
-    new_id = Ulids(clock.time)
+    new_id = ulids(clock.time)
     first = new_id()
     clock.wall += 0.001
     second = new_id()
@@ -41,7 +43,7 @@ def test_ids_rise_with_the_time_and_begin_with_it() -> None:
 
 def test_ids_rise_though_the_clock_goes_backwards() -> None:
     clock = FakeClock()
-    new_id = Ulids(clock.time)
+    new_id = ulids(clock.time)
     ids = [new_id()]
     for step in (-3600, 10, -1, 3000, 0):
         clock.wall += step
@@ -52,13 +54,29 @@ def test_ids_rise_though_the_clock_goes_backwards() -> None:
 
 
 def test_the_layout_is_that_of_a_ulid() -> None:
-    new_id = Ulids(lambda: 0.0, bits((1 << 59) - 1, 0))
+    new_id = ulids(lambda: 0.0, bits(((1 << 59) - 1) << 20))
     assert new_id() == "job_" + "0" * 10 + "FZZZZZZZZZZZ" + "0000"
     assert new_id() == "job_" + "0" * 10 + "FZZZZZZZZZZZ" + "0001"
 
 
+def test_the_largest_random_number_has_room_above_it_to_count_up() -> None:
+    asked: list[int] = []
+
+    def largest(count: int) -> int:
+        asked.append(count)
+        return (1 << count) - 1
+
+    new_id = ulids(lambda: 0.0, largest)
+    assert [new_id() for _ in range(3)] == [
+        "job_" + "0" * 10 + "FZZZZZZZZZZZZZZZ",
+        "job_" + "0" * 10 + "G000000000000000",
+        "job_" + "0" * 10 + "G000000000000001",
+    ]
+    assert asked == [79], "of 80; once a millisecond"
+
+
 def test_a_counter_that_overflows_carries_into_the_random_part() -> None:
-    new_id = Ulids(lambda: 0.0, bits(41, (1 << 20) - 2))
+    new_id = ulids(lambda: 0.0, bits((41 << 20) + (1 << 20) - 2))
     ids = [new_id() for _ in range(4)]
 
     assert [job_id[14:] for job_id in ids] == [
@@ -67,6 +85,32 @@ def test_a_counter_that_overflows_carries_into_the_random_part() -> None:
         "00000000001A0000",
         "00000000001A0001",
     ]
+
+
+def test_an_error_of_the_clock_or_of_the_randomness_costs_one_id_and_not_all_later_ones() -> None:
+    clock, broken = FakeClock(), {"time": False, "bits": False}
+
+    def time() -> float:
+        if broken["time"]:
+            raise OSError("no clock")
+        return clock.time()
+
+    def randbits(count: int) -> int:
+        if broken["bits"]:
+            raise OSError("no randomness")
+        return 1
+
+    new_id = ulids(time, randbits)
+    ids = [new_id()]
+    for what in broken:
+        clock.wall += 1
+        broken[what] = True
+        with pytest.raises(OSError, match="no "):
+            new_id()
+        broken[what] = False
+        ids.append(new_id())
+
+    assert ids == sorted(set(ids))
 
 
 async def test_jobs_get_their_ids_from_the_factory_that_was_given(registry: Registry, anyio_backend: object) -> None:

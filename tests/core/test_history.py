@@ -1,0 +1,143 @@
+"""A history that start and end say all of is not kept: whoever looks sees the same entries all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobcancel import Event, JobState
+from jobcancel._core.history import RawEntry, implied_history
+from jobcancel._core.packing import Settled, pack, snapshot_of
+from jobcancel._core.record import JobRecord
+from jobcancel._core.specs import KindSpec
+from jobcancel._core.states import TRANSITIONS
+from tests.core.jobs import stage, user
+
+Change = Callable[[JobRecord], object]
+
+
+def submitted() -> JobRecord:
+    """Return a job as a submit makes it, at 100 s UTC, which is 1 s on its clock."""
+    return JobRecord("job_1", 1, KindSpec(name="ingest"), 100.0, 1.0)
+
+
+def started() -> JobRecord:
+    job = submitted()
+    job.apply(Event.STARTED, 2.0)
+    return job
+
+
+def shown(job: JobRecord) -> list[tuple[str, float, str]]:
+    """The history's names, instants on the job's clock, and statuses, as a snapshot shows them."""
+    return [(entry.step, entry.at.timestamp() - 99, entry.status) for entry in snapshot_of(job).history]
+
+
+@pytest.mark.parametrize("end", ["succeeded", "partially_succeeded", "failed"])
+def test_start_and_end_of_a_plain_job_are_shown_and_not_kept(end: str) -> None:
+    job = submitted()
+    assert (job.history, shown(job)) == (None, [])
+    job.apply(Event.STARTED, 2.0)
+    assert (job.history, shown(job)) == (None, [("started", 2.0, "running")])
+    job.apply(Event(end), 3.0)
+
+    assert job.history is None
+    assert shown(job) == [("started", 2.0, "running"), (end, 3.0, end)]
+    assert Settled("job_1", pack(job)).snapshot() == snapshot_of(job)
+    assert job.log() == [("started", 2.0, None, "running", None), (end, 3.0, None, end, None)]
+
+
+def test_a_job_that_failed_before_its_start_shows_that_alone() -> None:
+    job = submitted()
+    job.apply(Event.FAILED, 3.0)
+
+    assert job.history is None
+    assert shown(job) == [("failed", 3.0, "failed")]
+    assert job.log() == [("failed", 3.0, None, "failed", None)]
+
+
+def test_looking_at_a_history_keeps_none() -> None:
+    job = started()
+    snapshot_of(job)
+    assert job.history is None
+
+
+def pass_a_stage(job: JobRecord) -> None:
+    job.enter_stage(stage(), 3.0)
+    job.leave_stage("done", 4.0, raised=False)
+
+
+CHANGES: dict[str, tuple[Change, tuple[str, float, str]]] = {
+    "note": (lambda job: job.note("halfway", 3.0), ("halfway", 3.0, "noted")),
+    "open stage": (lambda job: job.enter_stage(stage(), 3.0), ("work", 3.0, "running")),
+    "stage": (pass_a_stage, ("work", 3.0, "done")),
+    "cancel": (lambda job: job.request_cancel(user(), 3.0), ("cancel_accepted", 3.0, "canceling")),
+    "interruption": (lambda job: job.apply(Event.INTERRUPTED, 3.0), ("interrupted", 3.0, "pending")),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_else_happens_to_a_job_comes_after_its_start(what: str) -> None:
+    change, entry = CHANGES[what]
+    job = started()
+    change(job)
+    assert shown(job) == [("started", 2.0, "running"), entry]
+
+
+@pytest.mark.parametrize("end", ["unwound", "succeeded", "failed"])
+def test_the_end_of_a_canceled_job_comes_after_all_that_happened_to_it(end: str) -> None:
+    job = started()
+    job.request_cancel(user(), 3.0)
+    job.deliver(4.0)
+    job.apply(Event(end), 5.0)
+    after = {"unwound": "canceled"}.get(end, end)
+
+    assert shown(job) == [
+        ("started", 2.0, "running"),
+        ("cancel_accepted", 3.0, "canceling"),
+        ("delivered", 4.0, "noted"),
+        (end, 5.0, after),
+    ]
+
+
+def test_a_withdrawn_job_keeps_how_it_ended() -> None:
+    job = submitted()
+    job.request_cancel(user(), 3.0)
+    assert shown(job) == [("withdrawn", 3.0, "canceled")]
+
+
+def test_a_note_on_a_settled_job_comes_after_its_end() -> None:
+    job = started()
+    job.apply(Event.FAILED, 3.0)
+    job.note("pierced", 4.0)
+    assert shown(job) == [("started", 2.0, "running"), ("failed", 3.0, "failed"), ("pierced", 4.0, "noted")]
+
+
+@given(st.lists(st.integers(0, 5), max_size=8))
+def test_whatever_happens_the_history_tells_all_of_it_in_order(picks: list[int]) -> None:
+    job = submitted()
+    happened: list[RawEntry] = []
+    for now, pick in enumerate(picks, 2):
+        events = list(TRANSITIONS[job.state])
+        if pick < len(events):
+            job.apply(events[pick], now)
+            happened.append((events[pick].value, now, None, job.state.value, None))
+        elif pick == 5:
+            job.note("halfway", now)
+            happened.append(("halfway", now, None, "noted", None))
+        told = implied_history(job.state, job.started, job.settled) if job.history is None else job.history
+        assert told == happened
+    assert job.log() == happened
+    assert job.log() is job.history
+
+
+def test_an_implied_history_says_when_the_job_began_and_how_it_ended() -> None:
+    assert implied_history(JobState.PENDING, None, None) == []
+    assert implied_history(JobState.RUNNING, 2.0, None) == [("started", 2.0, None, "running", None)]
+    assert implied_history(JobState.FAILED, None, 3.0) == [("failed", 3.0, None, "failed", None)]
+    assert implied_history(JobState.SUCCEEDED, 2.0, 3.0) == [
+        ("started", 2.0, None, "running", None),
+        ("succeeded", 3.0, None, "succeeded", None),
+    ]
