@@ -18,7 +18,13 @@ def main() -> int:
         "--runs", type=_count, default=1, help="run it all so often, one after the other; the worst counts"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--http", action="store_true", help="measure a cancel over HTTP in place of the scheduler")
     options = parser.parse_args()
+    if options.http:
+        from . import http  # noqa: PLC0415  # it needs the extra asgi and uvicorn, the others do not
+
+        print(*http.report(quick=options.quick), sep="\n")
+        return 0
     if find_spec("aiojobs") is None:
         print(
             "aiojobs, which is compared with, is missing: pip install --group bench (pip 25.1 or later)",

@@ -15,6 +15,7 @@ from ._runtime.blocking import BlockingScheduler
 from ._runtime.scheduler import Scheduler
 from .abc import Clock, JobService
 from .errors import (
+    ContractDataError,
     DeadlockError,
     IdempotencyConflictError,
     IllegalTransitionError,
@@ -44,6 +45,7 @@ __all__ = (
     "CancelCause",
     "CancelStatus",
     "Clock",
+    "ContractDataError",
     "DeadlockError",
     "Event",
     "Failure",

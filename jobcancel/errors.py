@@ -3,6 +3,7 @@
 JobCancelError
  ├─ RegistrationError            a kind or handler that cannot be registered
  │   └─ KindDataError            (also ValueError) kinds declared as data: path, value, what is allowed
+ ├─ ContractDataError            (also ValueError) a contract that cannot be loaded: path, value, what is allowed
  ├─ UnknownKindError             no kind of that name
  ├─ MissingHandlerError          the kind was declared, its handler never registered
  ├─ JobNotFoundError             no job of that id, or not one of this owner's
@@ -50,8 +51,8 @@ class RegistrationError(JobCancelError):
 
 
 @define(slots=False)
-class KindDataError(RegistrationError, ValueError):
-    """Kinds declared as data are wrong.
+class _DataError(JobCancelError, ValueError):
+    """Data are wrong.
 
     Attributes:
         path: Where in the data, as in ``kinds.ingest.stages[2].on_cancel``.
@@ -63,6 +64,14 @@ class KindDataError(RegistrationError, ValueError):
     path: str
     value: object
     allowed: str
+
+
+class KindDataError(_DataError, RegistrationError):
+    """Kinds declared as data are wrong."""
+
+
+class ContractDataError(_DataError):
+    """A contract cannot be loaded as asked: its data are wrong, or there is no such contract, file or variant."""
 
 
 @define(slots=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +17,12 @@ from jobcancel import mermaid
 from .demo import exit_code, run
 from .ingest import project_ingest_github
 from .live import LiveView
+from .outcomes import draw, plain_lines, selected
 from .preflight import BadInputError, prepared
 from .view import JsonView, PlainView, View
 
 app = typer.Typer(
-    help="Cancellation of long-running jobs: a demonstration on a real repository, and the state machine.",
-    no_args_is_help=True,
+    help="Cancellation of long-running jobs: demonstrations, vendors' cancel APIs, and the state machine.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -44,7 +46,28 @@ Workdir = Annotated[
         "Default: a temporary folder that is removed.",
     ),
 ]
+Contract = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME_OR_FILE", help="A shipped contract (`jobcancel contracts` lists them), or your TOML file."
+    ),
+]
+Variants = Annotated[
+    list[str] | None, typer.Option("--variant", metavar="NAME", help="A variant to lay over it; may be repeated.")
+]
+Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")]
+Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes any that is free.")]
+Token = Annotated[str | None, typer.Option(metavar="TOKEN", help="What clients send. Default: one that is made.")]
+Shown = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A shipped contract, or a TOML file of yours.")]
+SERVER = {"starlette", "uvicorn"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print the final snapshot alone, as JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def listing(context: typer.Context) -> None:
+    """List the commands when none is named."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -54,18 +77,68 @@ def demo(repo: Repo = None, cancel_at: CancelAt = None, workdir: Workdir = None,
     Exit code: 0 if it succeeded or the cancel of --cancel-at ended it, 1 if it failed, 2 if the input was wrong,
     130 if Ctrl-C ended it.
     """
-    try:
-        code = _demo(repo, cancel_at, workdir, choose_view(as_json=as_json))
-    except BadInputError as error:
-        typer.echo(f"jobcancel demo: {error}", err=True)
-        code = 2
-    raise typer.Exit(code)
+    with _input_checked("demo"):
+        raise typer.Exit(_demo(repo, cancel_at, workdir, choose_view(as_json=as_json)))
 
 
 @app.command()
 def diagram() -> None:
     """Print the state machine as a Mermaid diagram."""
     typer.echo(mermaid(), nl=False)
+
+
+@app.command()
+def contracts(name: Shown = None) -> None:
+    """Show what the vendors' contracts answer to a cancel, side by side, and their variants."""
+    with _input_checked("contracts"):
+        shown = selected(name)
+    if on_terminal():
+        draw(shown, Console())
+    else:
+        for line in plain_lines(shown):
+            typer.echo(line)
+
+
+@app.command()
+def serve(
+    contract: Contract,
+    variant: Variants = None,
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+    token: Token = None,
+) -> None:
+    """Serve a vendor's cancel API over jobs that do nothing for as long as you want, to try a client against it.
+
+    POST /demo/jobs submits one. Exit code: 0 when SIGINT or SIGTERM has ended it, 2 if the input was wrong.
+    """
+    with _input_checked("serve"):
+        _server()(contract, variant or (), host, port, token)
+
+
+def _server() -> Callable[[str, Iterable[str], str, int, str | None], None]:
+    """Return what serves.
+
+    Raises:
+        BadInputError: What it needs is not installed.
+    """
+    try:
+        from .serve import serve as run_server  # noqa: PLC0415  # a missing extra is answered here
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in SERVER:
+            raise
+        raise BadInputError(f"it needs {missing}: pip install 'jobcancel[cli,asgi]'") from None
+    return run_server
+
+
+@contextmanager
+def _input_checked(command: str) -> Generator[None]:
+    """End with one line and exit code 2 if the input was wrong."""
+    try:
+        yield
+    except BadInputError as error:
+        typer.echo(f"jobcancel {command}: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _demo(repo: str | None, cancel_at: str | None, workdir: Path | None, view: View) -> int:
@@ -81,6 +154,11 @@ def choose_view(*, as_json: bool) -> View:
     """Return the view that standard output can show."""
     if as_json:
         return JsonView()
-    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    if on_terminal():
         return LiveView(Console(), project_ingest_github.stages.values())
     return PlainView()
+
+
+def on_terminal() -> bool:
+    """Return whether standard output is a terminal that can draw."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"

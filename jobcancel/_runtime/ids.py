@@ -20,12 +20,15 @@ def _base32(number: int, length: int) -> str:
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
 
 
-def ulids(time: Callable[[], float], randbits: Callable[[int], int] = secrets.randbits) -> Callable[[], str]:
+def ulids(
+    time: Callable[[], float], randbits: Callable[[int], int] = secrets.randbits, before: str = "job_"
+) -> Callable[[], str]:
     """Return a factory of ids.
 
     Args:
         time: Gives seconds since 1970.
         randbits: Gives an int of that many random bits.
+        before: What every id begins with.
     """
     last, high, low, prefix = -1, 0, 0, ""
 
@@ -35,12 +38,12 @@ def ulids(time: Callable[[], float], randbits: Callable[[int], int] = secrets.ra
         if ms > last:
             last = ms
             high, low = divmod(randbits(79), len(_PAIRS))  # of 80 bits; room above to count up
-            prefix = f"job_{_base32(last, 10)}{_base32(high, 14)}"
+            prefix = f"{before}{_base32(last, 10)}{_base32(high, 14)}"
         else:
             low += 1
             if low == len(_PAIRS):
                 high, low = high + 1, 0
-                prefix = f"job_{_base32(last, 10)}{_base32(high, 14)}"
+                prefix = f"{before}{_base32(last, 10)}{_base32(high, 14)}"
         return prefix + _PAIRS[low]
 
     return new_id

@@ -31,6 +31,11 @@ EXAMPLES: list[tuple[errors.JobCancelError, dict[str, Any], str]] = [
         "kinds.a.grace_s: -1 is not allowed here; allowed: a number above 0",
     ),
     (
+        errors.ContractDataError("outcomes.refused.status", 99, "a whole number from 200 to 599"),
+        {"path": "outcomes.refused.status", "value": 99, "allowed": "a whole number from 200 to 599"},
+        "outcomes.refused.status: 99 is not allowed here; allowed: a whole number from 200 to 599",
+    ),
+    (
         errors.UnknownKindError("ingset", ("ingest", "batch")),
         {"kind": "ingset", "known": ("ingest", "batch")},
         "no kind is named 'ingset'; registered: batch, ingest",

@@ -1,0 +1,59 @@
+"""A contract in front of a service: as routes for a host's application, or as an application of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.routing import BaseRoute, Router
+from starlette.routing import Route as Path
+from starlette.types import ASGIApp
+
+from jobcancel.abc import JobService
+from jobcancel.contracts import Contract, Reply, Route
+
+from .callers import Authenticate
+from .endpoints import Endpoint, Site
+from .fixed import Fixed, Unknown
+from .openapi import openapi
+
+OPENAPI_PATH: Final = "/openapi.json"
+
+
+def routes(service: JobService, contract: Contract, *, authenticate: Authenticate) -> list[BaseRoute]:
+    """Return the contract's absolute paths, for a host's Starlette or FastAPI application.
+
+    Every request for one of these paths is answered here, errors and other methods included, whatever exception
+    handlers the host has. No request's body is read.
+
+    Args:
+        service: Where the jobs are.
+        contract: What is served, and in whose words.
+        authenticate: Says who sends a request: a ``Caller``, or None (or raises ``Unauthenticated``) for nobody we
+            know. It may raise ``RateLimited``. A plain function or an async one.
+    """
+    site = Site.of(service, contract, authenticate)
+    by_path: dict[str, list[Route]] = {}
+    # A fixed path comes before one that a parameter could stand for.
+    for route in sorted(contract.routes, key=lambda route: "{" in route.path):
+        by_path.setdefault(route.path, []).append(route)
+    return [Path(path, Endpoint(site, of_path), name=of_path[0].op) for path, of_path in by_path.items()]
+
+
+def app(service: JobService, contract: Contract, *, authenticate: Authenticate, title: str | None = None) -> ASGIApp:
+    """Return an application that serves the contract, and its OpenAPI document at ``/openapi.json``.
+
+    Unlike ``routes`` it answers unknown paths too, in the vendor's words. It does not run the service: the host does,
+    around the server or in the lifespan of an application that this one is mounted into.
+
+    Args:
+        service: Where the jobs are.
+        contract: What is served, and in whose words.
+        authenticate: See ``routes``.
+        title: The OpenAPI document's title; the contract's own if None.
+    """
+    document = openapi(contract)
+    if title is not None:
+        document["info"]["title"] = title
+    paths = routes(service, contract, authenticate=authenticate)
+    paths.append(Path(OPENAPI_PATH, Fixed(contract, Reply(200, {}, document)), name="openapi"))
+    return Router(paths, redirect_slashes=False, default=Unknown(contract))

@@ -1,0 +1,203 @@
+"""A cancel over HTTP, decided by a real scheduler. What each vendor answers in full is in ``tests/conformance``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import attrs
+import pytest
+
+from jobcancel import JobNotFoundError, JobState, Outcome, Verdict
+
+from .bench import EVE, over, serving, vendor
+from .fakes import UUID, FakeService, a_job, service
+
+
+async def test_a_running_job_is_canceled_and_the_answer_says_accepted() -> None:
+    async with serving("layers") as bench:
+        job_id = await bench.running()
+        answer = await bench.client.post(f"/v1/jobs/{job_id}/cancel")
+
+        assert answer.status_code == 202
+        assert answer.json() == {"jobId": job_id, "accepted": True}
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["x-request-id"].startswith("req_")
+        job = await bench.scheduler.wait(job_id)
+        assert job.state is JobState.CANCELED
+        assert job.cancel is not None
+        assert job.cancel.by == "ann"
+
+
+async def test_a_refusing_stage_answers_409_where_the_vendor_has_words_for_it_and_the_job_goes_on() -> None:
+    async with serving("layers") as bench:
+        job_id = await bench.running("pushing")
+        answer = await bench.client.post(f"/v1/jobs/{job_id}/cancel")
+
+        assert answer.status_code == 409
+        assert answer.json() == {
+            "error": {
+                "code": "CONFLICT",
+                "message": "Job cannot be canceled during this stage.",
+                "requestId": answer.headers["x-request-id"],
+                "details": {"subcode": "JOB_CANCEL_UNAVAILABLE", "jobId": job_id, "stage": "pushing"},
+            }
+        }
+        bench.release.set()
+        assert (await bench.scheduler.wait(job_id)).state is JobState.SUCCEEDED
+
+
+async def test_a_refusing_stage_defers_where_the_vendor_has_no_words_for_a_refusal() -> None:
+    async with serving("tensorpool") as bench:
+        job_id = await bench.running("pushing")
+        answer = await bench.client.post(f"/job/cancel/{job_id}")
+
+        assert (answer.status_code, answer.json()["status"]) == (202, "canceling")
+        assert (await bench.scheduler.get(job_id)).stage == "pushing"
+        bench.release.set()
+        assert (await bench.scheduler.wait(job_id)).state is JobState.CANCELED
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason"), [("work", 200, "ALREADY_COMPLETED"), ("break", 200, "ALREADY_FAILED")]
+)
+async def test_a_job_that_has_ended_is_told_by_how_it_ended(kind: str, status: int, reason: str) -> None:
+    async with serving("layers") as bench:
+        job_id = await bench.ended(kind)
+        answer = await bench.client.post(f"/v1/jobs/{job_id}/cancel")
+
+        assert (answer.status_code, answer.json()) == (status, {"jobId": job_id, "accepted": False, "reason": reason})
+
+
+async def test_a_second_cancel_changes_nothing() -> None:
+    async with serving("layers") as bench:
+        job_id = await bench.running("saving")
+        first = await bench.client.post(f"/v1/jobs/{job_id}/cancel")
+        second = await bench.client.post(f"/v1/jobs/{job_id}/cancel")
+        assert (first.status_code, second.status_code) == (202, 202)
+        assert first.content == second.content
+
+        bench.release.set()
+        await bench.scheduler.wait(job_id)
+        third = await bench.client.post(f"/v1/jobs/{job_id}/cancel")
+        assert third.json() == {"jobId": job_id, "accepted": False, "reason": "ALREADY_CANCELED"}
+
+
+async def test_the_answer_shows_the_job_where_the_vendor_shows_it() -> None:
+    async with serving("dex", max_running=1) as bench:
+        await bench.running(project_id="p")
+        job_id = await bench.job(project_id="p")
+        answer = await bench.client.post(f"/v1/projects/p/jobs/{job_id}/cancel")
+
+        assert answer.status_code == 200
+        body = answer.json()
+        assert (body["id"], body["object"], body["project_id"], body["status"]) == (job_id, "job", "p", "cancelled")
+
+
+async def test_an_answer_without_a_body_says_so() -> None:
+    async with serving("dex", "empty_202") as bench:
+        job_id = await bench.running(project_id="p")
+        answer = await bench.client.post(f"/v1/projects/p/jobs/{job_id}/cancel")
+
+    assert (answer.status_code, answer.content, answer.headers["content-length"]) == (202, b"", "0")
+    assert "content-type" not in answer.headers
+
+
+async def test_a_pending_job_is_told_as_canceling_first_where_the_vendor_does_so() -> None:
+    literal = vendor("tensorpool")
+    row = literal.outcomes[next(case for case in literal.outcomes if case == "pending_canceled")]
+    shown = attrs.evolve(row, body={"status": "$job.status", "at": "$job.settled_at"})
+    contract = attrs.evolve(literal, outcomes={**literal.outcomes, "pending_canceled": shown})
+    async with serving(contract, max_running=1) as bench:
+        await bench.running()
+        job_id = await bench.job()
+        answer = await bench.client.post(f"/job/cancel/{job_id}")
+
+        assert (answer.status_code, answer.json()) == (202, {"status": "canceling", "at": None})
+        assert (await bench.client.get(f"/job/info/{job_id}")).json()["status"] == "canceled"
+
+
+async def test_the_answer_waits_for_the_job_to_stop_where_the_vendor_answers_with_the_outcome() -> None:
+    async with serving("dafty") as bench:
+        job_id = await bench.running("saving")
+        answers: list[Any] = []
+
+        async def cancel() -> None:
+            answers.append(await bench.client.post(f"/api/v1/jobs/{job_id}/cancel"))
+
+        async with anyio.create_task_group() as tasks, bench.scheduler.watch(job_id) as snapshots:
+            tasks.start_soon(cancel)
+            async for snapshot in snapshots:
+                if snapshot.state is JobState.CANCELING:
+                    assert answers == []
+                    bench.release.set()
+
+        (answer,) = answers
+        assert answer.status_code == 200
+        assert answer.json()["data"]["status"] == "failed"
+        assert answer.json()["data"]["error"]["code"] == "GENERATION_FAILED"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "asked"),
+    [
+        (Outcome.CANCELED, JobState.CANCELED, ["cancel", "get"]),
+        (Outcome.CANCELING, JobState.CANCELING, ["cancel", "wait 2.5"]),
+        (Outcome.DEFERRED, JobState.CANCELING, ["cancel", "wait 2.5"]),
+        (Outcome.ALREADY_CANCELING, JobState.CANCELING, ["cancel", "wait 2.5"]),
+        (Outcome.REFUSED, JobState.RUNNING, ["cancel", "get"]),
+        (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, ["cancel", "get"]),
+    ],
+)
+async def test_only_a_cancel_that_is_under_way_is_waited_for_and_never_longer_than_the_contract_says(
+    outcome: Outcome, state: JobState, asked: list[str]
+) -> None:
+    contract = vendor("dafty")
+    contract = attrs.evolve(contract, policies=attrs.evolve(contract.policies, settle_s=2.5))
+    fake = FakeService(a_job(UUID, state))
+    fake.verdict = Verdict(UUID, outcome, state)
+    async with over(service(fake), contract) as client:
+        answer = await client.post(f"/api/v1/jobs/{UUID}/cancel")
+
+    assert answer.json()["data"]["id"] == UUID
+    assert fake.asked == asked
+
+
+async def test_a_job_that_is_let_go_before_the_answer_leaves_the_verdict_standing() -> None:
+    contract = vendor("dafty")
+    fake = FakeService()
+    fake.verdict = Verdict(UUID, Outcome.CANCELING, JobState.CANCELING)
+    async with over(service(fake), contract) as client:
+        answer = await client.post(f"/api/v1/jobs/{UUID}/cancel")
+
+    assert (answer.status_code, answer.json()) == (200, {"data": None})
+
+
+async def test_a_job_is_not_looked_up_for_an_answer_that_does_not_show_it() -> None:
+    job_id = "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    fake = FakeService(a_job(job_id))
+    contract = vendor("layers")
+    async with over(service(fake), contract) as client:
+        assert (await client.post(f"/v1/jobs/{job_id}/cancel")).status_code == 202
+
+    assert fake.asked == ["cancel"]
+
+
+async def test_without_the_scope_nothing_is_looked_up() -> None:
+    async with serving("layers") as bench:
+        job_id = await bench.running(owner="eve")
+        for path in (job_id, "no-such-form"):
+            answer = await bench.client.post(f"/v1/jobs/{path}/cancel", headers=bench.as_(EVE))
+            assert answer.status_code == 403
+            assert answer.json()["error"]["code"] == "FORBIDDEN_SCOPE"
+        assert (await bench.client.get(f"/v1/jobs/{job_id}", headers=bench.as_(EVE))).status_code == 200
+        assert (await bench.scheduler.get(job_id)).cancel is None
+
+
+async def test_unknown_is_not_found_in_the_vendors_words() -> None:
+    async with serving("layers") as bench:
+        answer = await bench.client.post("/v1/jobs/job_01ARZ3NDEKTSV4RRFFQ69G5FAV/cancel")
+        with pytest.raises(JobNotFoundError):
+            await bench.scheduler.get("job_01ARZ3NDEKTSV4RRFFQ69G5FAV")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")

@@ -1,0 +1,36 @@
+"""Entity tags."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobcancel.asgi.etags import matches, strong
+
+
+def test_a_tag_is_strong_and_differs_with_the_body() -> None:
+    assert strong(b"a") == '"ca978112ca1bbdcafac231b39a23dc4d"'
+    assert strong(b"b") != strong(b"a")
+
+
+@pytest.mark.parametrize(
+    ("sent", "same"),
+    [
+        ([], False),
+        (["*"], True),
+        ([" * "], True),
+        (['"t"'], True),
+        (['W/"t"'], True),
+        (['"x","t"'], True),
+        (['"x" , W/"t", "y"'], True),
+        (['"x"', '"t"'], True),
+        (['"x, t"'], False),
+        (["t"], False),
+        (['"t'], False),
+        (['"*"'], False),
+        ([""], False),
+        (['"' * 100_001], False),
+        (['"' + "a" * 1_000_000], False),
+    ],
+)
+def test_lists_and_weak_tags_are_understood_and_what_is_no_tag_is_passed_over(sent: list[str], same: bool) -> None:
+    assert matches('"t"', sent) is same

@@ -1,0 +1,159 @@
+"""The routes inside applications of hosts whose exception handlers answer everything themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from jobcancel import JobNotFoundError, JobState, SchedulerClosedError
+from jobcancel.asgi import TokenTable, app, routes
+
+from .bench import ANN, CALLERS, HEADERS, Bench, client_of, serving, vendor
+from .fakes import FakeService, service
+from .raw import exchange
+
+ULID = "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+async def hosts_words(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"host: {error!r}", status_code=418)
+
+
+HANDLERS: dict[Any, Any] = dict.fromkeys(
+    (Exception, HTTPException, JobNotFoundError, SchedulerClosedError, 401, 403, 404, 405, 409, 422, 500, 503),
+    hosts_words,
+)
+
+
+async def ping(_: Request) -> Response:
+    return PlainTextResponse("pong")
+
+
+async def passes_on(request: Request, call_next: Any) -> Response:
+    response: Response = await call_next(request)
+    return response
+
+
+def paths(bench: Bench) -> list[Any]:
+    return routes(bench.scheduler, bench.contract, authenticate=TokenTable(bench.contract, CALLERS))
+
+
+def starlette(bench: Bench) -> ASGIApp:
+    return Starlette(routes=[Route("/ping", ping), *paths(bench)], exception_handlers=HANDLERS)
+
+
+def starlette_with_middleware(bench: Bench) -> ASGIApp:
+    middleware = [Middleware(BaseHTTPMiddleware, dispatch=passes_on)]
+    return Starlette(routes=[*paths(bench), Route("/ping", ping)], exception_handlers=HANDLERS, middleware=middleware)
+
+
+def fastapi(bench: Bench) -> ASGIApp:
+    host = FastAPI(exception_handlers=HANDLERS)
+    host.router.routes.extend(paths(bench))
+    host.add_route("/ping", ping)
+    return host
+
+
+def fastapi_from_the_start(bench: Bench) -> ASGIApp:
+    return FastAPI(routes=[*paths(bench), Route("/ping", ping)], exception_handlers=HANDLERS)
+
+
+HOSTS = [starlette, starlette_with_middleware, fastapi, fastapi_from_the_start]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_every_answer_for_our_paths_is_the_vendors_and_every_other_the_hosts(
+    host: Callable[[Bench], ASGIApp],
+) -> None:
+    async with serving("layers") as bench, client_of(host(bench), HEADERS["layers"](ANN)) as client:
+        pushing = await bench.running("pushing")
+        answers = [
+            (405, "METHOD_NOT_ALLOWED", await client.put(f"/v1/jobs/{pushing}")),
+            (401, "UNAUTHENTICATED", await client.get(f"/v1/jobs/{pushing}", headers={"Authorization": ""})),
+            (404, "NOT_FOUND", await client.get("/v1/jobs/malformed")),
+            (404, "NOT_FOUND", await client.post(f"/v1/jobs/{ULID}/cancel")),
+            (409, "CONFLICT", await client.post(f"/v1/jobs/{pushing}/cancel")),
+        ]
+        for status, code, answer in answers:
+            assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+        running = await bench.running()
+        assert (await client.post(f"/v1/jobs/{running}/cancel")).status_code == 202
+        assert (await bench.scheduler.wait(running)).state is JobState.CANCELED
+        assert (await client.head(f"/v1/jobs/{running}")).status_code == 200
+
+        assert (await client.get("/ping")).text == "pong"
+        assert (await client.get("/elsewhere")).status_code == 418
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("secret"), SchedulerClosedError("cancel"), HTTPException(404, "secret")]
+)
+async def test_no_error_reaches_the_hosts_handlers(error: Exception) -> None:
+    contract = vendor("layers")
+    inside = routes(service(FakeService(error=error)), contract, authenticate=TokenTable(contract, CALLERS))
+    status, code = (503, "UNAVAILABLE") if isinstance(error, SchedulerClosedError) else (500, "INTERNAL_ERROR")
+    for host in (
+        Starlette(routes=inside, exception_handlers=HANDLERS),
+        FastAPI(routes=inside, exception_handlers=HANDLERS),
+    ):
+        async with client_of(host, HEADERS["layers"](ANN)) as client:
+            answer = await client.get(f"/v1/jobs/{ULID}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+async def test_a_debugging_host_shows_no_traceback_of_ours() -> None:
+    contract = vendor("layers")
+    inside = routes(service(FakeService(error=RuntimeError("secret"))), contract, authenticate=lambda _: CALLERS[ANN])
+    async with client_of(Starlette(routes=inside, debug=True)) as client:
+        answer = await client.get(f"/v1/jobs/{ULID}", headers={"Accept": "text/html"})
+    assert "secret" not in answer.text
+
+
+async def test_the_routes_may_stand_below_a_prefix() -> None:
+    async with serving("layers") as bench:
+        host = Starlette(routes=[Mount("/vendor", routes=paths(bench))])
+        async with client_of(host, HEADERS["layers"](ANN)) as client:
+            job_id = await bench.running()
+            assert (await client.post(f"/vendor/v1/jobs/{job_id}/cancel")).status_code == 202
+            assert (await client.put(f"/vendor/v1/jobs/{job_id}")).headers["allow"] == "GET, HEAD"
+
+
+async def test_the_application_may_be_mounted_and_answers_for_all_below_it() -> None:
+    async with serving("layers") as bench:
+        contract = bench.contract
+        whole = app(bench.scheduler, contract, authenticate=TokenTable(contract, CALLERS))
+        host = FastAPI(exception_handlers=HANDLERS)
+        host.mount("/vendor", whole)
+        async with client_of(host, HEADERS["layers"](ANN)) as client:
+            job_id = await bench.running()
+            assert (await client.get(f"/vendor/v1/jobs/{job_id}")).status_code == 200
+            assert (await client.get("/vendor/nothing")).json()["error"]["code"] == "NOT_FOUND"
+            assert (await client.get("/vendor/openapi.json")).status_code == 200
+
+
+async def test_two_contracts_may_stand_side_by_side_before_one_scheduler() -> None:
+    async with serving("layers") as bench:
+        pool = vendor("tensorpool")
+        both = [*paths(bench), *routes(bench.scheduler, pool, authenticate=TokenTable(pool, CALLERS))]
+        async with client_of(Starlette(routes=both), HEADERS["layers"](ANN)) as client:
+            job_id = await bench.running("pushing")
+            assert (await client.post(f"/v1/jobs/{job_id}/cancel")).status_code == 409
+            assert (await client.post(f"/job/cancel/{job_id}")).status_code == 202
+
+
+async def test_a_route_answers_alone_too() -> None:
+    contract = vendor("tensorpool")
+    inside = routes(service(FakeService()), contract, authenticate=TokenTable(contract, CALLERS))
+    healthz = next(route for route in inside if isinstance(route, Route) and route.path == "/healthz")
+    assert (await exchange(healthz, "GET", "/healthz")).document == {"status": "ok"}

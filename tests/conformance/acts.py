@@ -1,0 +1,93 @@
+"""What a job of these tests does: it says when it has come to the place that the test wants, and stays there."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from jobcancel import JobContext
+
+
+class Act:
+    """One job's part; the handler of every kind here plays the one that it is given.
+
+    Attributes:
+        reached: Set by the job, when it is where the test wants it.
+        release: Set by the test, to let the job go on.
+        ended: Whether the job's code came to its end without being torn.
+    """
+
+    def __init__(
+        self, *, stage: str | None = None, shield: bool = False, result: Any = None, error: Exception | None = None
+    ) -> None:
+        self.reached, self.release = anyio.Event(), anyio.Event()
+        self.ended = False
+        self._stage, self._shield, self._result, self._error = stage, shield, result, error
+
+    async def play(self, job: JobContext) -> Any:
+        """Wait for the release: in the stage, if one was given, and under a shield of the job's own, if asked for."""
+        async with AsyncExitStack() as stack:
+            if self._stage is not None:
+                await stack.enter_async_context(job.stage(self._stage))
+            await self.work(job)
+            with anyio.CancelScope(shield=self._shield):
+                self.reached.set()
+                await self.release.wait()
+            await checkpoint()
+        self.ended = True
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    async def work(self, job: JobContext) -> None:
+        """Do something before the wait; a test's own acts override it."""
+
+
+class Finishing(Act):
+    """A job that is told to stop when its work is done: it ends as it would have ended."""
+
+    async def play(self, job: JobContext) -> Any:
+        self.reached.set()
+        with anyio.CancelScope(shield=True):
+            await self.release.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+class Committing(Act):
+    """A job that does not look up before it enters ``finalizing``; ``ended`` says that it came in."""
+
+    async def play(self, job: JobContext) -> None:
+        self.reached.set()
+        with anyio.CancelScope(shield=True):
+            await self.release.wait()
+        async with job.stage("finalizing"):
+            self.ended = True
+
+
+class Onward(Act):
+    """A job that plays another act after its own."""
+
+    def __init__(self, following: Act, *, stage: str) -> None:
+        super().__init__(stage=stage)
+        self._following = following
+
+    async def play(self, job: JobContext) -> Any:
+        await super().play(job)
+        return await self._following.play(job)
+
+
+class Advancing(Act):
+    """A job that has done one unit of four."""
+
+    async def work(self, job: JobContext) -> None:
+        job.progress(1, 4)
+
+
+async def play(job: JobContext, act: Act) -> Any:
+    """Handle every kind of these tests."""
+    return await act.play(job)

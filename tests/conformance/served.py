@@ -1,0 +1,200 @@
+"""One contract behind a socket, and the ways to put a job into each of its states."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from attrs import Factory, frozen
+from starlette.types import ASGIApp
+
+from jobcancel import JobState, Partial
+from jobcancel.asgi import Caller
+from jobcancel.contracts import Contract
+from tests.clock import FakeClock
+from tests.conformance.acts import Act
+from tests.conformance.watched import Watched
+from tests.conformance.wire import PATIENCE_S, Answer, Headers, exchange, message
+
+
+@frozen(kw_only=True, eq=False)
+class Vendor:
+    """What the tests need to know of a contract to talk to it; all of it from the vendor's document.
+
+    Attributes:
+        name: The contract.
+        cancel: The path that cancels ``{}``.
+        get: The path that reads ``{}``; empty if the document has none.
+        key: The headers of ``alice``, who owns the jobs.
+        foreign: Those of ``bob``, somebody else.
+        hasty: Those of ``hasty``, who is over the limit.
+        wrong: Those of nobody, in the right form.
+        tokens: Whose token is whose.
+        kind: What sort of job is submitted, unless a test says so.
+        refusing: The stage of that kind that refuses.
+        unknown: An id in the right form that no job has.
+        labels: What every job is labelled with.
+        own_kinds: Whether the contract ships the vendor's kinds, and ``kind`` is one of them.
+    """
+
+    name: str
+    cancel: str
+    get: str = ""
+    key: Mapping[str, str]
+    foreign: Mapping[str, str]
+    hasty: Mapping[str, str]
+    wrong: Mapping[str, str]
+    tokens: Mapping[str, Caller]
+    kind: str
+    refusing: str = "publishing"
+    unknown: str
+    labels: Mapping[str, str] = Factory(dict[str, str])
+    own_kinds: bool = False
+
+
+class Asking:
+    """A request that is under way.
+
+    Attributes:
+        answer: What came, or None as long as nothing has come.
+    """
+
+    answer: Answer | None = None
+
+    @property
+    def got(self) -> Answer:
+        """What came."""
+        assert self.answer is not None
+        return self.answer
+
+
+class Served:
+    """A contract that is served, and its jobs. One job runs at a time.
+
+    Attributes:
+        vendor: Whose contract.
+        contract: The contract, its variants applied.
+        scheduler: Where the jobs are.
+        clock: Its time, which the test moves.
+        asgi: What is served.
+        port: Where the server listens.
+    """
+
+    def __init__(
+        self, vendor: Vendor, contract: Contract, scheduler: Watched, clock: FakeClock, asgi: ASGIApp, port: int
+    ) -> None:
+        self.vendor, self.contract, self.scheduler, self.clock = vendor, contract, scheduler, clock
+        self.asgi, self.port = asgi, port
+        self._acts: list[Act] = []
+
+    async def send(self, method: str, target: str | bytes, headers: Headers | None = None, body: bytes = b"") -> Answer:
+        """Send a request, with alice's key if no headers are given."""
+        raw = message(method, target, self.vendor.key if headers is None else headers, body)
+        return await exchange(self.port, raw, method=method)
+
+    async def cancel(self, job_id: str, headers: Headers | None = None) -> Answer:
+        """Ask for a cancel as the vendor's client does."""
+        return await self.send("POST", self.vendor.cancel.format(job_id), headers)
+
+    async def get(self, job_id: str, headers: Headers | None = None) -> Answer:
+        """Read a job as the vendor's client does."""
+        return await self.send("GET", self.vendor.get.format(job_id), headers)
+
+    @asynccontextmanager
+    async def asking(self, method: str, target: str, headers: Headers | None = None) -> AsyncGenerator[Asking]:
+        """Send a request and, while it is under way, run the block; leave it with the answer."""
+        asking = Asking()
+        self.scheduler.waiting = anyio.Event()
+
+        async def ask() -> None:
+            asking.answer = await self.send(method, target, headers)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            yield asking
+
+    async def patiently(self, method: str, target: str, headers: Headers | None = None) -> Answer:
+        """Send a request and, if the app waits for the job, let a minute go by."""
+        asking = Asking()
+        self.scheduler.waiting = anyio.Event()
+
+        async def minute() -> None:
+            await self.scheduler.waiting.wait()
+            await self.clock.advance(60)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(minute)
+            asking.answer = await self.send(method, target, headers)
+            tasks.cancel_scope.cancel()
+        return asking.got
+
+    async def submit(self, act: Act, *, kind: str | None = None, owner: str = "alice", **options: Any) -> str:
+        """Submit a job and return its id."""
+        self._acts.append(act)
+        labels = {**self.vendor.labels, **options.pop("labels", {})}
+        return (await self.scheduler.submit(kind or self.vendor.kind, act, owner=owner, labels=labels, **options)).id
+
+    async def running(self, act: Act | None = None, **options: Any) -> tuple[str, Act]:
+        """Submit a job and return when it is where its act stays."""
+        act = act or Act()
+        job_id = await self.submit(act, **options)
+        with anyio.fail_after(PATIENCE_S):
+            await act.reached.wait()
+        return job_id, act
+
+    async def pending(self, **options: Any) -> str:
+        """Submit a job that waits for its start, behind another one."""
+        await self.running(kind="plain")
+        return await self.submit(Act(), **options)
+
+    async def canceling(self, **options: Any) -> tuple[str, Act]:
+        """Return a job that has been told to stop and does not, before it is released."""
+        job_id, act = await self.running(Act(shield=True), **options)
+        assert await self.scheduler.cancel(job_id)
+        return job_id, act
+
+    async def settled(self, state: JobState | str, result: Any = None, **options: Any) -> str:
+        """Return a job that ended in ``state``; it failed because its handler raised."""
+        value = Partial(result) if state == JobState.PARTIALLY_SUCCEEDED else result
+        error = ValueError("no space left") if state == JobState.FAILED else None
+        job_id, act = await self.running(Act(result=value, error=error), **options)
+        if state == JobState.CANCELED:
+            assert await self.scheduler.cancel(job_id)
+        act.release.set()
+        assert (await self.scheduler.wait(job_id)).state == state
+        return job_id
+
+    async def expired(self, **options: Any) -> str:
+        """Return a job that failed because it waited too long for its start."""
+        job_id = await self.pending(kind="expiring", **options)
+        await self.clock.advance(60)
+        assert (await self.scheduler.wait(job_id)).state is JobState.FAILED
+        return job_id
+
+    async def timed_out(self, **options: Any) -> str:
+        """Return a job that failed because it ran too long."""
+        job_id, _ = await self.running(timeout_s=30, **options)
+        await self.clock.advance(30)
+        assert (await self.scheduler.wait(job_id)).state is JobState.FAILED
+        return job_id
+
+    async def final(self, job_id: str) -> JobState:
+        """Let every job go on and return the state in which this one ends."""
+        self.release()
+        with anyio.fail_after(PATIENCE_S):
+            return (await self.scheduler.wait(job_id)).state
+
+    def release(self) -> None:
+        """Let every job go on."""
+        for act in self._acts:
+            act.release.set()
+
+    async def clear(self) -> None:
+        """End the jobs that a test left, also one that failed."""
+        self.scheduler.broken = False
+        self.release()
+        for job_id in await self.scheduler.cancel_many(force=True):
+            await self.scheduler.wait(job_id)
+        self._acts.clear()

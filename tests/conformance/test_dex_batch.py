@@ -1,0 +1,115 @@
+"""Scale Dex: how far a batch is, child by child, and what happened to a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobcancel import JobContext
+from tests.conformance.acts import Act
+from tests.conformance.bench import Bench
+from tests.conformance.served import Served
+from tests.conformance.vendors import DEX
+from tests.conformance.words import At, without_nulls
+
+
+class Batch(Act):
+    """A job with one child a given act."""
+
+    def __init__(self, served: Served, children: list[Act]) -> None:
+        super().__init__()
+        self._parse, self._children = served.scheduler.registry["parse"], children
+
+    async def play(self, job: JobContext) -> Any:
+        await job.batch([self._parse(child) for child in self._children])
+        return "done"
+
+
+class Noting(Act):
+    """A job that says in its history what it has found."""
+
+    async def work(self, job: JobContext) -> None:
+        job.note("counted", pages=12)
+
+
+def counts(body: Any) -> dict[str, int]:
+    return {name: value for name, value in body["progress"].items() if name != "child_jobs"}
+
+
+async def test_a_batch_counts_its_children_and_names_them(bench: Bench) -> None:
+    dex = await bench.fresh(DEX)
+    children = [Act(result={"parse_result_id": "pr_1"}), Act(error=ValueError("unreadable")), Act()]
+    job_id = await dex.submit(Batch(dex, children), kind="batch_parse")
+    for child in children:
+        await child.reached.wait()
+    running = (await dex.get(job_id)).body
+
+    assert running["operation"] == "batch_parse"
+    assert counts(running) == {"total": 3, "succeeded": 0, "failed": 0, "cancelled": 0, "pending": 3}
+    ids = [child["job_id"] for child in running["progress"]["child_jobs"]]
+    assert [child["status"] for child in running["progress"]["child_jobs"]] == ["running"] * 3
+    assert len(set(ids)) == 3
+
+    assert (await dex.cancel(ids[2])).status == 202
+    for child in children[:2]:
+        child.release.set()
+    assert await dex.final(job_id) == "succeeded"
+    done = (await dex.get(job_id)).body
+
+    assert counts(done) == {"total": 3, "succeeded": 1, "failed": 1, "cancelled": 1, "pending": 0}
+    shown = done["progress"]["child_jobs"]
+    allowed = {"source_document_id", "job_id", "status", "parse_result_id", "error"}
+    assert all({"source_document_id", "job_id", "status"} <= set(child) <= allowed for child in shown)
+    assert all(isinstance(child["source_document_id"], str) for child in shown)
+    named = [{name: child.get(name) for name in ("job_id", "status", "parse_result_id", "error")} for child in shown]
+    assert [without_nulls(child) for child in named] == [
+        {"job_id": ids[0], "status": "succeeded", "parse_result_id": "pr_1"},
+        {"job_id": ids[1], "status": "failed", "error": "unreadable"},
+        {"job_id": ids[2], "status": "cancelled"},
+    ]
+
+
+async def test_a_canceled_batch_leaves_no_child_pending(bench: Bench) -> None:
+    dex = await bench.fresh(DEX)
+    children = [Act(), Act()]
+    job_id = await dex.submit(Batch(dex, children), kind="batch_parse")
+    for child in children:
+        await child.reached.wait()
+
+    answer = await dex.cancel(job_id)
+    assert await dex.final(job_id) == "canceled"
+    again = await dex.cancel(job_id)
+
+    assert (answer.status, answer.body["status"]) == (202, "running")
+    assert (again.status, again.body["status"]) == (200, "cancelled")
+    assert counts(again.body) == {"total": 2, "succeeded": 0, "failed": 0, "cancelled": 2, "pending": 0}
+
+
+async def test_a_job_that_is_no_batch_has_no_progress(bench: Bench) -> None:
+    dex = await bench.serve(DEX)
+    assert (await dex.get(await dex.settled("succeeded"))).body.get("progress") is None
+
+
+async def test_the_history_tells_steps_and_times_and_what_was_noted(bench: Bench) -> None:
+    dex = await bench.fresh(DEX)
+    act = Noting(stage="working")
+    job_id, _ = await dex.running(act)
+    await dex.clock.advance(3)
+    assert await dex.final(job_id) == "succeeded"
+
+    history = (await dex.get(job_id)).body["history"]
+
+    allowed = {"step", "timestamp", "duration_ms", "status", "details"}
+    assert all({"step", "timestamp"} <= set(entry) <= allowed for entry in history)
+    told = {entry["step"]: entry for entry in history}
+    assert told["counted"]["details"] == {"pages": 12}
+    assert told["working"]["timestamp"] == At()
+    assert told["working"]["duration_ms"] == 3000
+    assert told["succeeded"]["timestamp"] == At(3)
+
+
+async def test_a_failure_in_the_history_shows_nothing_of_the_code(bench: Bench) -> None:
+    dex = await bench.serve(DEX)
+    answer = await dex.get(await dex.settled("failed"))
+    assert answer.body["history"]
+    assert b"Traceback" not in answer.content
+    assert b".py" not in answer.content
