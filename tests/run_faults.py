@@ -29,7 +29,10 @@ from tests.faults import FAULTS, INVARIANTS, Fault
 TOP: Final = Path(__file__).resolve().parent.parent
 COPIED: Final = ("jobcancel", "tests", "benchmarks", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml")
 TEST_TIMEOUT_S: Final = 25.0
-PYTEST: Final = ("-m", "pytest", "-q", "-x", "-rf", "--tb=line", "-p", "no:cacheprovider")
+PYTEST: Final = (
+    *("-m", "pytest", "-q", "-x", "-rf", "--tb=line", "-p", "no:cacheprovider"),
+    *("-p", "no:schemathesis"),  # it takes long to load
+)
 PASSED, FAILED = 0, 1  # pytest's exit codes; the others (2 to 5) say that no test was judged
 
 

@@ -9,6 +9,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from jobcancel import JobContext
+from tests.conformance.wire import PATIENCE_S
 
 
 class Act:
@@ -25,7 +26,7 @@ class Act:
     ) -> None:
         self.reached, self.release = anyio.Event(), anyio.Event()
         self.ended = False
-        self._stage, self._shield, self._result, self._error = stage, shield, result, error
+        self._stage, self.shield, self._result, self._error = stage, shield, result, error
 
     async def play(self, job: JobContext) -> Any:
         """Wait for the release: in the stage, if one was given, and under a shield of the job's own, if asked for."""
@@ -33,7 +34,7 @@ class Act:
             if self._stage is not None:
                 await stack.enter_async_context(job.stage(self._stage))
             await self.work(job)
-            with anyio.CancelScope(shield=self._shield):
+            with anyio.CancelScope(shield=self.shield):
                 self.reached.set()
                 await self.release.wait()
             await checkpoint()
@@ -41,6 +42,11 @@ class Act:
         if self._error is not None:
             raise self._error
         return self._result
+
+    async def arrived(self) -> None:
+        """Return when the job is where the test wants it."""
+        with anyio.fail_after(PATIENCE_S):
+            await self.reached.wait()
 
     async def work(self, job: JobContext) -> None:
         """Do something before the wait; a test's own acts override it."""

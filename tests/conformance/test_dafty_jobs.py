@@ -37,7 +37,7 @@ async def test_a_job_has_the_vendors_type_and_no_field_beside_the_documents(benc
     pending = await dafty.get(job_id)
     await dafty.clock.advance(5)
     blocker.release.set()
-    await act.reached.wait()
+    await act.arrived()
     running = await dafty.get(job_id)
     assert await dafty.final(job_id) == "succeeded"
     done = await dafty.get(job_id)
@@ -81,7 +81,7 @@ async def test_a_poll_that_waits_is_answered_when_the_job_ends(bench: Bench) -> 
     job_id, act = await dafty.running()
 
     async with dafty.asking("GET", f"/api/v1/jobs/{job_id}?wait=true") as asked:
-        await dafty.scheduler.waiting.wait()
+        await dafty.scheduler.waited_for()
         assert asked.answer is None
         act.release.set()
 
@@ -93,7 +93,7 @@ async def test_a_poll_that_waits_is_answered_after_about_55_seconds_with_the_sta
     job_id, _ = await dafty.running()
 
     async with dafty.asking("GET", f"/api/v1/jobs/{job_id}?wait=true") as asked:
-        await dafty.scheduler.waiting.wait()
+        await dafty.scheduler.waited_for()
         await dafty.clock.advance(50)
         await dafty.get(job_id)  # a whole request later
         assert asked.answer is None
@@ -123,7 +123,7 @@ async def test_a_client_that_hangs_up_while_it_waits_leaves_the_job_alone(bench:
 
     with anyio.CancelScope() as hung_up:
         async with dafty.asking("GET", f"/api/v1/jobs/{job_id}?wait=true"):
-            await dafty.scheduler.waiting.wait()
+            await dafty.scheduler.waited_for()
             hung_up.cancel()
 
     assert (await dafty.get(job_id)).body["data"]["status"] == "processing"

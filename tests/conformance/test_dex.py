@@ -174,7 +174,7 @@ async def test_an_entity_tells_its_times_and_its_result(bench: Bench) -> None:
     pending = (await dex.get(job_id)).body
     await dex.clock.advance(10)
     blocker.release.set()
-    await act.reached.wait()
+    await act.arrived()
     await dex.clock.advance(20)
     assert await dex.final(job_id) == "succeeded"
     done = (await dex.get(job_id)).body
@@ -197,3 +197,16 @@ async def test_a_failed_entitys_error_is_a_string(bench: Bench) -> None:
     dex = await bench.serve(DEX)
     body = (await dex.get(await dex.settled("failed"))).body
     assert body["error"] == "no space left"
+
+
+OPERATIONS = [
+    *("parse", "batch_parse", "extract", "research", "vector_store"),
+    *("chunk", "summarization", "create_index", "update_index"),
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_an_entity_names_its_operation(bench: Bench, operation: str) -> None:
+    dex = await bench.serve(DEX)
+    job_id, _ = await dex.running(kind=operation)
+    assert (await dex.get(job_id)).body["operation"] == operation

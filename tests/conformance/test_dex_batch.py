@@ -40,7 +40,7 @@ async def test_a_batch_counts_its_children_and_names_them(bench: Bench) -> None:
     children = [Act(result={"parse_result_id": "pr_1"}), Act(error=ValueError("unreadable")), Act()]
     job_id = await dex.submit(Batch(dex, children), kind="batch_parse")
     for child in children:
-        await child.reached.wait()
+        await child.arrived()
     running = (await dex.get(job_id)).body
 
     assert running["operation"] == "batch_parse"
@@ -73,7 +73,7 @@ async def test_a_canceled_batch_leaves_no_child_pending(bench: Bench) -> None:
     children = [Act(), Act()]
     job_id = await dex.submit(Batch(dex, children), kind="batch_parse")
     for child in children:
-        await child.reached.wait()
+        await child.arrived()
 
     answer = await dex.cancel(job_id)
     assert await dex.final(job_id) == "canceled"

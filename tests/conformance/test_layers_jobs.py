@@ -21,7 +21,7 @@ async def test_a_job_reads_as_the_document_says_from_its_submission_to_its_end(b
     pending = (await layers.get(job_id)).body
     await layers.clock.advance(10)
     blocker.release.set()
-    await act.reached.wait()
+    await act.arrived()
     running = (await layers.get(job_id)).body
     await layers.clock.advance(20)
     assert await layers.final(job_id) == "succeeded"

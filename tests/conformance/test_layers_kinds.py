@@ -86,7 +86,7 @@ async def test_a_refusal_is_not_remembered(bench: Bench) -> None:
     job_id, act = await layers.running(Onward(later, stage="finalizing"))
     refused = await layers.cancel(job_id)
     act.release.set()
-    await later.reached.wait()
+    await later.arrived()
     accepted = await layers.cancel(job_id)
 
     assert (refused.status, accepted.status) == (409, 202)

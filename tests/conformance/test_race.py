@@ -75,7 +75,7 @@ async def race(served: Served, job_ids: list[str]) -> dict[str, list[Answer]]:
     async with anyio.create_task_group() as tasks:
         for number in range(CLIENTS):
             tasks.start_soon(client, number)
-        await served.scheduler.hundredth.wait()
+        await served.scheduler.crowded()
         served.release()
     return answers
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import anyio
 
-from jobcancel import Registry, Scheduler, Snapshot, Verdict
+from jobcancel import Outcome, Registry, Scheduler, Snapshot, Verdict
+from tests.conformance.wire import PATIENCE_S
 
 
 class Watched(Scheduler):
@@ -17,6 +18,7 @@ class Watched(Scheduler):
         calls: What was called, and for whom: ``("cancel", "alice")``.
         broken: Whether every call raises.
         waiting: Set when the next ``wait`` is called.
+        awaited: The job that it was called for.
         verdicts: Each job's, in the order in which they were given.
         hundredth: Set when a hundred cancels have been asked for.
     """
@@ -28,6 +30,7 @@ class Watched(Scheduler):
         self.broken = False
         self.waiting, self.hundredth = anyio.Event(), anyio.Event()
         self.verdicts: dict[str, list[Verdict]] = {}
+        self.awaited = ""
         self._cancels = 0
 
     def _called(self, name: str, owner: str | None) -> None:
@@ -58,5 +61,19 @@ class Watched(Scheduler):
 
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         self._called("wait", owner)
+        self.awaited = job_id
         self.waiting.set()
-        return await super().wait(job_id, owner=owner, timeout_s=timeout_s)
+        with anyio.fail_after(PATIENCE_S):
+            return await super().wait(job_id, owner=owner, timeout_s=timeout_s)
+
+    async def waited_for(self) -> Outcome | None:
+        """Return, when somebody waits for a job, what its accepted cancel was answered."""
+        with anyio.fail_after(PATIENCE_S):
+            await self.waiting.wait()
+        cancel = (await super().get(self.awaited)).cancel
+        return None if cancel is None else cancel.outcome
+
+    async def crowded(self) -> None:
+        """Return when a hundred cancels have been asked for."""
+        with anyio.fail_after(PATIENCE_S):
+            await self.hundredth.wait()
