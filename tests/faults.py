@@ -8,24 +8,24 @@ from __future__ import annotations
 from typing import Final
 
 from attrs import field, frozen
-from attrs.validators import ge, le
+from attrs.validators import and_, ge, instance_of, lt, or_
 
 INVARIANTS: Final = range(1, 18)
 
 
 @frozen
 class Fault:
-    """One way to break an invariant.
+    """One way to break an invariant, or a rule beside them.
 
     Attributes:
-        invariant: Number of the invariant that it breaks.
+        breaks: Number of the invariant that it breaks, or the name of another rule.
         file: Where, as a path from the top of the tree: ``jobcancel/_core/decision.py``.
         old: What stands there; occurs exactly once in the file.
         new: What to write instead.
         test: Which test must fail then, as a pytest node id; without ``[...]`` it stands for every backend.
     """
 
-    invariant: int = field(validator=[ge(INVARIANTS.start), le(INVARIANTS.stop - 1)])
+    breaks: int | str = field(validator=or_(and_(instance_of(int), ge(1), lt(INVARIANTS.stop)), instance_of(str)))
     file: str
     old: str
     new: str

@@ -25,6 +25,7 @@ from typing import Final
 from attrs import frozen
 
 from tests.faults import FAULTS, INVARIANTS, Fault
+from tests.wire_faults import WIRE_FAULTS
 
 TOP: Final = Path(__file__).resolve().parent.parent
 COPIED: Final = ("jobcancel", "tests", "benchmarks", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml")
@@ -56,7 +57,7 @@ class Report:
 
     def __str__(self) -> str:
         fault = self.fault
-        line = f"{fault.invariant:>2}  {self.result:<14} {self.took_s:>5.1f} s  {fault.file}  {fault.test}"
+        line = f"{fault.breaks:>23}  {self.result:<14} {self.took_s:>5.1f} s  {fault.file}  {fault.test}"
         return f"{line}\n    {self.detail}" if self.detail else line
 
 
@@ -170,19 +171,21 @@ def require_passing(folder: Path, faults: Sequence[Fault]) -> None:
 
 def summarize(reports: Sequence[Report]) -> int:
     """Prints the counts; answers the exit code."""
-    covered = {report.fault.invariant for report in reports}
-    missing = [number for number in INVARIANTS if number not in covered]
+    broken = {report.fault.breaks for report in reports}
+    missing = [number for number in INVARIANTS if number not in broken]
+    rules = len(broken) + len(missing) - len(INVARIANTS)
     caught = sum(report.result in (Result.CAUGHT, Result.HANGS) for report in reports)
     survived = sum(report.result is Result.SURVIVED for report in reports)
     mistakes = len(reports) - caught - survived
     for number in missing:
-        print(f"{number:>2}  NO FAULT is listed for this invariant")
-    line = f"{len(covered)} invariants, {len(reports)} faults: {caught} caught, {survived} survived"
+        print(f"{number:>23}  NO FAULT is listed for this invariant")
+    what = f"{len(INVARIANTS) - len(missing)} invariants, {rules} rules beside them"
+    line = f"{what}, {len(reports)} faults: {caught} caught, {survived} survived"
     print(f"{line}, {mistakes} mistakes in the list" if mistakes else line)
     return 1 if missing or survived or mistakes else 0
 
 
-def main(faults: Sequence[Fault] = FAULTS) -> int:
+def main(faults: Sequence[Fault] = (*FAULTS, *WIRE_FAULTS)) -> int:
     """Tries all the faults, one copy for every processor."""
     workers = os.cpu_count() or 1
     folders: SimpleQueue[Path] = SimpleQueue()

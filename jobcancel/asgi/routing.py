@@ -43,7 +43,8 @@ def app(service: JobService, contract: Contract, *, authenticate: Authenticate, 
     """Return an application that serves the contract, and its OpenAPI document at ``/openapi.json``.
 
     Unlike ``routes`` it answers unknown paths too, in the vendor's words. It does not run the service: the host does,
-    around the server or in the lifespan of an application that this one is mounted into.
+    around the server or in the lifespan of an application that this one is mounted into. Mounted, it never sees a path
+    with an encoded line feed: Starlette's ``Mount`` matches none, and the host answers it.
 
     Args:
         service: Where the jobs are.

@@ -151,6 +151,14 @@ async def test_an_id_longer_than_256_characters_is_malformed_whatever_the_patter
         assert (await bench.client.post(f"/job/cancel/{'a' * 257}")).status_code == 400
 
 
+@pytest.mark.parametrize("after", ["x", "%0A", "%00", "-0"])
+async def test_an_id_that_only_begins_like_one_is_malformed(after: str) -> None:
+    async with serving("dafty") as bench:
+        job_id = await bench.running()
+        answer = await bench.client.post(f"/api/v1/jobs/{job_id}{after}/cancel")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
+
+
 async def test_the_body_is_never_asked_for() -> None:
     async with serving("layers") as bench:
         job_id = await bench.running()

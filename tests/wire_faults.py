@@ -1,0 +1,331 @@
+"""Planted faults over HTTP: what could be wrong in the contracts, the routes and the command that serves them.
+
+Each breaks an invariant, or a rule of its own that the contracts rely on: whose job it is, the order of the checks,
+what a client may read. ``python -m tests.run_faults`` tries them beside the others.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.faults import Fault
+
+_ASGI: Final = "jobcancel/asgi/"
+_CONTRACTS: Final = "jobcancel/contracts/"
+_CANCEL: Final = "tests/asgi/test_cancel.py::test_"
+_CALLERS: Final = "tests/asgi/test_callers.py::test_"
+_ENDPOINTS: Final = "tests/asgi/test_faults.py::test_"
+_READS: Final = "tests/asgi/test_reads.py::test_"
+_REQUESTS: Final = "tests/asgi/test_requests.py::test_"
+_TENANCY: Final = "tests/asgi/test_tenancy.py::test_"
+_REPLIES: Final = "tests/contracts/test_replies.py::test_"
+_CREDITS: Final = "tests/hosts/test_credits.py::test_"
+_SOCKET: Final = "tests/conformance/test_"
+
+WHOSE: Final = "whose job it is"
+WHO: Final = "who calls"
+ORDER: Final = "the order of the checks"
+SHOWN: Final = "what a client is shown"
+ONCE: Final = "credits, exactly once"
+DATA: Final = "a vendor's facts"
+
+WIRE_FAULTS: Final = (
+    Fault(
+        4,
+        _ASGI + "operations.py",
+        'self._defer = contract.policies.on_shielded_stage == "defer"',
+        "self._defer = True",
+        _CANCEL + "a_refusing_stage_answers_409_where_the_vendor_has_words_for_it_and_the_job_goes_on",
+    ),
+    Fault(
+        4,
+        _ASGI + "operations.py",
+        "by=owner, defer=self._defer)",
+        "by=owner, defer=self._defer, force=True)",
+        _CANCEL + "a_refusing_stage_defers_where_the_vendor_has_no_words_for_a_refusal",
+    ),
+    Fault(
+        4,
+        _ASGI + "operations.py",
+        'self._defer = contract.policies.on_shielded_stage == "defer"',
+        "self._defer = False",
+        _CANCEL + "a_refusing_stage_defers_where_the_vendor_has_no_words_for_a_refusal",
+    ),
+    Fault(
+        6,
+        _CONTRACTS + "cases.py",
+        "return _ENDED[verdict.state]",
+        "return Case.ALREADY_CANCELED",
+        _CANCEL + "a_job_that_has_ended_is_told_by_how_it_ended",
+    ),
+    Fault(
+        6,
+        _CONTRACTS + "cases.py",
+        "JobState.PARTIALLY_SUCCEEDED: Case.ALREADY_COMPLETED",
+        "JobState.PARTIALLY_SUCCEEDED: Case.ALREADY_FAILED",
+        _REPLIES + "a_verdict_is_a_case",
+    ),
+    Fault(
+        6,
+        _CONTRACTS + "cases.py",
+        "Outcome.CANCELING: Case.CANCELING",
+        "Outcome.CANCELING: Case.PENDING_CANCELED",
+        _REPLIES + "a_verdict_is_a_case",
+    ),
+    Fault(
+        8,
+        _ASGI + "operations.py",
+        "timeout_s=policies.settle_s)",
+        "timeout_s=float('inf'))",
+        _CANCEL + "only_a_cancel_that_is_under_way_is_waited_for_and_never_longer_than_the_contract_says",
+    ),
+    Fault(
+        8,
+        _ASGI + "operations.py",
+        "if policies.settle_s and verdict.outcome in _UNDER_WAY:",
+        "if policies.settle_s:",
+        _CANCEL + "only_a_cancel_that_is_under_way_is_waited_for_and_never_longer_than_the_contract_says",
+    ),
+    Fault(
+        8,
+        _ASGI + "operations.py",
+        "timeout_s=route.wait_s)",
+        "timeout_s=float('inf'))",
+        _READS + "only_who_asks_to_wait_waits_and_for_the_vendors_time",
+    ),
+    Fault(
+        9,
+        _ASGI + "operations.py",
+        "        verdict = await self._service.cancel(job_id,",
+        "        await __import__('anyio').sleep_forever()\n        verdict = await self._service.cancel(job_id,",
+        _ENDPOINTS + "a_client_that_goes_cancels_its_request_and_not_the_job",
+    ),
+    Fault(
+        9,
+        _ASGI + "operations.py",
+        "            job = None  # let go since: the verdict stands\n",
+        "            raise\n",
+        _CANCEL + "a_job_that_is_let_go_before_the_answer_leaves_the_verdict_standing",
+    ),
+    Fault(
+        9,
+        "jobcancel/_cli/serve.py",
+        "    await scheduler.shutdown()  # whoever waits for a job gets his answer while the server still runs\n",
+        "",
+        "tests/cli/test_serve.py::test_a_signal_ends_the_jobs_in_order_and_answers_who_waits",
+    ),
+    Fault(
+        13,
+        _ASGI + "operations.py",
+        "        verdict = await self._service.cancel(job_id,",
+        "        await self._service.cancel(job_id, owner=owner)\n        verdict = await self._service.cancel(job_id,",
+        _SOCKET + "race.py::test_each_job_is_canceled_once_and_every_answer_fits_its_record",
+    ),
+    Fault(
+        14,
+        _ASGI + "endpoints.py",
+        "        except Exception as error:  # noqa: BLE001 - nothing leaves but a cancellation\n",
+        "        except ValueError as error:\n",
+        "tests/asgi/test_mounting.py::test_no_error_reaches_the_hosts_handlers",
+    ),
+    Fault(
+        14,
+        _ASGI + "endpoints.py",
+        "with suppress(Exception):  # a filter",
+        "with suppress(KeyError):  # a filter",
+        _ENDPOINTS + "a_log_that_raises_costs_no_answer",
+    ),
+    Fault(
+        16,
+        _ASGI + "endpoints.py",
+        "        except Exception as error:  # noqa: BLE001 - nothing leaves but a cancellation\n",
+        "        except BaseException as error:\n",
+        _ENDPOINTS + "what_is_no_exception_passes",
+    ),
+    Fault(
+        WHOSE,
+        _ASGI + "operations.py",
+        "self._service.cancel(job_id, owner=owner, by=owner,",
+        "self._service.cancel(job_id, by=owner,",
+        _TENANCY + "ann_cannot_cancel_what_is_bobs",
+    ),
+    Fault(
+        WHOSE,
+        _ASGI + "jobs.py",
+        "        job = await self._service.get(job_id, owner=exchange.owner)\n",
+        "        job = await self._service.get(job_id)\n",
+        _TENANCY + "a_contract_that_tells_says_forbidden_of_a_foreign_job_and_not_found_of_none",
+    ),
+    Fault(
+        WHOSE,
+        _ASGI + "endpoints.py",
+        'if self._site.contract.tenancy.foreign == "forbidden" and await',
+        "if await",
+        _TENANCY + "a_contract_that_hides_answers_a_foreign_job_as_an_unknown_one_with_as_many_look_ups",
+    ),
+    Fault(
+        WHOSE,
+        _ASGI + "operations.py",
+        "        if self._jobs.placed:\n            await self._jobs.get(job_id, exchange)\n",
+        "",
+        _TENANCY + "a_job_that_is_not_where_the_path_says_is_not_found_and_not_canceled",
+    ),
+    Fault(
+        WHOSE,
+        _ASGI + "jobs.py",
+        "while label not in placed.labels and placed.parent_id is not None:",
+        "while False:",
+        _READS + "the_jobs_of_a_batch_are_shown_and_stand_where_their_parent_does",
+    ),
+    Fault(
+        WHOSE,
+        _ASGI + "operations.py",
+        "self._service.find(owner=exchange.owner, ",
+        "self._service.find(",
+        _READS + "a_list_has_the_callers_own_jobs_newest_first_and_pages",
+    ),
+    Fault(
+        WHO,
+        _ASGI + "callers.py",
+        "and_(instance_of(str), min_len(1))",
+        "instance_of(str)",
+        _CALLERS + "a_caller_without_an_owner_is_refused_for_a_scheduler_would_show_it_everything",
+    ),
+    Fault(
+        WHO,
+        _ASGI + "callers.py",
+        "                found = caller\n",
+        "                return caller\n",
+        _CALLERS + "every_entry_is_compared_whichever_it_is",
+    ),
+    Fault(
+        WHO,
+        _ASGI + "callers.py",
+        "if len(sent) != 1 or",
+        "if not sent or",
+        _SOCKET + "hostile.py::test_two_keys_are_no_key",
+    ),
+    Fault(
+        WHO,
+        _ASGI + "callers.py",
+        "if token and all(values):",
+        "if token:",
+        _CALLERS + "a_caller_is_known_by_the_headers_that_the_contract_names_and_by_nothing_else",
+    ),
+    Fault(
+        WHO,
+        _ASGI + "endpoints.py",
+        "    if not isinstance(found, Caller):\n",
+        "    if not hasattr(found, 'owner'):\n",
+        _CALLERS + "what_is_no_caller_is_a_fault_and_sees_nothing",
+    ),
+    Fault(
+        ORDER,
+        _ASGI + "operations.py",
+        "        if scope is not None and scope not in exchange.scopes:\n"
+        "            raise Turned(Case.FORBIDDEN)\n"
+        "        job_id = exchange.wanted(contract)\n",
+        "        job_id = exchange.wanted(contract)\n"
+        "        if scope is not None and scope not in exchange.scopes:\n"
+        "            raise Turned(Case.FORBIDDEN)\n",
+        _SOCKET + "common.py::test_the_scope_is_checked_after_the_limit_and_before_the_id",
+    ),
+    Fault(
+        ORDER,
+        _ASGI + "exchange.py",
+        "        if len(job_id) > LONGEST_ID or contract",
+        "        if contract",
+        _REQUESTS + "an_id_longer_than_256_characters_is_malformed_whatever_the_pattern",
+    ),
+    Fault(
+        ORDER,
+        _ASGI + "exchange.py",
+        "contract.ids.pattern.fullmatch(job_id)",
+        "contract.ids.pattern.match(job_id)",
+        _REQUESTS + "an_id_that_only_begins_like_one_is_malformed",
+    ),
+    Fault(
+        ORDER,
+        _ASGI + "endpoints.py",
+        'implied = ("HEAD",) if operation.safe and "GET"',
+        'implied = ("HEAD",) if "GET"',
+        _REQUESTS + "head_cancels_nothing_where_the_vendor_cancels_by_get",
+    ),
+    Fault(
+        SHOWN,
+        _ASGI + "endpoints.py",
+        "Case.INTERNAL_ERROR, Context(request_id=request_id))",
+        "Case.INTERNAL_ERROR, Context(request_id=request_id, message=str(error)))",
+        _ENDPOINTS + "a_service_that_raises_is_a_500_that_tells_the_client_nothing_and_the_log_everything",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "words.py",
+        '    if "traceback" in details:',
+        '    if "trace" in details:',
+        "tests/contracts/test_words.py::test_why_a_job_failed_is_told_in_a_line_and_never_with_its_traceback",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "reply.py",
+        """"".join(letter if " " <= letter <= "~" else "?" for letter in str(value))""",
+        "str(value)",
+        _REPLIES + "a_header_is_one_line_of_printable_ascii_whatever_came_with_the_request",
+    ),
+    Fault(
+        SHOWN,
+        _ASGI + "endpoints.py",
+        "if route.etag and answer.status == _OK:",
+        "if route.etag:",
+        _READS + "only_a_success_has_a_tag",
+    ),
+    Fault(
+        SHOWN,
+        _ASGI + "operations.py",
+        "return attrs.evolve(job, state=JobState.CANCELING, settled_at=None)",
+        "return job",
+        _CANCEL + "a_pending_job_is_told_as_canceling_first_where_the_vendor_does_so",
+    ),
+    Fault(
+        SHOWN,
+        "jobcancel/_runtime/ids.py",
+        '{before}{_base32(last, 10)}{_base32(high, 14)}"\n        else:',
+        'job_{_base32(last, 10)}{_base32(high, 14)}"\n        else:',
+        "tests/asgi/test_ids.py::test_an_id_may_have_words_on_both_sides",
+    ),
+    Fault(
+        ONCE,
+        _ASGI + "keys.py",
+        "    if len(sent) > 1:\n",
+        "    if len(sent) > 2:\n",
+        "tests/asgi/test_keys.py::test_a_key_that_cannot_be_one_is_refused_in_words",
+    ),
+    Fault(
+        ONCE,
+        "jobcancel/_core/record.py",
+        "return (self.state if cell is None else cell.state) in self.spec.compensate_on",
+        "return True",
+        _CREDITS + "failed_reverses_nothing",
+    ),
+    Fault(
+        ONCE,
+        _CONTRACTS + "layers.toml",
+        'stages = [{ name = "finalizing", on_cancel = "refuse", commits = true }]',
+        'stages = [{ name = "finalizing", on_cancel = "refuse" }]',
+        "tests/contracts/test_layers.py::test_credits_are_reversed_for_a_canceled_job_alone_and_not_past_finalizing",
+    ),
+    Fault(
+        DATA,
+        _CONTRACTS + "layers.toml",
+        'stages = [{ name = "opening_pr", on_cancel = "refuse" },',
+        'stages = [{ name = "opening_pr", on_cancel = "interrupt" },',
+        "tests/contracts/test_layers.py::test_the_ten_kinds_load_with_the_stages_that_refuse",
+    ),
+    Fault(
+        DATA,
+        _CONTRACTS + "tensorpool.toml",
+        "via_canceling = true",
+        "via_canceling = false",
+        _CANCEL + "a_pending_job_is_told_as_canceling_first_where_the_vendor_does_so",
+    ),
+)
