@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from jobcancel import JobContext, JobService, Registry, Scheduler, Stage
 from jobcancel.asgi import Authenticate, Caller, TokenTable, app, id_factory
 from jobcancel.contracts import Contract, load
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 ANN, BOB, EVE = "lp_ann", "lp_bob", "lp_eve"
 CALLERS = {
@@ -63,7 +63,7 @@ class Bench:
 
     contract: Contract
     scheduler: Scheduler
-    clock: FakeClock
+    clock: ManualClock
     client: httpx.AsyncClient
     entered: list[anyio.Event] = field(factory=lambda: [anyio.Event()])
     release: anyio.Event = field(factory=anyio.Event)
@@ -100,7 +100,7 @@ async def serving(
 ) -> AsyncGenerator[Bench]:
     """Serve a contract; when the test is over, whatever still runs is let go and canceled."""
     contract = vendor(contract, *variants) if isinstance(contract, str) else contract
-    registry, clock = Registry(), FakeClock()
+    registry, clock = Registry(), ManualClock()
     scheduler = Scheduler(registry, clock=clock, new_id=id_factory(contract), max_running=max_running)
     served = app(scheduler, contract, authenticate=authenticate or TokenTable(contract, CALLERS))
     async with client_of(served, HEADERS[contract.name](ANN)) as client:

@@ -11,7 +11,7 @@ from attrs import evolve
 from jobcancel import Registry, Stage
 from jobcancel.asgi import Caller, RateLimited, TokenTable, app, id_factory
 from jobcancel.contracts import Contract, load
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 from tests.conformance.acts import play
 from tests.conformance.served import Served, Vendor
 from tests.conformance.servers import serving
@@ -97,7 +97,7 @@ class Bench:
         *,
         task_status: anyio.abc.TaskStatus[Served],
     ) -> None:
-        clock = FakeClock()
+        clock = ManualClock()
         clock.wall = START_S
         table = TokenTable(contract, vendor.tokens)
 

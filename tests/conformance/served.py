@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from jobcancel import JobState, Outcome, Partial
 from jobcancel.asgi import Caller
 from jobcancel.contracts import Contract
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 from tests.conformance.acts import Act
 from tests.conformance.watched import Watched
 from tests.conformance.wire import Answer, Headers, exchange, message
@@ -83,7 +83,7 @@ class Served:
     """
 
     def __init__(
-        self, vendor: Vendor, contract: Contract, scheduler: Watched, clock: FakeClock, asgi: ASGIApp, port: int
+        self, vendor: Vendor, contract: Contract, scheduler: Watched, clock: ManualClock, asgi: ASGIApp, port: int
     ) -> None:
         self.vendor, self.contract, self.scheduler, self.clock = vendor, contract, scheduler, clock
         self.asgi, self.port = asgi, port

@@ -13,7 +13,7 @@ from jobcancel import JobContext, JobHandle, Kind, Registry, Scheduler
 from jobcancel._core.specs import KindOptions
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.kernel import Kernel
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 P = ParamSpec("P")
 
@@ -22,7 +22,7 @@ class Live:
     """A running scheduler, its registry and its clock."""
 
     def __init__(self, **options: Any) -> None:
-        self.registry, self.clock = Registry(), FakeClock()
+        self.registry, self.clock = Registry(), ManualClock()
         self.scheduler = Scheduler(self.registry, clock=self.clock, **options)
         self._names = (f"kind_{number}" for number in count(1))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobcancel import Registry, Scheduler
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 @pytest.fixture
@@ -17,12 +17,12 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-async def scheduler(anyio_backend: Any, registry: Registry, clock: FakeClock) -> AsyncIterator[Scheduler]:
+async def scheduler(anyio_backend: Any, registry: Registry, clock: ManualClock) -> AsyncIterator[Scheduler]:
     """A running scheduler whose time the test moves; when the test is over it cancels what still runs."""
     async with Scheduler(registry, clock=clock) as running:
         yield running

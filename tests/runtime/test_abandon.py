@@ -18,7 +18,7 @@ from jobcancel import (
     StageUnavailableError,
     StaleAttemptError,
 )
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 class Stubborn:
@@ -50,7 +50,7 @@ def steps(snapshot: Snapshot[Any]) -> list[str]:
 
 
 async def test_an_abandoned_job_is_settled_while_its_code_keeps_its_slot_and_its_compensations_wait(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     stubborn = Stubborn(registry, on_grace_expired="abandon", max_running=1)
     undone = anyio.Event()
@@ -82,7 +82,7 @@ async def test_an_abandoned_job_is_settled_while_its_code_keeps_its_slot_and_its
 
 
 async def test_an_abandoned_job_that_timed_out_has_failed(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     stubborn = Stubborn(registry, on_grace_expired="abandon", timeout_s=60)
     handle = await scheduler.submit(stubborn.kind())
@@ -101,7 +101,7 @@ async def test_an_abandoned_job_that_timed_out_has_failed(
 
 
 async def test_the_code_of_an_abandoned_job_can_write_nothing_but_what_has_to_be_undone(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside, release, over = anyio.Event(), anyio.Event(), anyio.Event()
     outcomes: list[str] = []

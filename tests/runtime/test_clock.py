@@ -10,7 +10,8 @@ import pytest
 
 from jobcancel import Clock
 from jobcancel._runtime.clock import SystemClock, Timers
-from tests.clock import EPOCH, FakeClock
+from jobcancel.testing import ManualClock
+from jobcancel.testing.clock import EPOCH
 
 
 async def test_the_systems_clock_is_the_systems() -> None:
@@ -45,7 +46,7 @@ async def test_a_sleep_without_end_ends_when_it_is_cancelled(anyio_backend: obje
     assert scope.cancelled_caught
 
 
-async def test_timers_are_made_in_order_once_and_only_if_nobody_cancelled_them(clock: FakeClock) -> None:
+async def test_timers_are_made_in_order_once_and_only_if_nobody_cancelled_them(clock: ManualClock) -> None:
     timers, made = Timers(clock), list[str]()
 
     async with anyio.create_task_group() as group:
@@ -70,7 +71,7 @@ async def test_timers_are_made_in_order_once_and_only_if_nobody_cancelled_them(c
     assert made == ["first", "a", "b", "c"]
 
 
-async def test_a_timer_set_by_a_timer_is_made_too(clock: FakeClock) -> None:
+async def test_a_timer_set_by_a_timer_is_made_too(clock: ManualClock) -> None:
     timers, made = Timers(clock), list[float]()
 
     def again() -> None:
@@ -87,7 +88,7 @@ async def test_a_timer_set_by_a_timer_is_made_too(clock: FakeClock) -> None:
     assert made == [10, 10, 10]
 
 
-def test_cancelled_timers_are_swept_out_when_they_are_the_majority(clock: FakeClock) -> None:
+def test_cancelled_timers_are_swept_out_when_they_are_the_majority(clock: ManualClock) -> None:
     timers = Timers(clock)
 
     def heap() -> list[float]:
@@ -108,7 +109,7 @@ def test_cancelled_timers_are_swept_out_when_they_are_the_majority(clock: FakeCl
     assert all(timer.callback is not None for timer in kept)
 
 
-async def test_the_tests_clock_stands_still_and_wakes_who_slept_for_the_time_it_moved_to(clock: FakeClock) -> None:
+async def test_the_tests_clock_stands_still_and_wakes_who_slept_for_the_time_it_moved_to(clock: ManualClock) -> None:
     woken: list[float] = []
 
     async def sleep(deadline: float) -> None:

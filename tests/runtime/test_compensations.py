@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from jobcancel import JobContext, Registry, Scheduler, Snapshot
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 def entries(snapshot: Snapshot[Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -41,7 +41,7 @@ async def test_a_compensation_without_a_proper_name_is_recorded_by_its_type(
 
 
 async def test_compensations_that_raise_or_overrun_are_recorded_and_stop_no_other(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     hanging = anyio.Event()
     undone: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from jobcancel import FailureCode, JobContext, JobHandle, JobState, Kind, Outcome, Registry, Scheduler
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 def limited(registry: Registry) -> Kind[[], None]:
@@ -21,7 +21,7 @@ async def state(handle: JobHandle[None]) -> JobState:
 
 
 async def test_a_job_that_waited_too_long_fails_and_never_runs(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = limited(registry)
     running, waiting = await scheduler.submit(kind()), await scheduler.submit(kind())
@@ -38,7 +38,7 @@ async def test_a_job_that_waited_too_long_fails_and_never_runs(
     assert await state(running) is JobState.RUNNING, "one that started in time does not expire"
 
 
-async def test_an_expired_job_holds_nobody_up(registry: Registry, scheduler: Scheduler, clock: FakeClock) -> None:
+async def test_an_expired_job_holds_nobody_up(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     kind = limited(registry)
     running, expired = await scheduler.submit(kind()), await scheduler.submit(kind())
     await clock.advance(30)
@@ -52,7 +52,7 @@ async def test_an_expired_job_holds_nobody_up(registry: Registry, scheduler: Sch
 
 
 async def test_an_expired_job_is_compensated_before_it_settles(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind, undoing, finish = limited(registry), anyio.Event(), anyio.Event()
 
@@ -77,7 +77,7 @@ async def test_an_expired_job_is_compensated_before_it_settles(
 
 
 async def test_a_kind_that_compensates_no_failure_does_not_compensate_an_expiry(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     undone: list[str] = []
 
@@ -94,7 +94,7 @@ async def test_a_kind_that_compensates_no_failure_does_not_compensate_an_expiry(
 
 
 async def test_a_cancel_while_an_expired_job_is_undone_neither_disturbs_nor_repeats_it(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind, undoing, finish, undone = limited(registry), anyio.Event(), anyio.Event(), list[str]()
 
@@ -124,7 +124,7 @@ async def test_a_cancel_while_an_expired_job_is_undone_neither_disturbs_nor_repe
 
 
 async def test_a_cancel_during_the_only_undo_of_an_expired_job_does_not_settle_it_twice(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind, undoing, finish = limited(registry), anyio.Event(), anyio.Event()
 
@@ -144,7 +144,7 @@ async def test_a_cancel_during_the_only_undo_of_an_expired_job_does_not_settle_i
 
 
 async def test_the_expiry_of_a_job_that_was_canceled_while_it_waited_is_void(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind, undoing, finish = limited(registry), anyio.Event(), anyio.Event()
 
@@ -166,7 +166,7 @@ async def test_the_expiry_of_a_job_that_was_canceled_while_it_waited_is_void(
 
 
 async def test_a_withdrawn_job_does_not_expire_afterwards(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = limited(registry)
     await scheduler.submit(kind())

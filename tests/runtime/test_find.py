@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from jobcancel import JobContext, JobState, Registry, Scheduler
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 async def forever(job: JobContext) -> None:
@@ -69,7 +69,7 @@ async def test_paging_shows_each_job_once_live_and_settled_alike(registry: Regis
 
 
 async def test_a_page_is_not_disturbed_by_jobs_that_come_and_go_between_two(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = registry.kind("done", retain_s=10)(at_once)
     first = [await scheduler.submit(kind()) for _ in range(2)]

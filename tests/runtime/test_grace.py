@@ -17,7 +17,7 @@ from jobcancel import (
     Scheduler,
     Snapshot,
 )
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 class Stubborn:
@@ -49,7 +49,7 @@ def steps(snapshot: Snapshot[Any]) -> list[str]:
 
 
 async def test_by_default_a_job_past_its_grace_stays_canceling_and_is_recorded_as_stuck_once(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     stubborn = Stubborn(registry)
     handle = await scheduler.submit(stubborn.kind())
@@ -80,7 +80,7 @@ async def test_by_default_a_job_past_its_grace_stays_canceling_and_is_recorded_a
     assert ended.cancel.ignored
 
 
-async def test_a_short_grace_is_kept_as_well(registry: Registry, scheduler: Scheduler, clock: FakeClock) -> None:
+async def test_a_short_grace_is_kept_as_well(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     inside, release = anyio.Event(), anyio.Event()
 
     @registry.kind("work", grace_s=0.25)
@@ -102,7 +102,7 @@ async def test_a_short_grace_is_kept_as_well(registry: Registry, scheduler: Sche
 
 @pytest.mark.parametrize("grace_s", [0.1, 10])
 async def test_a_job_that_unwinds_in_time_is_not_stuck(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock, grace_s: float
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, grace_s: float
 ) -> None:
     begun, undoing, finish = anyio.Event(), anyio.Event(), anyio.Event()
 
@@ -130,7 +130,7 @@ async def test_a_job_that_unwinds_in_time_is_not_stuck(
 
 
 async def test_force_leaves_a_shield_of_the_jobs_own_closed_but_is_recorded(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     stubborn = Stubborn(registry, on_grace_expired="force")
     handle = await scheduler.submit(stubborn.kind())
@@ -148,7 +148,7 @@ async def test_force_leaves_a_shield_of_the_jobs_own_closed_but_is_recorded(
 
 
 async def test_the_grace_of_a_parent_waits_for_its_children(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     ready, parent_release, child_release = anyio.Event(), anyio.Event(), anyio.Event()
 

@@ -22,7 +22,7 @@ from jobcancel import (
     Registry,
     Scheduler,
 )
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 async def forever(job: JobContext) -> None:
@@ -152,7 +152,7 @@ async def test_everyone_who_waits_is_woken(registry: Registry, scheduler: Schedu
 
 
 async def test_a_handle_reads_its_job_past_its_retention(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     @registry.kind("work", retain_s=10)
     async def work(job: JobContext) -> int:

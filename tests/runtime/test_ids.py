@@ -9,7 +9,8 @@ import pytest
 
 from jobcancel import JobContext, Registry, Scheduler
 from jobcancel._runtime.ids import ulids
-from tests.clock import EPOCH, FakeClock
+from jobcancel.testing import ManualClock
+from jobcancel.testing.clock import EPOCH
 
 ID = re.compile(r"job_[0-9A-HJKMNP-TV-Z]{26}")
 
@@ -21,7 +22,7 @@ def bits(*numbers: int) -> Callable[[int], int]:
 
 
 def test_ids_of_one_millisecond_are_unique_and_rise() -> None:
-    clock = FakeClock()
+    clock = ManualClock()
     new_id = ulids(clock.time)
     ids = [new_id() for _ in range(10_000)]
 
@@ -30,7 +31,7 @@ def test_ids_of_one_millisecond_are_unique_and_rise() -> None:
 
 
 def test_ids_rise_with_the_time_and_begin_with_it() -> None:
-    clock = FakeClock()
+    clock = ManualClock()
     new_id = ulids(clock.time)
     first = new_id()
     clock.wall += 0.001
@@ -42,7 +43,7 @@ def test_ids_rise_with_the_time_and_begin_with_it() -> None:
 
 
 def test_ids_rise_though_the_clock_goes_backwards() -> None:
-    clock = FakeClock()
+    clock = ManualClock()
     new_id = ulids(clock.time)
     ids = [new_id()]
     for step in (-3600, 10, -1, 3000, 0):
@@ -88,7 +89,7 @@ def test_a_counter_that_overflows_carries_into_the_random_part() -> None:
 
 
 def test_an_error_of_the_clock_or_of_the_randomness_costs_one_id_and_not_all_later_ones() -> None:
-    clock, broken = FakeClock(), {"time": False, "bits": False}
+    clock, broken = ManualClock(), {"time": False, "bits": False}
 
     def time() -> float:
         if broken["time"]:

@@ -14,7 +14,7 @@ from jobcancel import (
     Registry,
     Scheduler,
 )
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 async def add(job: JobContext, a: int, b: int = 10, *, fail: bool = False) -> int:
@@ -86,7 +86,7 @@ async def test_another_owner_or_kind_may_use_the_same_key(registry: Registry, sc
 
 
 async def test_a_key_is_forgotten_after_its_time_and_not_before(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = registry.kind("add", key_ttl_s=60)(add)
     first = await scheduler.submit(kind(1), key="k")
@@ -100,7 +100,7 @@ async def test_a_key_is_forgotten_after_its_time_and_not_before(
 
 
 async def test_a_key_outlives_the_retention_of_its_job(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = registry.kind("add", retain_s=10)(add)
     first = await scheduler.submit(kind(1), key="k")
@@ -129,7 +129,7 @@ async def test_the_handle_of_a_replayed_key_reads_the_settled_job(registry: Regi
 
 @pytest.mark.parametrize("rerun_failed", [False, True])
 async def test_a_failed_first_job_is_run_again_only_if_the_kind_says_so(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock, rerun_failed: bool
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, rerun_failed: bool
 ) -> None:
     kind = registry.kind("add", rerun_failed=rerun_failed, key_ttl_s=60)(add)
     first = await scheduler.submit(kind(1, fail=True), key="k")
@@ -146,7 +146,7 @@ async def test_a_failed_first_job_is_run_again_only_if_the_kind_says_so(
 
 
 async def test_a_rerun_takes_the_keys_place_and_its_success_is_kept(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     failing = [True]
 
@@ -202,7 +202,7 @@ async def test_arguments_that_cannot_be_compared_are_a_conflict_and_no_crash(
 
 
 async def test_a_job_that_fails_after_its_key_was_forgotten_marks_no_later_one(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     release = anyio.Event()
 

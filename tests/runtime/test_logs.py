@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from jobcancel import JobContext, JobState, Registry, Scheduler
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str, str]]:
@@ -54,7 +54,7 @@ async def test_a_job_that_ends_well_or_is_canceled_logs_nothing(
 
 
 async def test_compensations_that_fail_are_logged(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun, hanging = anyio.Event(), anyio.Event()
 

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from jobcancel import JobContext, JobHandle, JobState, Kind, Registry, Scheduler
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 # Run with -S, without site packages: it starts fast, and nothing there takes part in the test.
 POLITE = """
@@ -108,7 +108,7 @@ async def test_a_polite_process_ends_by_sigterm_and_its_last_words_are_heard(
 
 
 async def test_a_deaf_process_is_killed_when_its_time_is_over_and_not_before(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     running = Running(registry, DEAF, kill_after_s=7)
     handle = await scheduler.submit(running.kind())
@@ -125,7 +125,7 @@ async def test_a_deaf_process_is_killed_when_its_time_is_over_and_not_before(
 
 
 async def test_a_grandchild_that_ignores_sigterm_is_killed_with_its_group(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     running = Running(registry, WITH_A_DEAF_CHILD, DEAF)
     handle = await scheduler.submit(running.kind())
@@ -140,7 +140,7 @@ async def test_a_grandchild_that_ignores_sigterm_is_killed_with_its_group(
 
 
 async def test_force_at_the_end_of_the_grace_kills_without_waiting_politely(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     running = Running(registry, DEAF, kill_after_s=1000, grace_s=10, on_grace_expired="force")
     handle = await scheduler.submit(running.kind())
@@ -157,7 +157,7 @@ async def test_force_at_the_end_of_the_grace_kills_without_waiting_politely(
 
 
 async def test_a_descendant_that_left_the_group_and_holds_the_pipe_holds_nobody_up(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     running = Running(registry, WITH_A_CHILD_THAT_LEAVES)
     handle = await scheduler.submit(running.kind())
@@ -173,7 +173,7 @@ async def test_a_descendant_that_left_the_group_and_holds_the_pipe_holds_nobody_
 
 
 async def test_a_process_whose_group_is_gone_already_is_no_error(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     code = WITH_A_CHILD_THAT_LEAVES.rpartition("time.sleep")[0]  # it ends, and its child holds its pipes
     running = Running(registry, code)
@@ -190,7 +190,7 @@ async def test_a_process_whose_group_is_gone_already_is_no_error(
 
 
 async def test_two_processes_of_one_job_are_ended_both(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     ready = {number: anyio.Event() for number in range(2)}
     asked = {number: anyio.Event() for number in range(2)}

@@ -7,7 +7,7 @@ from math import inf
 import anyio
 
 from jobcancel import JobContext, JobHandle, JobState, Registry, Scheduler
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 async def at_once(job: JobContext) -> None:
@@ -19,7 +19,7 @@ async def found(scheduler: Scheduler) -> list[str]:
 
 
 async def test_a_settled_job_is_let_go_when_its_time_is_over(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = registry.kind("work", retain_s=60)(at_once)
     first, second = await scheduler.submit(kind()), await scheduler.submit(kind())
@@ -41,7 +41,7 @@ async def test_a_settled_job_is_let_go_when_its_time_is_over(
     assert await found(scheduler) == [], "the timer is armed again"
 
 
-async def test_the_age_counts_from_the_settlement(registry: Registry, scheduler: Scheduler, clock: FakeClock) -> None:
+async def test_the_age_counts_from_the_settlement(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     release = anyio.Event()
 
     @registry.kind("work", retain_s=60)

@@ -20,7 +20,7 @@ from jobcancel import (
     SchedulerClosedError,
     Stage,
 )
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task
 
@@ -68,7 +68,7 @@ async def test_a_running_job_may_finish_within_the_drain_and_a_pending_one_may_n
 
 
 async def test_what_still_runs_after_the_drain_is_canceled(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     work = Job(registry)
     running = await scheduler.submit(work.kind())
@@ -89,7 +89,7 @@ async def test_what_still_runs_after_the_drain_is_canceled(
 
 
 async def test_leaving_drains_as_the_scheduler_was_told(registry: Registry, anyio_backend: Any) -> None:
-    work, clock = Job(registry), FakeClock()
+    work, clock = Job(registry), ManualClock()
     handles: list[JobHandle[None]] = []
 
     async def release() -> None:
@@ -105,7 +105,7 @@ async def test_leaving_drains_as_the_scheduler_was_told(registry: Registry, anyi
 
 
 async def test_a_drain_without_jobs_takes_no_time(registry: Registry, anyio_backend: Any) -> None:
-    async with Scheduler(registry, drain_s=3600, clock=FakeClock()):
+    async with Scheduler(registry, drain_s=3600, clock=ManualClock()):
         pass
 
 
@@ -145,7 +145,7 @@ async def leave_while_a_stage_refuses(
 ) -> None:
     """Leave a scheduler, interrupt the host while it waits for a job, and see that the job is whole."""
     work = Job(registry, "refuse")
-    clock, leaving = FakeClock(), anyio.Event()
+    clock, leaving = ManualClock(), anyio.Event()
 
     async def run() -> None:
         async with Scheduler(registry, drain_s=drain_s, clock=clock) as scheduler:

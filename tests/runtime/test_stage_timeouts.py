@@ -6,12 +6,12 @@ import anyio
 import pytest
 
 from jobcancel import JobContext, JobState, Outcome, Registry, Scheduler, Stage, StageTimeoutError
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 @pytest.mark.parametrize("on_cancel", ["interrupt", "defer", "refuse"])
 async def test_a_stage_that_takes_too_long_is_torn_whatever_its_policy(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock, on_cancel: str
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, on_cancel: str
 ) -> None:
     inside = anyio.Event()
     caught: list[StageTimeoutError] = []
@@ -41,7 +41,7 @@ async def test_a_stage_that_takes_too_long_is_torn_whatever_its_policy(
 
 
 async def test_a_stage_timeout_that_nobody_catches_fails_the_job(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside = anyio.Event()
 
@@ -61,7 +61,7 @@ async def test_a_stage_timeout_that_nobody_catches_fails_the_job(
 
 
 async def test_a_stage_timeout_releases_a_held_cancel_that_then_lands(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside, went_on = anyio.Event(), anyio.Event()
 
@@ -86,7 +86,7 @@ async def test_a_stage_timeout_releases_a_held_cancel_that_then_lands(
 
 
 async def test_a_stage_that_ends_in_time_is_not_torn_afterwards(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     outside, release = anyio.Event(), anyio.Event()
 
@@ -107,7 +107,7 @@ async def test_a_stage_that_ends_in_time_is_not_torn_afterwards(
 
 
 async def test_a_stage_that_swallows_its_timeout_has_not_timed_out(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside = anyio.Event()
 
@@ -131,7 +131,7 @@ async def test_a_stage_that_swallows_its_timeout_has_not_timed_out(
 
 
 async def test_a_stage_whose_timeout_meets_an_error_of_its_own_ends_and_the_error_wins(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside = anyio.Event()
 

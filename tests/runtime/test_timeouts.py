@@ -16,7 +16,7 @@ from jobcancel import (
     Snapshot,
     Stage,
 )
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 
 def assert_timed_out(snapshot: Snapshot[None], reason: str) -> None:
@@ -29,7 +29,7 @@ def assert_timed_out(snapshot: Snapshot[None], reason: str) -> None:
 
 @pytest.mark.parametrize(("of_kind", "of_submit", "limit"), [(60, None, 60), (60, 5, 5), (5, 60, 60), (None, 60, 60)])
 async def test_a_job_that_runs_too_long_is_torn_and_has_failed(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock, of_kind: int | None, of_submit: int | None, limit: int
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, of_kind: int | None, of_submit: int | None, limit: int
 ) -> None:
     async def work(job: JobContext) -> None:
         await anyio.sleep_forever()
@@ -44,7 +44,7 @@ async def test_a_job_that_runs_too_long_is_torn_and_has_failed(
 
 
 async def test_the_time_counts_from_the_start_and_not_from_the_submission(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     @registry.kind("work", max_running=1)
     async def work(job: JobContext) -> None:
@@ -64,7 +64,7 @@ async def test_the_time_counts_from_the_start_and_not_from_the_submission(
 
 @pytest.mark.parametrize("on_cancel", ["defer", "refuse"])
 async def test_a_timeout_waits_for_the_end_of_a_stage_that_must_not_be_torn(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock, on_cancel: str
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, on_cancel: str
 ) -> None:
     inside, release, after = anyio.Event(), anyio.Event(), anyio.Event()
 
@@ -89,7 +89,7 @@ async def test_a_timeout_waits_for_the_end_of_a_stage_that_must_not_be_torn(
 
 
 async def test_a_job_that_finishes_after_its_timeout_was_held_has_succeeded(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside, release = anyio.Event(), anyio.Event()
 
@@ -112,7 +112,7 @@ async def test_a_job_that_finishes_after_its_timeout_was_held_has_succeeded(
 
 
 async def test_a_timeout_after_a_users_cancel_changes_nothing(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside, release = anyio.Event(), anyio.Event()
 
@@ -135,7 +135,7 @@ async def test_a_timeout_after_a_users_cancel_changes_nothing(
 
 
 async def test_a_job_that_ended_in_time_does_not_time_out(
-    registry: Registry, scheduler: Scheduler, clock: FakeClock
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     @registry.kind("work", timeout_s=60)
     async def work(job: JobContext) -> int:

@@ -17,7 +17,7 @@ from jobcancel import (
     Snapshot,
     Stage,
 )
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 registry = Registry()
 declared = Registry.from_mapping({"kinds": {"count": {}}})
@@ -101,7 +101,7 @@ def from_a_thread(scheduler: Scheduler, blocking: BlockingScheduler) -> None:
 
 # What stands in for a protocol is one.
 service: JobService = Scheduler(registry)
-clock: Clock = FakeClock()
+clock: Clock = ManualClock()
 
 
 def a_handle_of_less_is_one_of_more(handle: JobHandle[dict[str, int]]) -> JobHandle[object]:

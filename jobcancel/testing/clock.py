@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import Final
+
 import anyio
 from anyio.lowlevel import checkpoint
 
-EPOCH = 1_800_000_000.0
-"""What a new clock's ``time()`` reads, in seconds since 1970."""
+EPOCH: Final = 1_800_000_000.0
+"""What a new clock's ``time()`` reads, in seconds since 1970: 2027-01-15T08:00:00Z."""
 
 
-class FakeClock:
-    """A ``jobcancel.abc.Clock``. ``wall`` may be set freely, also backwards, as an operator does it.
+class ManualClock:
+    """A ``jobcancel.abc.Clock`` for tests; timeouts, grace, expiry and retention come when the test says so.
+
+    It moves the library's own timers, on every backend. What the job's code sleeps for by itself (``anyio.sleep``,
+    ``anyio.fail_after``) goes by the loop's clock and is not moved.
 
     Attributes:
-        wall: Seconds since 1970.
+        wall: Seconds since 1970, what ``time()`` reads. May be set freely, also backwards, as an operator does it.
     """
 
     def __init__(self) -> None:
-        self.wall = EPOCH
+        self.wall: float = EPOCH
         self._now = 0.0
         self._asleep: set[_Sleeper] = set()
 
+    def __repr__(self) -> str:
+        return f"<clock moved by {self._now:g} s>"
+
     def time(self) -> float:
+        """Return seconds since 1970 (UTC)."""
         return self.wall
 
     def monotonic(self) -> float:
+        """Return by how many seconds it has been moved."""
         return self._now
 
     async def sleep_until(self, deadline: float) -> None:
@@ -44,8 +55,17 @@ class FakeClock:
         """Move the time on; return when everyone who slept has woken and done what was due.
 
         That includes who slept for a later time but has been told of an earlier one since: nothing depends on
-        whether it had heard of that already.
+        whether it had heard of that already. What the timers set in motion (a job that unwinds) is waited for as
+        ever: ``await handle.wait()``.
+
+        Args:
+            seconds: How far, from 0; both ``monotonic()`` and ``time()`` move.
+
+        Raises:
+            ValueError: ``seconds`` is negative, infinite or no number; the time has not moved.
         """
+        if not 0 <= seconds < inf:
+            raise ValueError(f"seconds must be a finite number, 0 or more, not {seconds!r}: this clock never goes back")
         self._now += seconds
         self.wall += seconds
         woken = list(self._asleep)
