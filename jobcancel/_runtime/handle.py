@@ -47,22 +47,31 @@ class Handle(Generic[R_co]):
         """The job's id."""
         return self._job if isinstance(self._job, str) else self._job.id
 
+    @property
+    def job(self) -> Job | Settled:
+        """The job.
+
+        Raises:
+            JobNotFoundError: It was let go before there was this handle.
+        """
+        return self._kernel.table.get(self._job) if isinstance(self._job, str) else self._job
+
     async def cancel(
         self, *, by: str | None = None, reason: str | None = None, defer: bool = False, force: bool = False
     ) -> Verdict:
         """Ask for a cancel."""
-        return request_cancel(self._found(), by, reason, defer=defer, force=force)
+        return request_cancel(self.job, by, reason, defer=defer, force=force)
 
     async def wait(self, *, timeout_s: float | None = None) -> Snapshot[R_co]:
         """Wait until the job is settled or the time is up."""
-        job = self._found()
+        job = self.job
         if isinstance(job, Job):
             await until_settled(job, timeout_s)
         return cast("Snapshot[R_co]", job.snapshot())
 
     async def result(self) -> R_co:
         """Wait until the job is settled and return its value."""
-        job = self._found()
+        job = self.job
         if isinstance(job, Job) and job.settled is None:
             await until_settled(job)
         if job.state in _HAS_VALUE:
@@ -70,9 +79,6 @@ class Handle(Generic[R_co]):
             return value
         snapshot = job.snapshot()
         raise (JobCanceledError if snapshot.state is JobState.CANCELED else JobFailedError)(snapshot)
-
-    def _found(self) -> Job | Settled:
-        return self._kernel.table.get(self._job) if isinstance(self._job, str) else self._job
 
 
 def request_cancel(job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool) -> Verdict:

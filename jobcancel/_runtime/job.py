@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .admission import KindQueue
     from .clock import Timer
     from .kernel import Kernel
-    from .watch import Watcher
+    from .watch import Listener
 
 
 class Job(JobRecord):
@@ -43,7 +43,7 @@ class Job(JobRecord):
         timers: Its running timers by purpose, or None.
         polite: Scopes of ours that a force opens, or None.
         waiters: Who waits for its settlement, or None.
-        watchers: Who watches it, or None.
+        watchers: Who hears of its changes, or None.
         on_children: Set when its last child has settled, if it waits for that.
         strain: The watchdog's last sample, or None.
         grace_ends: When its grace is over, until a timer is set for that.
@@ -104,7 +104,7 @@ class Job(JobRecord):
         self.timers: dict[str, Timer] | None = None
         self.polite: set[anyio.CancelScope] | None = None
         self.waiters: dict[anyio.Event, None] | None = None
-        self.watchers: dict[Watcher, None] | None = None
+        self.watchers: dict[Listener, None] | None = None
         self.on_children: anyio.Event | None = None
         self.strain: int | None = None
         self.grace_ends: float | None = None
@@ -136,8 +136,8 @@ class Job(JobRecord):
 
     def tell_watchers(self) -> None:
         """Tell everyone who watches of a change."""
-        for watcher in self.watchers or ():
-            watcher.change()
+        for listener in self.watchers or ():
+            listener.change()
 
     def changed(self) -> None:
         """Tell the watchers of a change that is no transition."""

@@ -64,11 +64,8 @@ class Scheduler:
         clock: Clock | None = None,
         new_id: Callable[[], str] | None = None,
     ) -> None:
-        for name, value, least in (
-            ("max_running", max_running, 1),
-            ("max_threads", max_threads, 1),
-            ("drain_s", drain_s, 0),
-        ):
+        sizes = {"max_running": (max_running, 1), "max_threads": (max_threads, 1), "drain_s": (drain_s, 0)}
+        for name, (value, least) in sizes.items():
             if value is not None and not value >= least:
                 raise ValueError(f"{name} must be {least} or more, not {value!r}")
         clock = clock or SystemClock()
@@ -216,6 +213,10 @@ class Scheduler:
         """Return a page of jobs, newest first; see ``JobService.find``."""
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         return find(self._kernel.table, filters, cursor, limit)
+
+    def newest(self, limit: int) -> tuple[Snapshot[Any], ...]:
+        """Return the newest jobs, ``limit`` at most. It needs no loop: for reports on one that has stopped."""
+        return find(self._kernel.table, Filters(), None, limit).jobs
 
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or the time is up; see ``JobService.wait``."""

@@ -1,9 +1,9 @@
-"""Watching a job: its newest snapshot after each change, until it has settled."""
+"""Watching a job: its newest snapshot after each change, until it has settled, or every change as it happens."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 
@@ -11,6 +11,28 @@ from jobcancel._core.packing import Settled
 from jobcancel._core.snapshot import Snapshot
 
 from .job import Job
+
+
+class Listener(Protocol):
+    """What can be attached to a job."""
+
+    def change(self) -> None:
+        """Hear of a change, in the very step that makes it. No listener may attach or detach another one here."""
+        ...
+
+
+def attach(job: Job, listener: Listener) -> None:
+    """Call ``listener.change()`` at every change of a live job from now on, until it has settled."""
+    if job.watchers is None:
+        job.watchers = {}
+        job.on_change = job.tell_watchers
+    job.watchers[listener] = None
+
+
+def detach(job: Job, listener: Listener) -> None:
+    """Call it no longer; no effect if the job has settled."""
+    if job.watchers is not None:
+        job.watchers.pop(listener, None)
 
 
 class Watcher:
@@ -27,19 +49,15 @@ class Watcher:
         self._done = False
 
     async def __aenter__(self) -> Watcher:
-        job = self._job
-        if isinstance(job, Job) and job.settled is None:
-            if job.watchers is None:
-                job.watchers = {}
-                job.on_change = job.tell_watchers
-            job.watchers[self] = None
+        if isinstance(self._job, Job) and self._job.settled is None:
+            attach(self._job, self)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(self._job, Job) and self._job.watchers is not None:
-            self._job.watchers.pop(self, None)
+        if isinstance(self._job, Job):
+            detach(self._job, self)
 
     def __aiter__(self) -> Watcher:
         return self
