@@ -13,10 +13,11 @@ JobCancelError
  ├─ WrongTaskError               entered in one task, left in another
  ├─ DeadlockError                a job would wait for itself
  ├─ IllegalTransitionError       an event that the job's state does not accept; no effect
- ├─ StageError                   a stage that cannot be entered
+ ├─ StageError                   a stage that was not entered
  │   ├─ UnknownStageError        a strict kind does not declare it
  │   ├─ StageActiveError         another stage is open: stages do not nest
- │   └─ StageUnavailableError    a cancel was accepted: nothing new begins
+ │   ├─ StageUnavailableError    a cancel was accepted: nothing new begins
+ │   └─ StageNotReachedError     a test's job ended without entering the stage in which it was to be canceled
  ├─ StageTimeoutError            (also TimeoutError) the stage's own ``timeout_s`` is over
  ├─ StaleAttemptError            code of an ended or abandoned attempt wants to write
  ├─ JobFailedError               ``result()`` of a job that failed; carries the snapshot
@@ -144,12 +145,7 @@ class WrongTaskError(JobCancelError):
 
 @define(slots=False)
 class DeadlockError(JobCancelError):
-    """A job would wait for itself or for a job that waits for it.
-
-    Attributes:
-        job_id: The job that asked.
-        wanted: What it asked for, in words.
-    """
+    """A job would wait for itself or for a job that waits for it; ``wanted`` is what it asked for, in words."""
 
     says: ClassVar[str] = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
     job_id: str
@@ -168,12 +164,7 @@ class IllegalTransitionError(JobCancelError):
 
 @define(slots=False)
 class StageError(JobCancelError):
-    """A stage cannot be entered.
-
-    Attributes:
-        job_id: The job.
-        stage: The stage it wanted to enter.
-    """
+    """A stage was not entered."""
 
     job_id: str
     stage: str
@@ -212,6 +203,18 @@ class StageUnavailableError(StageError):
 
 
 @define(slots=False)
+class StageNotReachedError(StageError):
+    """A test wanted a cancel in a stage that the job, which settled as ``snapshot``, never entered: nobody asked."""
+
+    snapshot: Snapshot[Any]
+
+    def __str__(self) -> str:
+        state, failure = self.snapshot.state, self.snapshot.failure
+        how = f"{state}: {failure.code}: {failure.message}" if failure else state
+        return f"job {self.job_id} never entered stage {self.stage!r}, so nobody asked for its cancel; it ended {how}"
+
+
+@define(slots=False)
 class StageTimeoutError(JobCancelError, TimeoutError):
     """A stage took longer than its ``timeout_s`` and was torn down."""
 
@@ -232,11 +235,7 @@ class StaleAttemptError(JobCancelError):
 
 @define(slots=False)
 class _EndedError(JobCancelError):
-    """A job did not succeed, and its result was asked for.
-
-    Attributes:
-        snapshot: The settled job.
-    """
+    """A job did not succeed, and its result was asked for; ``snapshot`` is the settled job."""
 
     snapshot: Snapshot[Any]
 

@@ -104,6 +104,16 @@ EXAMPLES: list[tuple[errors.JobCancelError, dict[str, Any], str]] = [
         "job job_1: stage 'cloning' took longer than its timeout_s=2.5",
     ),
     (
+        errors.StageNotReachedError("job_1", "cloning", ended(Failure(FailureCode.HANDLER_ERROR, "boom"))),
+        {"job_id": "job_1", "stage": "cloning", "snapshot": ended(Failure(FailureCode.HANDLER_ERROR, "boom"))},
+        "job job_1 never entered stage 'cloning', so nobody asked for its cancel; it ended failed: HANDLER_ERROR: boom",
+    ),
+    (
+        errors.StageNotReachedError("job_1", "cloning", ended()),
+        {},
+        "job job_1 never entered stage 'cloning', so nobody asked for its cancel; it ended failed",
+    ),
+    (
         errors.StaleAttemptError("job_1", 2),
         {"job_id": "job_1", "attempt": 2},
         "job job_1: attempt 2 is over and can write nothing more",
