@@ -29,7 +29,7 @@ from .clock import Timers
 from .delivery import Deliveries
 from .job import Job
 from .keys import Keys
-from .loops import Loop
+from .loops import Loop, Main
 from .runner import run
 from .table import JobTable
 
@@ -54,6 +54,7 @@ class Kernel:
         scope_type: anyio's cancel scope for that loop, looked up once: the look-up costs half of making one.
         thread: The identity of the loop's thread.
         limiter: How many threads run at once.
+        main: A job's task, from its first step to its last.
         tasks: How many jobs have a task that has not ended.
         on_idle: Events that are set when the last task has ended.
     """
@@ -77,6 +78,7 @@ class Kernel:
         self._admission = Admission(max_running)
         self._keys = Keys()
         self._seq = 0
+        self.main: Main[Job] = run
         self.tasks: int = 0
         self.on_idle: set[anyio.Event] = set()
 
@@ -151,7 +153,7 @@ class Kernel:
 
     def _spawn(self, job: Job) -> None:
         self.tasks += 1
-        job.task = self.loop.spawn(run, job, job.context, job.id)
+        job.task = self.loop.spawn(self.main, job, job.context, job.id)
 
     def _doom(self, job: Job, ending: Ending) -> None:
         """End a job that waits and has compensations: its task runs them and nothing else, and takes no slot."""

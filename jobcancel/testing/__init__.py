@@ -1,9 +1,27 @@
 """The test kit: prove that your own jobs survive a cancel. Events and a clock that stands still, never a sleep."""
 
+from .asks import Ask
 from .at_stage import cancel_at
 from .clock import ManualClock
+from .explorer import explore
+from .findings import Fault
+from .one_run import Submission
+from .report import Divergence, Finding, Report
 from .run import Run
 from .scheduling import scheduler
 from .timeline import timeline
 
-__all__ = ("ManualClock", "Run", "cancel_at", "scheduler", "timeline")
+__all__ = (
+    "Ask",
+    "Divergence",
+    "Fault",
+    "Finding",
+    "ManualClock",
+    "Report",
+    "Run",
+    "Submission",
+    "cancel_at",
+    "explore",
+    "scheduler",
+    "timeline",
+)

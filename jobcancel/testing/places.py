@@ -1,0 +1,116 @@
+"""Where a suspended task stands: the innermost line of the host's own code on its stack."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from attrs import frozen
+
+_PACKAGE: Final = Path(__file__).parent.parent
+_OURS: Final = tuple(f"{_PACKAGE / name}/" for name in ("_core", "_runtime", "testing"))
+_LIBRARIES: Final = tuple({f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_FRAMES: Final = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
+
+
+@frozen
+class Spot:
+    """A line of the host's code.
+
+    Attributes:
+        file: The file, as Python knows it; empty if no line of the host's is on the stack.
+        line: The line's number, from 1; 0 if there is none.
+    """
+
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.file else "(no line of yours)"
+
+
+NOWHERE: Final = Spot()
+
+
+class Places:
+    """Knows which code is the host's: what is neither Python's, nor installed, nor the scheduler's own.
+
+    Args:
+        handler: The job's handler: what lies beside it, in its package, is the host's though it be installed.
+
+    Attributes:
+        begin: Where the handler's code begins.
+    """
+
+    def __init__(self, handler: Callable[..., object] | None) -> None:
+        module = sys.modules.get(getattr(handler, "__module__", ""))
+        self._own: str | None = None
+        if module is not None and module.__file__ is not None:
+            depth = module.__name__.count(".") + (Path(module.__file__).name == "__init__.py")
+            home = Path(module.__file__).parents[depth - 1] if depth else None
+            self._own = module.__file__ if home is None else f"{home}/"
+        self._known: dict[str, bool] = {}
+        code = getattr(inspect.unwrap(handler) if handler else None, "__code__", None)
+        self.begin: Spot = NOWHERE if code is None else Spot(code.co_filename, code.co_firstlineno)
+
+    def is_host(self, code: CodeType) -> bool:
+        """Return whether this is the host's code."""
+        file = code.co_filename
+        known = self._known.get(file)
+        if known is None:
+            known = self._known[file] = self._look(file)
+        return known
+
+    def _look(self, file: str) -> bool:
+        if file.startswith(("<", *_OURS)):
+            return False
+        return (self._own is not None and file.startswith(self._own)) or not file.startswith(_LIBRARIES)
+
+    def of(self, coroutine: object) -> tuple[Spot, object]:
+        """Return where a suspended coroutine stands, and what that line awaits: no two awaits are the same object."""
+        found, awaits = NOWHERE, None
+        for frame, inner in _frames(coroutine):
+            if self.is_host(frame.f_code):
+                found, awaits = Spot(frame.f_code.co_filename, frame.f_lineno), inner
+        return found, awaits
+
+    def here(self) -> Spot:
+        """Return where the code that runs now stands: its innermost line of the host's."""
+        return self.of_thread(inspect.currentframe())
+
+    def of_thread(self, frame: FrameType | None) -> Spot:
+        """Return where a thread stands; ``NOWHERE`` if it runs nothing of the host's."""
+        while frame is not None and not self.is_host(frame.f_code):
+            frame = frame.f_back
+        return NOWHERE if frame is None else Spot(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _frames(awaited: Any) -> Iterator[tuple[FrameType, object]]:
+    """Give every frame of a chain of awaits from the outside in, and what it awaits."""
+    while awaited is not None:
+        names = next((names for names in _FRAMES if hasattr(awaited, names[0])), None)
+        if names is None:
+            awaited = _inside(awaited)
+            continue
+        frame, inner = getattr(awaited, names[0]), getattr(awaited, names[1])
+        if frame is not None:
+            yield frame, inner
+        awaited = inner
+
+
+def _inside(awaited: object) -> object:
+    """Return the coroutine or generator that an opaque awaitable of Python's own drives, or None.
+
+    ``__anext__`` of an async generator, say, has no attribute that leads to it, but the garbage collector knows
+    (https://github.com/python/cpython/issues/76991; trio looks there too).
+    """
+    if type(awaited).__module__ != "builtins":
+        return None
+    inner = gc.get_referents(awaited)
+    return next((each for each in inner if any(hasattr(each, names[0]) for names in _FRAMES)), None)
