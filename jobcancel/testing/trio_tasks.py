@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import trio
 
 from .driving import Driven
@@ -22,7 +24,7 @@ class TaskSteps(trio.abc.Instrument):
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
         """For trio: a task begins. A job's own is driven, and not watched from here."""
-        coroutine: object = task.coro
+        coroutine = cast(object, task.coro)  # ours is none of trio's own kind
         job = None if isinstance(coroutine, Driven) else job_of(task.context, self._trace)
         if job is not None:
             self._tracks[task] = track = self._trace.task_starts(job)
