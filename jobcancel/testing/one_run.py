@@ -154,7 +154,7 @@ async def _watched(
     threads = _busy_threads(trace.places)
     symptoms += [Symptom(Fault.THREAD, threads[ident], "it is still there") for ident in threads.keys() - busy]
     if check is not None:
-        symptoms += await _checked(check, Run(tuple(trace.verdicts), job))
+        symptoms += await _checked(check, Run(tuple(trace.verdicts), job, submission.app))
     return Outing(plan, trace, job.state, symptoms)
 
 

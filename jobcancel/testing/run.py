@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
@@ -21,10 +21,12 @@ class Run(Generic[R_co]):
     Attributes:
         verdicts: The answers to the cancel requests made in it, in order.
         snapshot: The settled job.
+        app: What the handler had as ``job.app``.
     """
 
     verdicts: tuple[Verdict, ...]
     snapshot: Snapshot[R_co]
+    app: Any = None
 
     @property
     def verdict(self) -> Verdict:
