@@ -186,8 +186,8 @@ def summarize(reports: Sequence[Report]) -> int:
 
 
 def main(faults: Sequence[Fault] = (*FAULTS, *WIRE_FAULTS)) -> int:
-    """Tries all the faults, one copy for every processor."""
-    workers = os.cpu_count() or 1
+    """Tries all the faults, two copies for every processor: a test that hangs needs none."""
+    workers = 2 * (os.cpu_count() or 1)
     folders: SimpleQueue[Path] = SimpleQueue()
 
     def attempt(fault: Fault) -> Report:
