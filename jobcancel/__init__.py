@@ -1,93 +1,25 @@
 """Job cancellation that can be trusted: every cancel request gets a decided, recorded, truthful verdict."""
 
-from ._core.causes import CancelCause, Failure, FailureCode
-from ._core.context import JobContext, JobHandle
-from ._core.decision import Outcome, Verdict
-from ._core.diagram import mermaid
-from ._core.kinds import Call, Kind, Partial
-from ._core.policies import OnCancel, OnGraceExpired, OnRestart
-from ._core.progress import BatchProgress, Progress
-from ._core.registry import Registry
-from ._core.snapshot import CancelStatus, HistoryEntry, Page, Snapshot
-from ._core.specs import Stage
-from ._core.states import Event, JobState
-from ._runtime.blocking import BlockingScheduler
-from ._runtime.scheduler import Scheduler
-from .abc import Clock, JobService
-from .errors import (
-    ContractDataError,
-    DeadlockError,
-    IdempotencyConflictError,
-    IllegalTransitionError,
-    JobCanceledError,
-    JobCancelError,
-    JobFailedError,
-    JobNotFoundError,
-    KindDataError,
-    MissingHandlerError,
-    QueueFullError,
-    RegistrationError,
-    SchedulerClosedError,
-    StageActiveError,
-    StageError,
-    StageNotReachedError,
-    StageTimeoutError,
-    StageUnavailableError,
-    StaleAttemptError,
-    UnknownKindError,
-    UnknownStageError,
-    WrongTaskError,
-)
+from typing import TYPE_CHECKING
 
-__all__ = (
-    "BatchProgress",
-    "BlockingScheduler",
-    "Call",
-    "CancelCause",
-    "CancelStatus",
-    "Clock",
-    "ContractDataError",
-    "DeadlockError",
-    "Event",
-    "Failure",
-    "FailureCode",
-    "HistoryEntry",
-    "IdempotencyConflictError",
-    "IllegalTransitionError",
-    "JobCancelError",
-    "JobCanceledError",
-    "JobContext",
-    "JobFailedError",
-    "JobHandle",
-    "JobNotFoundError",
-    "JobService",
-    "JobState",
-    "Kind",
-    "KindDataError",
-    "MissingHandlerError",
-    "OnCancel",
-    "OnGraceExpired",
-    "OnRestart",
-    "Outcome",
-    "Page",
-    "Partial",
-    "Progress",
-    "QueueFullError",
-    "RegistrationError",
-    "Registry",
-    "Scheduler",
-    "SchedulerClosedError",
-    "Snapshot",
-    "Stage",
-    "StageActiveError",
-    "StageError",
-    "StageNotReachedError",
-    "StageTimeoutError",
-    "StageUnavailableError",
-    "StaleAttemptError",
-    "UnknownKindError",
-    "UnknownStageError",
-    "Verdict",
-    "WrongTaskError",
-    "mermaid",
-)
+if TYPE_CHECKING:
+    from . import abc as abc
+    from . import errors as errors
+    from ._exports import *  # noqa: F403  # it has the list
+    from ._exports import __all__ as __all__
+else:
+    # PEP 562. The pytest plugin lies in this package, and pytest imports it in every test run of an environment that
+    # has jobcancel: only who uses a name shall pay for anyio, attrs and the scheduler. Checkers see the names above.
+
+    def __getattr__(name: str) -> object:
+        if name == "__all__" or not name.startswith("__"):
+            from importlib import import_module  # noqa: PLC0415
+
+            exports = vars(import_module("._exports", __name__))
+            globals().update({exported: exports[exported] for exported in ("__all__", *exports["__all__"])})
+            if name in globals():
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*__getattr__("__all__"), *globals()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -81,8 +82,8 @@ def test_no_line_is_taken_out_of_the_coverage() -> None:
     assert found == []
 
 
-def test_the_package_file_only_re_exports_and_lists_what_it_exports() -> None:
-    docstring, *body = tree(PACKAGE / "__init__.py").body
+def test_the_exports_are_nothing_but_re_exports_and_their_list() -> None:
+    docstring, *body = tree(PACKAGE / "_exports.py").body
     assert is_docstring(docstring)
     imports = [node for node in body if isinstance(node, ast.ImportFrom)]
     others = [node for node in body if not isinstance(node, ast.ImportFrom)]
@@ -90,7 +91,46 @@ def test_the_package_file_only_re_exports_and_lists_what_it_exports() -> None:
 
     imported = [alias.asname or alias.name for node in imports for alias in node.names]
     assert type(jobcancel.__all__) is tuple
-    assert sorted(jobcancel.__all__) == sorted(set(imported) - {"annotations"})
+    assert sorted(jobcancel.__all__) == sorted(imported)
+
+
+def test_the_package_file_only_leads_to_the_exports() -> None:
+    docstring, imported, choice = tree(PACKAGE / "__init__.py").body
+    assert is_docstring(docstring)
+    assert ast.unparse(imported) == "from typing import TYPE_CHECKING"
+    assert isinstance(choice, ast.If)
+    assert ast.unparse(choice.test) == "TYPE_CHECKING"
+    assert {type(node) for node in choice.body} == {ast.ImportFrom}
+    assert [node.name for node in choice.orelse if isinstance(node, Function)] == ["__getattr__", "__dir__"]
+
+
+FIRST_USES = {
+    "a name": "import jobcancel; assert jobcancel.Stage('a').name == 'a'",
+    "a name, imported": "from jobcancel import Stage; assert Stage('a').name == 'a'",
+    "all names": "from jobcancel import *; assert Stage('a').name == 'a'",
+    "a module": "import jobcancel; assert jobcancel.errors.StageError",
+    "a module, imported": "from jobcancel import testing, contracts; assert testing.ManualClock",
+    "the list": "import jobcancel; assert 'Stage' in jobcancel.__all__",
+    "the directory": "import jobcancel; assert {'Stage', 'errors', '__name__'} <= set(dir(jobcancel))",
+    "no name": "import jobcancel; assert not hasattr(jobcancel, 'Stagee'); assert jobcancel.Stage",
+}
+
+
+@pytest.mark.parametrize("code", FIRST_USES.values(), ids=FIRST_USES)
+def test_whatever_is_used_first_finds_its_name_and_loads_the_rest(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=TOP)
+
+
+def test_a_name_that_is_not_there_is_missed_by_its_name() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'jobcancel' has no attribute 'Stagee'$"):
+        getattr(jobcancel, "Stagee")  # noqa: B009  # checkers know that it is not there
+    with pytest.raises(ImportError, match="Stagee"):
+        exec("from jobcancel import Stagee")  # noqa: S102
+
+
+def test_asking_for_what_python_asks_of_every_module_loads_nothing() -> None:
+    code = "import jobcancel, sys; assert not hasattr(jobcancel, '__wrapped__'); assert 'anyio' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=TOP)
 
 
 def test_every_exported_name_is_there() -> None:

@@ -52,7 +52,7 @@ async def cancel_at(
     _check(call, stage)
     handle = await scheduler.submit(call)
     if not isinstance(handle, Handle) or not isinstance(job := handle.job, Job):
-        raise TypeError(f"cancel_at needs a jobcancel.Scheduler of this process, not {type(scheduler).__qualname__}")
+        raise TypeError(f"cancel_at needs a jobcancel.Scheduler of this process, not {type(scheduler).__name__}")
 
     def ask() -> Verdict:
         return request_cancel(job, by, reason, defer=defer, force=force)
