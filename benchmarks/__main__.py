@@ -19,7 +19,13 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--http", action="store_true", help="measure a cancel over HTTP in place of the scheduler")
+    parser.add_argument("--explorer", action="store_true", help="measure the test kit's explorer in its place")
     options = parser.parse_args()
+    if options.explorer:
+        from . import explored  # noqa: PLC0415
+
+        print(*explored.report(quick=options.quick), sep="\n")
+        return 0
     if options.http:
         from . import http  # noqa: PLC0415  # it needs the extra asgi and uvicorn, the others do not
 

@@ -84,7 +84,7 @@ async def explored(repo: Path, budget: int | None) -> Report:
 
 def main(backends: list[str]) -> int:
     """Explore on each backend and print the reports; answer the exit code."""
-    logging.getLogger("jobcancel").addHandler(logging.NullHandler())
+    logging.disable()  # asyncio's debug mode tells of every slow step
     good = True
     for name in backends or BACKENDS:
         backend, options = BACKENDS[name]

@@ -16,6 +16,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 from jobcancel import JobState, Outcome, Registry, Stage, Verdict, mermaid
+from jobcancel.testing import cancel_at, explore, scheduler
 
 TOP = Path(__file__).resolve().parent.parent
 README = TOP / "README.md"
@@ -76,10 +77,26 @@ def test_every_python_block_runs_and_the_first_prints_what_it_says(capsys: pytes
     assert "# canceling canceled\n" in blocks("python")[0]
 
 
-async def test_the_test_that_it_shows_passes_on_every_backend(namespace: dict[str, Any]) -> None:
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # its first block is plain asyncio
+async def test_the_test_that_it_shows_passes(namespace: dict[str, Any]) -> None:
     shown: list[Callable[[], Any]] = [value for name, value in namespace.items() if name.startswith("test_")]
     assert len(shown) == 1
     await shown[0]()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_first_block_is_covered_at_each_of_its_moments(namespace: dict[str, Any]) -> None:
+    report = await explore(namespace["make"], pairs=["cancel", "timeout", "shutdown"])
+    assert report.ok, str(report)
+    assert report.covered == 7  # two ends, one await, two stages entered and left
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_cancel_at_does_what_it_says_of_it(namespace: dict[str, Any]) -> None:
+    assert '`await testing.cancel_at(scheduler, publish("intro"), stage="uploading")`' in TEXT
+    async with scheduler(namespace["registry"]) as running:
+        run = await cancel_at(running, namespace["publish"]("intro"), stage="uploading")
+    assert (run.verdict.outcome, run.snapshot.state) == ("refused", "succeeded")
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # its first block is plain asyncio, and its jobs are in the app

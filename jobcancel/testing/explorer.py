@@ -69,7 +69,7 @@ class Exploration:
         self._todo: deque[tuple[Plan, Mapping[Place, Point]]] = deque()
         self._usual: Outing | None = None
         self._undone: set[tuple[Any, ...]] = set()
-        self._runs = self._covered = 0
+        self._runs = self._moments = self._covered = 0
         self._findings: dict[tuple[Any, ...], Finding] = {}
         self._diverged: list[Divergence] = []
 
@@ -94,7 +94,9 @@ class Exploration:
         """Return what was found."""
         points = 0 if self._usual is None else len(self._usual.trace.points)
         findings = tuple(self._findings.values())
-        return Report(points, self._runs, self._covered, findings, tuple(self._diverged), len(self._todo))
+        return Report(
+            points, self._runs, self._moments, self._covered, findings, tuple(self._diverged), len(self._todo)
+        )
 
     async def _run(self, plan: Plan, expected: Mapping[Place, Point]) -> Outing:
         usual = self._usual
@@ -108,6 +110,7 @@ class Exploration:
             stall_s=self._stall_s,
         )
         self._runs += 1
+        self._moments += len(outing.trace.points)
         if usual is None:
             self._usual = outing
         trace = outing.trace

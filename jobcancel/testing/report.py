@@ -78,6 +78,7 @@ class Report:
     Attributes:
         points: How many moments the job has when nobody cancels it.
         runs: How many runs were made.
+        moments: How many moments these had in all: the work that was done.
         covered: How many points a request was made at.
         findings: What is wrong, each once.
         diverged: Runs that show nothing.
@@ -86,6 +87,7 @@ class Report:
 
     points: int
     runs: int
+    moments: int
     covered: int
     findings: tuple[Finding, ...]
     diverged: tuple[Divergence, ...]
@@ -119,6 +121,7 @@ class Report:
         return {
             "points": self.points,
             "runs": self.runs,
+            "moments": self.moments,
             "covered": self.covered,
             "left": self.left,
             "findings": [
