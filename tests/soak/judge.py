@@ -13,6 +13,7 @@ from .ledger import CLEAN, EITHER, Ledger, Left
 from .plan import Plan
 
 SETTLING: Final = ("succeeded", "partially_succeeded", "failed", "withdrawn", "unwound", "abandoned")
+LATE_S: Final = 0.5  # of the tests' clock, which makes two turns of the loop in 0.05 s
 UNDOES: Final = (JobState.CANCELED, JobState.FAILED)
 VALUES: Final = {Left.RETURNED: JobState.SUCCEEDED, Left.PARTIAL: JobState.PARTIALLY_SUCCEEDED}
 
@@ -101,6 +102,9 @@ def _of_the_cause(
     for mark in ("forced", "ignored", "abandoned", "pierced", "stuck", "unresponsive"):
         if getattr(cancel, mark):
             ledger.happened[f"marked {mark}"] += 1
+    waited = snapshot.settled_at is not None and (snapshot.settled_at - cancel.requested_at).total_seconds() > LATE_S
+    if waited and cancel.outcome is Outcome.CANCELING and cancel.delivered_at is None:
+        yield "an accepted cancel was not delivered"
     if cause is CancelCause.SHUTDOWN and not closing:
         yield "a shutdown's cancel while nothing was shut down"
     if cause is CancelCause.PARENT and (ledger.client[n] or snapshot.parent_id is None):

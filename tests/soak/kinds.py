@@ -8,7 +8,7 @@ from jobcancel import Registry, Stage
 
 from .handlers import work
 
-RETAIN_COUNT: Final = 300
+RETAIN_COUNT: Final = 60
 STAGES: Final = (
     Stage("reading"),
     Stage("writing", on_cancel="defer"),
@@ -29,7 +29,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     "plain": {"stages": ()},
     "staged": {},
     "guarded": {"on_cancel": "refuse"},
-    "limited": {"max_running": 2, "max_pending": 8, "expires_s": 0.15},
+    "limited": {"max_running": 2, "max_pending": 5, "expires_s": 0.15},
     "timed": {"timeout_s": 0.4},
     "abandoned": {"grace_s": 0.2, "on_grace_expired": "abandon"},
     "abandoned_late": {"grace_s": 0.6, "on_grace_expired": "abandon"},

@@ -76,7 +76,7 @@ class Plan:
         elif self.kind == "parent":
             self.steps.insert(below(len(self.steps) + 1), Step("children", 1 + below(3), ("submit", "batch")[below(2)]))
         self.owner = f"o{below(40)}" if draw() < 0.4 else None
-        self.key = f"k{below(60)}" if self.kind == "keyed" else None
+        self.key = f"k{below(20)}" if self.kind == "keyed" else None
         self.undos = 1 + below(2) if draw() < 0.12 else 0
         self.acts = _acts(draw)
 
@@ -124,8 +124,8 @@ _ACTS: Final = (
     ("cancel", 0.30),
     ("defer", 0.36),
     ("force", 0.42),
-    ("ask", 0.45),
-    ("harden", 0.47),
+    ("ask", 0.44),
+    ("harden", 0.48),
     ("leave", 0.53),
     ("time", 0.56),
     ("watch", 0.60),

@@ -40,8 +40,8 @@ def summarize(soak: Soak) -> int:
         if not ledger.happened[name]:
             findings.add("the soak never saw something it injects", name)
     print(f"jobs: {ledger.accepted} accepted, {ledger.settled} settled, in {soak.took_s:.1f} s", end="")
-    if len(marks) == gauges.SAMPLES:
-        tenth, step = ledger.accepted / 10, gauges.SAMPLES // 10
+    if len(marks) == soak.samples:
+        tenth, step = ledger.accepted / 10, soak.samples // 10
         first, last = marks[step - 1], marks[-1] - marks[-1 - step]
         print(f"; jobs/s in the first tenth {tenth / first:.0f}, in the last {tenth / last:.0f}", end="")
     print(f"; longest turn of the loop {soak.longest_turn_s * 1000:.0f} ms")
@@ -72,7 +72,7 @@ def print_counts(title: str, counts: dict[str, int]) -> None:
 
 def print_memory(soak: Soak) -> None:
     rss, objects = soak.gauge.rss, soak.gauge.objects
-    deciles = slice(gauges.SAMPLES // 10 - 1, None, gauges.SAMPLES // 10)
+    deciles = slice(soak.samples // 10 - 1, None, soak.samples // 10)
     print(f"RSS by decile, MiB: {' '.join(f'{value:.0f}' for value in rss[deciles])}")
     print(f"objects by decile: {' '.join(str(value) for value in objects[deciles])}")
     if soak.jobs < gauges.LEAST:
