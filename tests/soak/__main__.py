@@ -14,7 +14,7 @@ from argparse import ArgumentParser
 from functools import partial
 from importlib.util import find_spec
 from secrets import randbelow
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import anyio
 
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--backend", choices=BACKENDS, default="uvloop" if find_spec("uvloop") else "asyncio")
     options = parser.parse_args(arguments)
     print(f"soak: {options.jobs} jobs, seed {options.seed}, {options.backend}", flush=True)
-    soak = Soak(options.jobs, options.seed)
+    soak = Soak(options.jobs, options.seed, give_up)
     alarms.arm(soak.ledger)
     backend, backend_options = BACKENDS[options.backend]
     anyio.run(partial(guarded, soak), backend=backend, backend_options=backend_options)
@@ -45,14 +45,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def guarded(soak: Soak) -> None:
-    """Run, and end the process at once if jobs never settle: a scheduler waits for its jobs, whatever comes."""
+    """Run; what comes out of it is a finding."""
     try:
         await soak.run()
     except BaseException as error:
         soak.findings.add("the run ended early", "".join(traceback.format_exception(error)))
-        summarize(soak)
-        sys.stdout.flush()
-        os._exit(1)
+        give_up(soak)
+
+
+def give_up(soak: Soak) -> NoReturn:
+    """Print and end the process at once: left in order, a scheduler waits for its jobs, whatever comes."""
+    summarize(soak)
+    sys.stdout.flush()
+    os._exit(1)
 
 
 if __name__ == "__main__":

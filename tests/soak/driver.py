@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from math import inf
 from time import perf_counter
-from typing import Final
+from typing import Final, NoReturn
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -25,19 +26,18 @@ ROWS_SPARE: Final = 1.3  # rows that become no job: refused by a full queue, or 
 STALLED: Final = (2000, 20.0)  # ticks and real seconds without a settlement that mean that one will never come
 
 
-class StalledError(Exception):
-    """No job settles any more though some live: what is reported instead of a hang."""
-
-
 class Soak:
     """One run.
 
     Args:
         jobs: How many jobs to have accepted.
         seed: Where all plans come from.
+        give_up: Called when no job settles any more though some live; does not return, since no scheduler could be
+            left then.
     """
 
-    def __init__(self, jobs: int, seed: int) -> None:
+    def __init__(self, jobs: int, seed: int, give_up: Callable[[Soak], NoReturn]) -> None:
+        self._give_up = give_up
         self.jobs, self.live = jobs, min(LIVE, max(100, jobs // 60))
         self.findings = Findings()
         self.ledger = Ledger(int(jobs * ROWS_SPARE) + 10_000, self.findings)
@@ -49,6 +49,7 @@ class Soak:
         self.marks: list[float] = []  # seconds at every 2 %
         self.files: list[int] = []
         self._crowd: Crowd | None = None
+        self._over = False
         self._progress = (0, 0, 0.0)
 
     async def run(self) -> None:
@@ -58,16 +59,21 @@ class Soak:
         self._progress = (0, 0, self.begun)
         async with anyio.create_task_group() as group:
             group.start_soon(self._tick)
-            scheduler, session = self._scheduler(0), 0
-            while self.ledger.accepted < self.jobs:
-                await self._session(scheduler, session)
-                session += 1
-                if session % 2:  # every second time the same scheduler is entered again
-                    scheduler = self._scheduler(session)
-            group.cancel_scope.cancel()
+            try:
+                await self._sessions()
+            finally:
+                self._over = True
         self.took_s = perf_counter() - self.begun
         self.ledger.audit()
         self._audit_process(tasks)
+
+    async def _sessions(self) -> None:
+        scheduler, session = self._scheduler(0), 0
+        while self.ledger.accepted < self.jobs:
+            await self._session(scheduler, session)
+            session += 1
+            if session % 2:  # every second time the same scheduler is entered again
+                scheduler = self._scheduler(session)
 
     def _scheduler(self, session: int) -> Scheduler:
         self.ledger.keyed.clear()
@@ -108,34 +114,40 @@ class Soak:
         await self._audit_scheduler(scheduler)
 
     async def _tick(self) -> None:
-        """Let time pass, watch the run, take samples."""
-        now = turn = perf_counter()
-        while True:
-            await self.setting.pace.step()
-            if self._crowd is not None:
-                self._crowd.follow_children()
-            for _ in range(TURNS):
-                await checkpoint()
-                now = perf_counter()
-                self.longest_turn_s, turn = max(self.longest_turn_s, now - turn), now
-            if self.ledger.accepted * self.samples >= self.jobs * (len(self.marks) + 1):
-                self.marks.append(now - self.begun)
-                self.gauge.sample()
-                turn = perf_counter()
-            self._check_progress(now)
+        """Let time pass, watch the run, take samples; to the end, whatever comes, since jobs need time to end."""
+        with anyio.CancelScope(shield=True):
+            while not self._over:
+                await self._one_tick()
+
+    async def _one_tick(self) -> None:
+        turn = perf_counter()
+        await self.setting.pace.step()
+        if self._crowd is not None:
+            self._crowd.follow_children()
+        for _ in range(TURNS):
+            await checkpoint()
+            now = perf_counter()
+            self.longest_turn_s, turn = max(self.longest_turn_s, now - turn), now
+        if self.ledger.accepted * self.samples >= self.jobs * (len(self.marks) + 1):
+            self.marks.append(turn - self.begun)
+            self.gauge.sample()
+        self._check_progress(turn)
 
     def _check_progress(self, now: float) -> None:
         settled, tick, since = self._progress
         if self.ledger.settled != settled or self._crowd is None:
             self._progress = (self.ledger.settled, self.setting.pace.tick, now)
         elif self.setting.pace.tick - tick > STALLED[0] and now - since > STALLED[1]:
-            raise StalledError(self._open_rows())
+            self.findings.add("jobs never settle", self._open_rows())
+            self._give_up(self)
 
     def _open_rows(self) -> str:
         ledger = self.ledger
         rows = [n for n in range(ledger.minted) if not ledger.settles[n] and not ledger.rejects[n]]
+        if not rows:
+            return "all have settled, and the scheduler still waits for the code of one"
         plans = [(n, self.setting.plan(n).kind, self.setting.plan(n).steps, ledger.left[n]) for n in rows[:5]]
-        return f"{len(rows)} jobs never settle, the first: {plans}"
+        return f"{len(rows)}, the first: {plans}"
 
     async def _audit_scheduler(self, scheduler: Scheduler) -> None:
         """A scheduler that was left holds no live job, no more settled ones than it may, and nothing of their code."""

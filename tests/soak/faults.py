@@ -28,7 +28,7 @@ FAULTS: Final = (
         2,
         _RUNTIME + "runner.py",
         "    if job.settled is None:  # else it was abandoned meanwhile: what the code returned is nobody's\n",
-        "    if job.settled is not None:\n        job.state = type(job.state).RUNNING\n    if True:\n",
+        "    if job.settled is not None:\n        job.state = type(job.state).CANCELING\n    if True:\n",
         "a terminal state was left",
     ),
     Fault(
