@@ -105,6 +105,8 @@ def _of_the_cause(
     waited = snapshot.settled_at is not None and (snapshot.settled_at - cancel.requested_at).total_seconds() > LATE_S
     if waited and cancel.outcome is Outcome.CANCELING and cancel.delivered_at is None:
         yield "an accepted cancel was not delivered"
+    if cancel.pierced and ledger.left[n] != Left.FOREIGN:
+        yield "marked as pierced though nothing foreign came"
     if cause is CancelCause.SHUTDOWN and not closing:
         yield "a shutdown's cancel while nothing was shut down"
     if cause is CancelCause.PARENT and (ledger.client[n] or snapshot.parent_id is None):
