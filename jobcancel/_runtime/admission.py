@@ -11,15 +11,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from math import inf
+from typing import Final
 
 from jobcancel._core.specs import KindSpec
 from jobcancel.errors import QueueFullError
 
 from .job import Job
 
+_SWEEP_ABOVE: Final = 64  # tombstones beyond the jobs that wait; below that, keeping them is cheaper
+
 
 class Line:
-    """Jobs of one kind that wait, oldest first. A withdrawn job stays as a tombstone and is passed over."""
+    """Jobs of one kind that wait, oldest first. A withdrawn job stays as a tombstone until it is swept out."""
 
     __slots__ = ("jobs", "kind", "offered")
 
@@ -47,6 +50,16 @@ class KindQueue:
         self.pending: int = 0
         self.roots: Line = Line(self)
         self.children: Line = Line(self)
+
+    def sweep(self) -> None:
+        """Let go of the tombstones once they are the majority, and of the last ones when nobody waits any more.
+
+        Behind a head that waits for long nothing else would: jobs come, are withdrawn, and would be kept whole.
+        """
+        roots, children = self.roots.jobs, self.children.jobs
+        if not self.pending or len(roots) + len(children) > 2 * self.pending + _SWEEP_ABOVE:
+            self.roots.jobs = deque(job for job in roots if job.queue is not None)
+            self.children.jobs = deque(job for job in children if job.queue is not None)
 
 
 class Admission:
@@ -89,9 +102,11 @@ class Admission:
 
     def withdraw(self, job: Job) -> None:
         """Take a waiting job out of its line."""
-        assert job.queue is not None  # noqa: S101  # for type checkers: it waits
-        job.queue.pending -= 1
+        kind = job.queue
+        assert kind is not None  # noqa: S101  # for type checkers: it waits
+        kind.pending -= 1
         job.queue = None
+        kind.sweep()
 
     def release(self, job: Job) -> Iterable[Job]:
         """Take back the slot of a job whose code has ended, if it had one; return who got it and may start."""

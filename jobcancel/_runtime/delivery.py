@@ -51,8 +51,9 @@ class Deliveries:
             self._kernel.loop.soon(self._flush)
 
     def clear(self) -> None:
-        """Forget what is on its way: the session is over, and all jobs have settled."""
+        """Forget what is on its way and who unwound: the session is over, and all jobs have settled."""
         self._queue.clear()
+        self._unwinding.clear()  # the next look may be a session away, and would keep them whole until then
         self._flushing = False
 
     def _flush(self) -> None:

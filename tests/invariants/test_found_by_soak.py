@@ -1,0 +1,98 @@
+"""What the soak (``python -m tests.soak``), and writing it, found broken: each as the shortest program."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import JobContext
+from jobcancel._runtime.job import Job
+from jobcancel._runtime.trio_loop import TrioLoop
+from tests.invariants.conftest import Live, turns
+
+TRIO = pytest.mark.parametrize("anyio_backend", [("trio", {})], ids=["trio"])
+
+
+def alive(live: Live) -> int:
+    """How many jobs of that scheduler are in memory as a whole."""
+    gc.collect()
+    return sum(isinstance(thing, Job) and thing.kernel is live.kernel for thing in gc.get_objects())
+
+
+async def test_jobs_withdrawn_behind_a_head_that_waits_are_not_kept_whole(live: Live) -> None:
+    release = anyio.Event()
+
+    async def handler(job: JobContext) -> None:
+        await release.wait()
+
+    kind = live.kind(handler, max_running=1, retain_count=1)
+    for _ in range(2):
+        await live.scheduler.submit(kind())  # one runs, one waits at the head of the line
+    for _ in range(500):
+        await (await live.scheduler.submit(kind())).cancel()
+
+    assert alive(live) < 100  # the tombstones are swept out in lots
+    release.set()
+
+
+async def test_the_last_withdrawn_job_of_a_line_is_not_kept_whole(live: Live) -> None:
+    release = anyio.Event()
+
+    async def handler(job: JobContext) -> None:
+        await release.wait()
+
+    kind = live.kind(handler, max_running=1, retain_count=1)
+    await live.scheduler.submit(kind())
+    for _ in range(3):
+        await (await live.scheduler.submit(kind())).cancel()
+
+    await turns()  # trio holds the stack of whoever told a sleeper to wake, until that has woken
+    assert alive(live) == 1
+    release.set()
+
+
+async def test_a_scheduler_that_was_left_keeps_no_job_whole(anyio_backend: Any) -> None:
+    live = Live()
+
+    async def handler(job: JobContext) -> None:
+        await anyio.sleep_forever()
+
+    async with live.scheduler:
+        for _ in range(3):
+            await live.submit(handler)
+        await turns()
+
+    assert alive(live) == 0
+
+
+@TRIO
+async def test_tasks_that_have_ended_are_counted_no_longer_while_others_unwind(live: Live, anyio_backend: Any) -> None:
+    release = anyio.Event()
+
+    async def slow(job: JobContext, until: anyio.Event) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await until.wait()
+
+    kind = live.kind(slow)
+    await (await live.scheduler.submit(kind(release))).cancel()
+    for _ in range(20):
+        until = anyio.Event()
+        handle = await live.scheduler.submit(kind(until))
+        await turns()
+        await handle.cancel()
+        await turns()
+        await live.clock.advance(0.6)  # a look
+        until.set()
+        await handle.wait()
+
+    loop = live.kernel.loop
+    assert isinstance(loop, TrioLoop)
+    assert loop._steps is not None  # pyright: ignore[reportPrivateUsage]  # nothing public counts a task's steps
+    assert len(loop._steps._counts) <= 2  # pyright: ignore[reportPrivateUsage]
+    release.set()
