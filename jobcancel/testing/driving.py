@@ -24,7 +24,7 @@ class Notices(Protocol):
         """A step is over, and it waits. What is returned is thrown in at once."""
         ...
 
-    def meets(self, thrown: BaseException | None, sent: object) -> None:
+    def meets(self, coroutine: object, thrown: BaseException | None, sent: object) -> None:
         """Its wait is over: an exception is thrown in, or a value is sent."""
         ...
 
@@ -58,7 +58,7 @@ class Driven(Coroutine[Any, Any, Any]):
     def send(self, value: Any) -> Any:
         """Step it."""
         if self._begun:
-            self._notices.meets(None, value)
+            self._notices.meets(self._coroutine, None, value)
         else:
             self._begun = True
             self._notices.begins()
@@ -68,7 +68,7 @@ class Driven(Coroutine[Any, Any, Any]):
         """Throw into it; a loop of today gives the exception alone."""
         thrown = kind if error is None else error
         self._begun = True
-        self._notices.meets(thrown, None)
+        self._notices.meets(self._coroutine, thrown, None)
         return self._stepped(self._coroutine.throw, thrown)
 
     def _stepped(self, step: Any, argument: Any) -> Any:

@@ -142,11 +142,11 @@ class Exploration:
                 self._todo.append(((first, Step(second, point.place)), outing.trace.points))
 
     def _add(self, symptom: Symptom, outing: Outing) -> None:
-        """Count a symptom as a finding; the same one at the same line is one finding."""
-        asked = outing.trace.asked
-        spot = symptom.spot if symptom.spot is not NOWHERE or not asked else asked[-1].spot
-        stage = asked[-1].stage if asked else None
-        key = (symptom.fault, spot, stage)
+        """Count a symptom as a finding; the same one at the same line in the same stage is one finding."""
+        spot = outing.reached if symptom.spot is NOWHERE else symptom.spot
+        stages = [point.stage for point in outing.trace.asked] or [None]
+        keys = [(symptom.fault, spot, stage) for stage in stages]
+        key = next((key for key in keys if key in self._findings), keys[-1])
         known = self._findings.get(key)
         if known is not None:
             self._findings[key] = attrs.evolve(known, times=known.times + 1)
@@ -154,7 +154,7 @@ class Exploration:
         self._findings[key] = Finding(
             symptom.fault,
             spot,
-            stage,
+            stages[-1],
             symptom.message,
             tuple(verdict.outcome for verdict in outing.trace.verdicts),
             outing.state,

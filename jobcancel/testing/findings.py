@@ -45,7 +45,7 @@ class Symptom:
 
     Attributes:
         fault: What is wrong.
-        spot: The line to look at; ``NOWHERE`` for the line of the request.
+        spot: The line to look at; ``NOWHERE`` for the one at which the request reached the job.
         message: What there is to say beside it.
     """
 
@@ -65,12 +65,11 @@ def of_the_code(trace: Trace, job: Snapshot[Any], usual: JobState) -> Iterator[S
     if trace.endless:
         yield Symptom(Fault.ENDLESS, _last(trace), "it was stopped, or forced to end")
         return
-    arrivals = [track.arrivals for track in trace.tracks]
-    for of_task in arrivals:
-        yield from _of_a_task(of_task)
-    if any(arrivals) and job.state in _FINISHED:
-        first = next(of_task[0] for of_task in arrivals if of_task)
-        yield Symptom(Fault.FINISHED, first.spot, f"it ended {job.state}")
+    for track in trace.tracks:
+        yield from _of_a_task(track.arrivals)
+    own = trace.tracks[0].arrivals
+    if own and job.state in _FINISHED:
+        yield Symptom(Fault.FINISHED, own[0].spot, f"it ended {job.state}")
     failure = job.failure
     if trace.asked and usual is not JobState.FAILED and failure is not None and failure.code in _RAISED:
         yield Symptom(Fault.FAILED, message=f"{failure.code}: {failure.message}")
@@ -86,22 +85,21 @@ def _last(trace: Trace) -> Spot:
 def _of_a_task(arrivals: list[Arrival]) -> Iterator[Symptom]:
     """Give what one task did: every cancellation after its first shows that it went on after the one before.
 
-    The one that reached a task while it dealt with an earlier one has that in its context, as Python keeps it for every
-    exception that is raised in an ``except`` or a ``finally``. Where a library waits on, the same await goes on.
+    Either it was still dealing with that one, or has lost it. Where a library waits on, the same await goes on.
     """
     for earlier, later in pairwise(arrivals):
         if later.awaits is earlier.awaits:
             continue
-        if earlier.error not in _contexts(later.error):
+        if earlier.error not in _with_contexts(later.during):
             yield Symptom(Fault.SWALLOWED, earlier.spot, f"it went on to {later.spot}")
         elif not later.closes:
             yield Symptom(Fault.KILLED, later.spot)
 
 
-def _contexts(error: BaseException) -> list[BaseException]:
-    """Return what was being handled when ``error`` came, and before that."""
+def _with_contexts(errors: list[BaseException]) -> list[BaseException]:
+    """Return exceptions, and what was being dealt with when each came, and what they hold."""
     found: list[BaseException] = []
-    todo = [error.__context__, error.__cause__]
+    todo: list[BaseException | None] = [*errors]
     while todo:
         each = todo.pop()
         if each is not None and each not in found:
@@ -110,6 +108,21 @@ def _contexts(error: BaseException) -> list[BaseException]:
             if isinstance(each, BaseExceptionGroup):
                 todo += cast("BaseExceptionGroup[BaseException]", each).exceptions
     return found
+
+
+def of_the_tasks(trace: Trace) -> Iterator[Symptom]:
+    """Give the tasks that the job's code has left behind, some turns of the loop after the job has settled.
+
+    One that has ended since was left behind all the same, unless it was canceled. Python's own that close a generator
+    have no line that starts them, and are done at once.
+    """
+    for track in trace.tracks:
+        if track.own:
+            continue
+        if not track.ended:
+            yield Symptom(Fault.TASK, track.started_at, "it was started there")
+        elif track.outlived and not track.stopped and track.started_at is not NOWHERE:
+            yield Symptom(Fault.TASK, track.started_at, "it was started there, and ended after the job")
 
 
 def of_the_promises(trace: Trace, job: Snapshot[Any]) -> Iterator[Symptom]:

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Final
 
 import anyio
+from anyio import to_thread
 from anyio.lowlevel import checkpoint
 from attrs import field, frozen
 
@@ -23,8 +24,8 @@ from jobcancel._core.states import JobState
 from jobcancel._runtime.scheduler import Scheduler
 
 from .driving import Driven
-from .findings import Fault, Symptom, of_the_code, of_the_promises
-from .places import NOWHERE, Places
+from .findings import Fault, Symptom, of_the_code, of_the_promises, of_the_tasks
+from .places import NOWHERE, Places, Spot
 from .points import Moment, Place, Plan, Point
 from .run import Run
 from .tasks import noticing
@@ -65,12 +66,14 @@ class Outing:
         plan: Its plan.
         trace: Its record.
         state: How the job ended.
+        reached: Where the request reached the job.
         symptoms: What is wrong with it.
     """
 
     plan: Plan
     trace: Trace
     state: JobState
+    reached: Spot
     symptoms: list[Symptom]
 
 
@@ -148,14 +151,15 @@ async def _watched(
         job = await handle.wait()
         for _ in range(_TURNS):
             await checkpoint()
+        if threading.active_count() > 1:  # one that was given its work a moment ago shall have begun it
+            await to_thread.run_sync(int)
     symptoms = [*of_the_code(trace, job, usual or job.state), *of_the_promises(trace, job)]
-    left = [track for track in trace.tracks if not track.own and not track.ended]
-    symptoms += [Symptom(Fault.TASK, track.started_at, "it was started there") for track in left]
+    symptoms += of_the_tasks(trace)
     threads = _busy_threads(trace.places)
     symptoms += [Symptom(Fault.THREAD, threads[ident], "it is still there") for ident in threads.keys() - busy]
     if check is not None:
         symptoms += await _checked(check, Run(tuple(trace.verdicts), job, submission.app))
-    return Outing(plan, trace, job.state, symptoms)
+    return Outing(plan, trace, job.state, trace.reached(), symptoms)
 
 
 def _registry(call: Call[Any]) -> Registry:
@@ -190,7 +194,7 @@ async def _settled(scheduler: Scheduler, job_id: str, trace: Trace, stall_s: flo
         steps = len(trace.points)
 
 
-def _busy_threads(places: Places) -> dict[int, Any]:
+def _busy_threads(places: Places) -> dict[int, Spot]:
     """Return the threads that run code of the host's, and where each stands; this one aside."""
     spots = {
         ident: places.of_thread(frame)

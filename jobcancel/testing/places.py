@@ -75,7 +75,7 @@ class Places:
     def of(self, coroutine: object) -> tuple[Spot, object]:
         """Return where a suspended coroutine stands, and what that line awaits: no two awaits are the same object."""
         found, awaits = NOWHERE, None
-        for frame, inner in _frames(coroutine):
+        for _, frame, inner in _frames(coroutine):
             if self.is_host(frame.f_code):
                 found, awaits = Spot(frame.f_code.co_filename, frame.f_lineno), inner
         return found, awaits
@@ -91,8 +91,33 @@ class Places:
         return NOWHERE if frame is None else Spot(frame.f_code.co_filename, frame.f_lineno)
 
 
-def _frames(awaited: Any) -> Iterator[tuple[FrameType, object]]:
-    """Give every frame of a chain of awaits from the outside in, and what it awaits."""
+def in_flight(coroutine: object) -> list[BaseException]:
+    """Return the exceptions that a suspended coroutine is dealing with, in an ``except``, a ``finally`` or a ``with``.
+
+    Python has no name for them, but the garbage collector sees them. One that a variable merely remembers is none.
+    """
+    found: list[BaseException] = []
+    for owner, frame, _ in _frames(coroutine):
+        remembered = _locals(frame)
+        for each in gc.get_referents(owner):
+            if not isinstance(each, BaseException):
+                continue
+            place = next((at for at, value in enumerate(remembered) if value is each), None)
+            if place is None:
+                found.append(each)
+            else:
+                del remembered[place]
+    return found
+
+
+def _locals(frame: FrameType) -> list[object]:
+    """Return what a frame's variables hold, those aside that a function inside of it shares: they are elsewhere."""
+    code, values = frame.f_code, frame.f_locals
+    return [values[name] for name in code.co_varnames if name in values and name not in code.co_cellvars]
+
+
+def _frames(awaited: Any) -> Iterator[tuple[object, FrameType, object]]:
+    """Give every link of a chain of awaits from the outside in: itself, its frame, and what it awaits."""
     while awaited is not None:
         names = next((names for names in _FRAMES if hasattr(awaited, names[0])), None)
         if names is None:
@@ -100,7 +125,7 @@ def _frames(awaited: Any) -> Iterator[tuple[FrameType, object]]:
             continue
         frame, inner = getattr(awaited, names[0]), getattr(awaited, names[1])
         if frame is not None:
-            yield frame, inner
+            yield awaited, frame, inner
         awaited = inner
 
 

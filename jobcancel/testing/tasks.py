@@ -23,14 +23,14 @@ def noticing(trace: Trace) -> Generator[None]:
     """Notice the tasks that the jobs' code starts inside the block."""
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_run():
-        from .trio_tasks import TaskSteps  # noqa: PLC0415  # trio is an extra
+        from .trio_tasks import Spawned  # noqa: PLC0415  # trio is an extra
 
-        steps = TaskSteps(trace)
-        trio.lowlevel.add_instrument(steps)
+        spawned = Spawned(trace)
+        trio.lowlevel.add_instrument(spawned)
         try:
             yield
         finally:
-            trio.lowlevel.remove_instrument(steps)
+            trio.lowlevel.remove_instrument(spawned)
         return
     loop = asyncio.get_running_loop()
     former = loop.get_task_factory()

@@ -11,7 +11,7 @@ from attrs import frozen
 from jobcancel._core.decision import Outcome, Verdict
 from jobcancel._runtime.watch import attach
 
-from .places import NOWHERE, Places, Spot
+from .places import NOWHERE, Places, Spot, in_flight
 from .points import Moment, Phase, Place, Plan, Point
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ class Arrival:
         error: The exception itself.
         spot: Where it was thrown in.
         awaits: What that line awaited.
+        during: What the code was dealing with.
     """
 
     error: BaseException
     spot: Spot
     awaits: Any
+    during: list[BaseException]
 
     @property
     def closes(self) -> bool:
@@ -55,7 +57,9 @@ class Track:
         own: Whether it is the job's own task, not one that its code started.
         started_at: Where the host's code started it.
         arrivals: The cancellations that entered it since the job's cancel was delivered.
+        stopped: Whether any cancellation entered it.
         ended: Whether it has ended.
+        outlived: Whether it had not when the job settled.
         task: What the loop knows it by, if the job's code started it.
     """
 
@@ -65,12 +69,20 @@ class Track:
         self.job: Job = job
         self.own: bool = own
         self.started_at: Spot = spot
+        self._undoes = job.code_ended
         self.arrivals: list[Arrival] = []
-        self.ended: bool = False
+        self.stopped = self.ended = self.outlived = False
         self.task: Any = None
         self._moments = self._children = 0
         self._stage: Stage | None = None
         self._suspended: tuple[Spot, object] = (NOWHERE, None)
+
+    @property
+    def phase(self) -> Phase:
+        """Which part of the job's life its next moment belongs to; a task that was left behind undoes nothing."""
+        if self.job.code_ended and (self.own or self._undoes):
+            return Phase.COMPENSATING
+        return Phase.UNWINDING if self.trace.delivered else Phase.CODE
 
     def next_place(self) -> Place:
         """Return the place of its next moment."""
@@ -98,11 +110,13 @@ class Track:
         self.trace.running = None
         return Endless() if self.trace.endless else None
 
-    def meets(self, thrown: BaseException | None, sent: object) -> None:
+    def meets(self, coroutine: object, thrown: BaseException | None, sent: object) -> None:
         """See ``Notices``. trio sends an outcome that holds the exception."""
         error = thrown if thrown is not None else getattr(sent, "error", None)
-        if isinstance(error, self.trace.cancelled) and self.trace.delivered:
-            self.arrivals.append(Arrival(error, *self._suspended))
+        if isinstance(error, self.trace.cancelled):
+            self.stopped = True
+            if self.trace.delivered:
+                self.arrivals.append(Arrival(error, *self._suspended, in_flight(coroutine)))
 
     def ends(self) -> None:
         """See ``Notices``."""
@@ -110,7 +124,10 @@ class Track:
         self.trace.running = None
 
     def change(self) -> None:
-        """The job has changed; that may be its stage, in one of its tasks."""
+        """The job has changed; that may be its stage, in one of its tasks, or its end."""
+        if self.job is self.trace.root and self.job.settled is not None:
+            for track in self.trace.tracks:
+                track.outlived = not (track.own or track.ended)
         left, self._stage = self._stage, self.job.stage
         if left is self._stage:
             return
@@ -161,6 +178,14 @@ class Trace:
         root = self.root
         return root is not None and root.cancel is not None and root.cancel.delivered_at is not None
 
+    def reached(self) -> Spot:
+        """Return where the last request reached the task that it was made in, or else where that task then was."""
+        if not self.asked:
+            return NOWHERE
+        point = self.asked[-1]
+        arrivals = next(track.arrivals for track in self.tracks if track.name == point.place.task)
+        return arrivals[0].spot if arrivals else point.spot
+
     def job_starts(self, job: Job) -> Track:
         """Return the track of a job that starts: the one that was submitted, or a child of it."""
         parent = next((track for track in self.tracks if track.own and track.job is job.parent), None)
@@ -183,7 +208,7 @@ class Trace:
 
     def at(self, track: Track, moment: Moment, spot: Spot, stage: str | None = None) -> None:
         """Record a moment, and ask for a cancel there if the plan says so."""
-        point = Point(track.next_place(), moment, spot, stage or track.job.stage_name, self._phase(track.job))
+        point = Point(track.next_place(), moment, spot, stage or track.job.stage_name, track.phase)
         self.points[point.place] = point
         self.endless = self.endless or len(self.points) > self._limit
         if self.diverged is not None or len(self.asked) == len(self._plan):
@@ -192,7 +217,7 @@ class Trace:
         if point.place.task != step.place.task:
             return
         expected = self._expected.get(point.place)
-        if expected != point:
+        if expected is None or not same(expected, point, own=track.own):
             self.diverged = (expected, point)
         elif point.place == step.place:
             self._ask(point)
@@ -208,7 +233,13 @@ class Trace:
         if verdict.outcome is Outcome.CANCELING and job.scope is not None:
             job.kernel.deliveries.deliver(job)
 
-    def _phase(self, job: Job) -> Phase:
-        if job.code_ended:
-            return Phase.COMPENSATING
-        return Phase.UNWINDING if self.delivered else Phase.CODE
+
+def same(expected: Point, point: Point, *, own: bool) -> bool:
+    """Return whether a task came where it was expected.
+
+    The stage is the job's; another task may come to the same line before or after the job enters or leaves it, as
+    they take turns, and trio throws dice for that.
+    """
+    return (expected.moment, expected.spot) == (point.moment, point.spot) and (
+        not own or (expected.stage, expected.phase) == (point.stage, point.phase)
+    )

@@ -1,18 +1,18 @@
-"""trio's answer to the tasks that a job's code starts: their steps, seen by an instrument."""
+"""trio's answer to the tasks that a job's code starts: an instrument hears of each before its first step."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import trio
 
 from .driving import Driven
 from .tasks import job_of
-from .trace import Trace, Track
+from .trace import Trace
 
 
-class TaskSteps(trio.abc.Instrument):
-    """Records the tasks that jobs start.
+class Spawned(trio.abc.Instrument):
+    """Drives the tasks that jobs start.
 
     Args:
         trace: The run's record.
@@ -20,30 +20,11 @@ class TaskSteps(trio.abc.Instrument):
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._tracks: dict[trio.lowlevel.Task, Track] = {}
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
-        """For trio: a task begins. A job's own is driven, and not watched from here."""
-        coroutine = cast(object, task.coro)  # ours is none of trio's own kind
-        job = None if isinstance(coroutine, Driven) else job_of(task.context, self._trace)
+        """For trio: a task begins. A job's own is driven already."""
+        known: Any = task  # ours is none of trio's own kind of coroutine
+        job = None if isinstance(known.coro, Driven) else job_of(task.context, self._trace)
         if job is not None:
-            self._tracks[task] = track = self._trace.task_starts(job)
-            track.task = task
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """For trio: a step begins."""
-        track = self._tracks.get(task)
-        if track is not None:
-            track.runs()
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """For trio: a step is over."""
-        track = self._tracks.get(task)
-        if track is not None:
-            track.suspended(task.coro)
-
-    def task_exited(self, task: trio.lowlevel.Task) -> None:
-        """For trio: a task has ended."""
-        track = self._tracks.pop(task, None)
-        if track is not None:
-            track.ends()
+            track = self._trace.task_starts(job)
+            track.task, known.coro = task, Driven(task.coro, track)
