@@ -18,6 +18,7 @@ from .points import Phase, Place, Plan, Point, Step, parsed, spelled
 from .report import Divergence, Finding, Report
 
 _MOST_POINTS: Final = 100_000
+_MORE_TRIES: Final = 2  # of a run that has left the path
 _PATIENCE: Final = 20  # times the moments of the run in which nobody asks
 
 
@@ -99,6 +100,21 @@ class Exploration:
         )
 
     async def _run(self, plan: Plan, expected: Mapping[Place, Point]) -> Outing:
+        """Make one run, again if it leaves the path: what other processes do has no part in a plan."""
+        outing = await self._once(plan, expected)
+        for _ in range(_MORE_TRIES):
+            if len(outing.trace.asked) == len(plan):
+                break
+            outing = await self._once(plan, expected)
+        trace = outing.trace
+        if len(trace.asked) == len(plan):
+            self._covered += len(plan) == 1
+        else:
+            trace.diverged = trace.diverged or (expected.get(plan[len(trace.asked)].place), None)
+            self._diverged.append(Divergence(spelled(plan), *trace.diverged))
+        return outing
+
+    async def _once(self, plan: Plan, expected: Mapping[Place, Point]) -> Outing:
         usual = self._usual
         outing = await one_run(
             self._make,
@@ -111,17 +127,9 @@ class Exploration:
         )
         self._runs += 1
         self._moments += len(outing.trace.points)
-        if usual is None:
-            self._usual = outing
-        trace = outing.trace
-        if len(trace.asked) < len(plan):
-            expected_point, came = trace.diverged or (expected.get(plan[len(trace.asked)].place), None)
-            trace.diverged = (expected_point, came)
-            self._diverged.append(Divergence(spelled(plan), expected_point, came))
-        else:
-            self._covered += len(plan) == 1
-            for symptom in outing.symptoms:
-                self._add(symptom, outing)
+        self._usual = usual or outing
+        for symptom in outing.symptoms:  # of a run that left the path too: what it shows is so
+            self._add(symptom, outing)
         return outing
 
     def _plan_pairs(self, outing: Outing) -> None:

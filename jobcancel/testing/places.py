@@ -26,16 +26,29 @@ class Spot:
     Attributes:
         file: The file, as Python knows it; empty if no line of the host's is on the stack.
         line: The line's number, from 1; 0 if there is none.
+        caller: The line of the host's that this one was awaited from, if there is one.
     """
 
     file: str = ""
     line: int = 0
+    caller: Spot | None = None
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.file else "(no line of yours)"
+        if not self.file:
+            return "(no line of yours)"
+        return f"{shown(self.file)}:{self.line}" + (f", from {self.caller}" if self.caller else "")
+
+    def __bool__(self) -> bool:
+        return bool(self.file)
 
 
 NOWHERE: Final = Spot()
+
+
+def shown(file: str) -> str:
+    """Return a file's path as seen from here, where that is shorter."""
+    here = f"{Path.cwd()}/"
+    return file.removeprefix(here)
 
 
 class Places:
@@ -77,7 +90,7 @@ class Places:
         found, awaits = NOWHERE, None
         for _, frame, inner in _frames(coroutine):
             if self.is_host(frame.f_code):
-                found, awaits = Spot(frame.f_code.co_filename, frame.f_lineno), inner
+                found, awaits = Spot(frame.f_code.co_filename, frame.f_lineno, found or None), inner
         return found, awaits
 
     def here(self) -> Spot:

@@ -11,7 +11,7 @@ from attrs import frozen
 from .asks import Ask
 from .places import Spot
 
-_STEP: Final = re.compile(r"([a-z]+)@(job(?:/[0-9]+)*):([0-9]+)")
+_STEP: Final = re.compile(r"([a-z]+)@(job(?:/[0-9]+)*):([0-9]+)(?:\.([0-9]+))?")
 
 
 class Moment(StrEnum):
@@ -33,17 +33,19 @@ class Phase(StrEnum):
 
 
 class Place(NamedTuple):
-    """Names a point: the task, and the how-manieth of its moments it is.
+    """Names a point: the task, the how-manieth of its moments it is, and which time in a row.
 
     The job's own task is ``job``; the tasks and children that a task starts have its name and a number: ``job/1``.
-    How tasks take turns does not matter to it.
+    How tasks take turns does not matter to it. A task that stands at the same await again and again has one moment
+    there: how many pieces an answer comes in, say, differs from run to run, and is not another path.
     """
 
     task: str
     number: int
+    time: int = 1
 
     def __str__(self) -> str:
-        return f"{self.task}:{self.number}"
+        return f"{self.task}:{self.number}" if self.time == 1 else f"{self.task}:{self.number}.{self.time}"
 
 
 @frozen
@@ -102,5 +104,5 @@ def parsed(text: str) -> Plan:
                 f"only: {text!r} is no plan; pass one from a report, as 'cancel@job:5' or 'cancel@job:5+force@job:9' "
                 f"(what is asked is one of {asks})"
             )
-        plan.append(Step(Ask(match[1]), Place(match[2], int(match[3]))))
+        plan.append(Step(Ask(match[1]), Place(match[2], int(match[3]), int(match[4] or 1))))
     return tuple(plan)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -106,7 +105,7 @@ class Report:
         for finding in self.findings:
             times = f" ({finding.times} runs)" if finding.times > 1 else ""
             stage = f" [{finding.stage}]" if finding.stage else ""
-            yield f"  {finding.fault}: {_short(finding.spot)}{stage}{times}"
+            yield f"  {finding.fault}: {finding.spot}{stage}{times}"
             if finding.message:
                 yield f"    {finding.message}"
             asked = ", ".join(finding.verdicts) or "nobody asked"
@@ -144,11 +143,3 @@ class Report:
     def to_json(self) -> str:
         """Return the report as JSON."""
         return json.dumps(self.to_dict(), indent=2)
-
-
-def _short(spot: Spot) -> str:
-    """Return a spot with its file as seen from here, where that is shorter."""
-    try:
-        return f"{Path(spot.file).relative_to(Path.cwd())}:{spot.line}" if spot.file else str(spot)
-    except ValueError:
-        return str(spot)

@@ -73,7 +73,9 @@ class Track:
         self.arrivals: list[Arrival] = []
         self.stopped = self.ended = self.outlived = False
         self.task: Any = None
-        self._moments = self._children = 0
+        self._place = Place(name, 0)
+        self._last: tuple[Moment, Spot, Phase] | None = None
+        self._children = 0
         self._stage: Stage | None = None
         self._suspended: tuple[Spot, object] = (NOWHERE, None)
 
@@ -84,10 +86,13 @@ class Track:
             return Phase.COMPENSATING
         return Phase.UNWINDING if self.trace.delivered else Phase.CODE
 
-    def next_place(self) -> Place:
+    def next_place(self, moment: Moment, spot: Spot) -> Place:
         """Return the place of its next moment."""
-        self._moments += 1
-        return Place(self.name, self._moments)
+        now = (moment, spot, self.phase)
+        again, self._last = self._last == now, now
+        _, number, time = self._place
+        self._place = Place(self.name, number, time + 1) if again else Place(self.name, number + 1)
+        return self._place
 
     def next_child(self) -> str:
         """Return the name of the next task it starts."""
@@ -208,7 +213,7 @@ class Trace:
 
     def at(self, track: Track, moment: Moment, spot: Spot, stage: str | None = None) -> None:
         """Record a moment, and ask for a cancel there if the plan says so."""
-        point = Point(track.next_place(), moment, spot, stage or track.job.stage_name, track.phase)
+        point = Point(track.next_place(moment, spot), moment, spot, stage or track.job.stage_name, track.phase)
         self.points[point.place] = point
         self.endless = self.endless or len(self.points) > self._limit
         if self.diverged is not None or len(self.asked) == len(self._plan):
@@ -216,8 +221,8 @@ class Trace:
         step = self._plan[len(self.asked)]
         if point.place.task != step.place.task:
             return
-        expected = self._expected.get(point.place)
-        if expected is None or not same(expected, point, own=track.own):
+        expected = self._expected.get(point.place._replace(time=1))
+        if point.place > step.place or expected is None or not same(expected, point, own=track.own):
             self.diverged = (expected, point)
         elif point.place == step.place:
             self._ask(point)

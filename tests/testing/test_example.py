@@ -43,8 +43,8 @@ class Album:
 async def add_picture(job: JobContext, name: str, picture: bytes) -> str:
     path = job.app.folder / name
     async with job.stage("storing"):
-        async with await anyio.open_file(path, "wb") as file:  # BUG
-            await file.write(picture)
+        async with await anyio.open_file(path, "wb") as file:
+            await file.write(picture)  # BUG
         job.add_compensation(path.unlink)
     async with job.stage("recording"):
         await job.run_sync(job.app.record, name, len(picture))

@@ -110,7 +110,9 @@ async def test_a_known_fault_is_found_at_its_line_and_nothing_else(case: Case) -
 
     at = (faulty.__file__, case.line, "working", case.state, ["canceling"])
     assert found(report) == [(fault, *at) for fault in case.faults], str(report)
-    assert report.findings[0].message == case.message.format(file=faulty.__file__, line=case.line)
+    assert report.findings[0].message == case.message.format(
+        file=faulty.__file__.removeprefix(f"{Path.cwd()}/"), line=case.line
+    )
     assert (report.covered, report.diverged, report.left) == (report.points, (), 0)
     assert not report.ok
 
