@@ -38,6 +38,13 @@ the fixture job_registry has to be overridden with the registry of the jobs to t
         return my_service.registry  # a jobcancel.Registry
 """
 
+_OTHER_LOOP = """\
+job_scheduler runs in the loop of anyio's pytest plugin and this test in that of pytest-{name}: it would wait for ever.
+Let anyio's plugin run the test (@pytest.mark.anyio, and no auto mode of the other), or use this in it:
+
+    async with jobcancel.testing.scheduler(job_registry, clock=job_clock) as scheduler:
+"""
+
 
 @pytest.fixture
 def job_registry() -> Registry:
@@ -55,6 +62,7 @@ def job_clock() -> ManualClock:
 
 @pytest.fixture
 async def job_scheduler(
+    request: pytest.FixtureRequest,
     anyio_backend: object,  # noqa: ARG001  # requested for anyio's plugin, which then runs this fixture
     job_registry: Registry,
     job_clock: ManualClock,
@@ -63,6 +71,9 @@ async def job_scheduler(
 
     A failing test shows the timelines of its newest 20 jobs.
     """
+    for name in ("asyncio", "trio"):  # both the plugin's name and its marker's; it marks what it runs
+        if request.node.get_closest_marker(name) and request.config.pluginmanager.has_plugin(name):
+            pytest.fail(_OTHER_LOOP.format(name=name), pytrace=False)
     from jobcancel.testing import scheduler
 
     async with scheduler(job_registry, clock=job_clock) as running:

@@ -8,8 +8,9 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import Call, JobContext, Registry, Scheduler, Stage, StageNotReachedError
-from jobcancel.testing import Run, cancel_at
+from jobcancel import Call, JobContext, Registry, Scheduler, Stage, StageNotReachedError, Verdict
+from jobcancel._runtime.handle import request_cancel
+from jobcancel.testing import Run, at_stage, cancel_at
 
 
 def of_three_stages(registry: Registry, seen: list[str]) -> Call[str]:
@@ -90,7 +91,17 @@ async def test_who_asked_and_why_and_how_are_part_of_the_request(registry: Regis
     assert forced.snapshot.cancel.forced
 
 
-async def test_a_stage_that_is_entered_again_is_asked_in_once(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_stage_that_is_entered_again_is_asked_in_once(
+    registry: Registry, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def counted(*args: Any, **options: Any) -> Verdict:
+        asked.append(args)
+        return request_cancel(*args, **options)
+
+    monkeypatch.setattr(at_stage, "request_cancel", counted)
+
     @registry.kind("chunks", stages=[Stage("chunk", on_cancel="refuse")])
     async def chunks(job: JobContext) -> int:
         for _ in range(3):
@@ -101,6 +112,7 @@ async def test_a_stage_that_is_entered_again_is_asked_in_once(registry: Registry
 
     run = await cancel_at(scheduler, chunks(), stage="chunk")
     assert told(run) == ("refused", "running", "chunk", "succeeded", 3)
+    assert len(asked) == 1
 
 
 async def test_a_job_that_waits_for_its_start_is_withdrawn(registry: Registry, scheduler: Scheduler) -> None:

@@ -168,7 +168,7 @@ def test_timeouts_grace_expiry_retention_and_cancels_are_tested_on_asyncio_and_t
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_failing_test_shows_its_jobs_as_they_were_and_no_others(host: pytest.Pytester, backend: str) -> None:
     host.makepyfile(test_service=FAILING.replace("BACKEND", repr(backend)))
-    result = host.runpytest_subprocess()
+    result = host.runpytest_subprocess("-rP")  # which prints the sections of passing tests too
     result.assert_outcomes(passed=1, failed=2)
     out = str(result.stdout)
     assert re.search("^" + "\n".join(SHOWN), out, re.MULTILINE), out
@@ -242,6 +242,31 @@ def test_without_anyios_plugin_other_tests_run_and_the_schedulers_want_is_named(
     result = host.runpytest_subprocess()
     result.assert_outcomes(passed=1, errors=1)
     assert "fixture 'anyio_backend' not found" in str(result.stdout)
+
+
+OTHER_PLUGIN = """
+def pytest_addoption(parser):
+    parser.addini("asyncio_mode", "")
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "asyncio: run by another plugin")
+    config.pluginmanager.register(object(), "asyncio")
+"""
+
+
+def test_in_the_loop_of_another_plugin_the_scheduler_says_so_in_place_of_waiting_for_ever(
+    host: pytest.Pytester,
+) -> None:
+    host.makeconftest(HOST + OTHER_PLUGIN)
+    host.makepyfile("""
+        import pytest
+        @pytest.mark.asyncio
+        async def test_there(job_scheduler): ...
+        async def test_here(job_scheduler): ...
+        """)
+    result = host.runpytest_subprocess()
+    result.assert_outcomes(passed=2, errors=2)  # each on asyncio and on trio
+    result.stdout.fnmatch_lines(["job_scheduler runs in the loop of anyio's pytest plugin and this test in that of *"])
 
 
 NOT_LOADED = """
