@@ -51,7 +51,9 @@ class StageScope:
     async def __aenter__(self) -> None:
         job, stage = self._job, self._stage
         if job.cancel is not None or job.code_ended:
-            await deliver_first(job, stage.name)
+            # Held by the stage that is open, it stays held: stages do not nest, and that one shall not be torn.
+            if job.cancel is None or not job.cancel.held or job.stage is None or job.code_ended:
+                await deliver_first(job, stage.name)
         kernel = job.kernel
         job.enter_stage(stage, kernel.now())
         if stage.timeout_s != inf:
