@@ -41,6 +41,7 @@ class Life:
         self.now = 0.0
         self.jobs: list[Job] = []
         self.ended: list[Job] = []
+        self.tied: list[list[Job]] = []  # settled at one instant: which of them is the oldest is the loop's affair
         self.on_the_way: list[Job] = []
         self.closings: list[Closing] = []
 
@@ -63,7 +64,7 @@ class Life:
             self.on_the_way.append(job)
         elif outcome == "canceling" and job.place == "queue":
             self._doom(job, "unwound")
-        return outcome, job.state, job.stage and job.stage["name"]
+        return outcome, job.state, job.stage_name
 
     # A job's way.
 
@@ -216,9 +217,11 @@ class Life:
         assert job.settled is not None
         job.place, job.slot = "gone", False
         job.deadlines["retention"] = job.settled + job.kind["retain_s"]
+        job.dropped = job.deadlines["retention"] <= self.now  # an abandoned job's code may outlive that
         kept = [one for one in self.ended if one.kind is job.kind and one.place == "gone" and not one.dropped]
         for one in kept[: max(0, len(kept) - job.kind["retain_count"])]:
             one.dropped = True
+            self.tied.append([other for other in kept if other.settled == one.settled])
         self._start_all()
 
     # The queue.

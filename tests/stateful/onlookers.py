@@ -12,7 +12,7 @@ from jobcancel import Scheduler, Snapshot
 from .records import Job
 
 
-class Boom(Exception):
+class BoomError(Exception):
     """What a host's own code raises."""
 
 
@@ -22,12 +22,13 @@ class Waiter:
 
     job: Job
     until: float | None
+    timeout_s: float | None
     scope: anyio.CancelScope = Factory(anyio.CancelScope)
     seen: Snapshot[Any] | None = None
 
     async def run(self, scheduler: Scheduler) -> None:
         with self.scope:
-            timeout_s = None if self.until is None else self.until - scheduler._kernel.now()
+            timeout_s = None if self.until is None else self.timeout_s
             self.seen = await scheduler.wait(self.job.id, timeout_s=timeout_s)
 
 
@@ -55,13 +56,13 @@ class Watcher:
                     async for snapshot in snapshots:
                         await self._read(snapshot)
                 self.over = "settled"
-            except Boom:
+            except BoomError:
                 self.over = "raised"
 
     async def _read(self, snapshot: Snapshot[Any]) -> None:
         self.seen.append(snapshot.state.value)
         if self.style == "raises" and len(self.seen) == 2:
-            raise Boom
+            raise BoomError
         if self.style == "slow":
             await self.told.wait()
             self.told = anyio.Event()

@@ -107,7 +107,7 @@ async def cancellation() -> BaseException:
 
 @define(eq=False)
 class Puppet:
-    """The code of one job. A command is ``(name, *arguments)``; see ``act`` and ``_obey``."""
+    """The code of one job. A command is ``(name, *arguments)``; see ``act`` and the ``do_`` methods."""
 
     job: JobContext
     stage: Stage
@@ -135,12 +135,12 @@ class Puppet:
                 return self.job.id
             if name == "partial":
                 return Partial(self.job.id)
-            value = await getattr(self, f"_{name}")(*arguments)
+            value = await getattr(self, f"do_{name}")(*arguments)
             if value is not GO_ON:
                 return value
 
     async def _next(self) -> tuple[Any, ...]:
-        while True:
+        while not self.stage.over.is_set():
             try:
                 await self.posted.wait()
             except anyio.get_cancelled_exc_class() as error:
@@ -150,11 +150,11 @@ class Puppet:
                 if command[0] == "out":
                     raise
                 return command
-            if self.stage.over.is_set():
-                return ("returned",)
+            if self.command is None:
+                continue
             self.posted, command, self.command = anyio.Event(), self.command, None
-            assert command is not None
             return command
+        return ("returned",)
 
     def _react(self, error: BaseException) -> tuple[Any, ...] | None:
         """Return what a cancellation makes it do: ``out`` to let it out, None to wait on."""
@@ -171,7 +171,7 @@ class Puppet:
             raise BaseExceptionGroup("only cancellations", [error])
         return (reaction,) if reaction in {"returned", "partial"} else ("out",)
 
-    async def _enter(self, name: str, forgiving: bool, timed: bool) -> object:
+    async def do_enter(self, name: str, forgiving: bool, timed: bool) -> object:
         try:
             async with self.job.stage(name):
                 if self.job.cancel_requested:
@@ -189,12 +189,14 @@ class Puppet:
                 raise
         return GO_ON
 
-    async def _shield(self) -> object:
+    async def do_shield(self) -> object:
         self.stage.happened("a shield of its own")
+        value: object = GO_ON
         with anyio.CancelScope(shield=True):
-            return await self.act()
+            value = await self.act()
+        return value  # noqa: RET504  # for type checkers a scope may swallow what is raised in it
 
-    async def _fail(self, what: str) -> object:
+    async def do_fail(self, what: str) -> object:
         self.stage.happened(f"handler raises: {what}")
         if what == "leak":
             raise await cancellation()
@@ -202,26 +204,26 @@ class Puppet:
             raise BaseExceptionGroup("mixed", [await cancellation(), LookupError("in a group")])
         raise ERRORS[what]("told to")
 
-    async def _child(self, kind: str) -> object:
+    async def do_child(self, kind: str) -> object:
         try:
             self.reply = (await self.job.submit(self.stage.kinds[kind](0))).id
         except (DeadlockError, QueueFullError) as error:
             self.reply = type(error).__name__
         return GO_ON
 
-    async def _add(self, token: str) -> object:
+    async def do_add(self, token: str) -> object:
         self.job.add_compensation(self.stage.compensation(token))
         return GO_ON
 
-    async def _react_with(self, reaction: str) -> object:
+    async def do_react_with(self, reaction: str) -> object:
         self.reaction = reaction
         return GO_ON
 
-    async def _cancel_itself(self, defer: bool, force: bool) -> object:
+    async def do_cancel_itself(self, defer: bool, force: bool) -> object:
         self.reply = await self.stage.scheduler.cancel(self.job.id, defer=defer, force=force)
         return GO_ON
 
-    async def _thread(self) -> object:
+    async def do_thread(self) -> object:
         self.gate, self.thread_over = threading.Event(), anyio.Event()
         self.stage.happened("a blocked thread")
         try:

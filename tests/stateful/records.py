@@ -81,9 +81,12 @@ class Job:
         return self.states[-1]
 
     @property
-    def accepts(self) -> bool:
-        """Whether its code waits for a command."""
-        return self.place == "code"
+    def stage_name(self) -> str | None:
+        return None if self.stage is None else str(self.stage["name"])
+
+    @property
+    def in_thread(self) -> bool:
+        return any(frame.what == "thread" for frame in self.frames)
 
     @property
     def busy(self) -> bool:

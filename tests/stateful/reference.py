@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, Final
 
-from .life import JOB, TERMINAL, Answer, Life, decide
+from .life import JOB, Answer, Life, decide
 from .records import Closing, Frame, Job, Remembered
-
 
 UNDECLARED: Final[dict[str, Any]] = {"commits": False, "timeout_s": inf}
 
@@ -35,13 +34,17 @@ class Reference(Life):
             return "SchedulerClosedError"
         if job.kind["max_running"] < inf and any(one.kind is job.kind for one in _ancestors(job)):
             return "DeadlockError"
+        where = job.owner, kind, job.key or ""
         if job.key is not None:
-            known = self.keys.get(where := (job.owner, kind, job.key))
-            if known is not None and self.now < known.forgotten:
-                if known.job.state != "failed" or not job.kind["rerun_failed"]:
-                    return (known.job, False) if known.job.argument == job.argument else "IdempotencyConflictError"
+            known = self.keys.get(where)
+            rerun = known is not None and known.job.state == "failed" and job.kind["rerun_failed"]
+            if known is not None and self.now < known.forgotten and not rerun:
+                return (known.job, False) if known.job.argument == job.argument else "IdempotencyConflictError"
         waiting = [one for one in self.jobs if one.place == "queue"]
-        if not self._may_start(job, waiting) and sum(one.kind is job.kind for one in waiting) >= job.kind["max_pending"]:
+        if (
+            not self._may_start(job, waiting)
+            and sum(one.kind is job.kind for one in waiting) >= job.kind["max_pending"]
+        ):
             return "QueueFullError"
         self.jobs.append(job)
         if job.key is not None:
@@ -54,7 +57,7 @@ class Reference(Life):
         """Answer a dry run."""
         outcome = decide(job, "user", defer=defer, force=force)
         state = {"canceled": "canceled", "canceling": "canceling", "deferred": "canceling"}.get(outcome, job.state)
-        return outcome, state, job.stage and job.stage["name"]
+        return outcome, state, job.stage_name
 
     def close(self, drain_s: float) -> Closing:
         """Begin a shutdown; it is over when it has left ``closings``."""
@@ -79,12 +82,12 @@ class Reference(Life):
             self.deliver(job)
             self.end_code(job, "unwound")  # delivered here, or under a shield StageUnavailableError: both unwind
             return None
-        job.stage = stages.get(name, {"name": name, "on_cancel": job.kind["on_cancel"], **UNDECLARED})
+        job.stage = stage = stages.get(name, {"name": name, "on_cancel": job.kind["on_cancel"], **UNDECLARED})
         job.stages.append(name)
-        if job.stage["commits"]:
+        if stage["commits"]:
             job.undo = None
-        job.deadlines["stage"] = self.now + job.stage["timeout_s"]
-        job.frames.append(Frame("stage", job.stage, forgiving))
+        job.deadlines["stage"] = self.now + stage["timeout_s"]
+        job.frames.append(Frame("stage", stage, forgiving))
         return None
 
     def leave(self, job: Job) -> None:
@@ -126,26 +129,26 @@ class Reference(Life):
         for job in self.jobs:
             for purpose in [name for name, at in job.deadlines.items() if at <= now]:
                 if job.deadlines.pop(purpose, None) is not None:
-                    getattr(self, f"_{purpose}_is_over")(job)
+                    getattr(self, f"{purpose}_is_over")(job)
         for closing in self.closings:
             if closing.drain_ends <= now:
                 closing.drain_ends = inf
                 self._cancel_roots("pending", "running")
 
-    def _expiry_is_over(self, job: Job) -> None:
+    def expiry_is_over(self, job: Job) -> None:
         if job.undo and "failed" in job.kind["compensate_on"]:
             self._doom(job, "expired")
         else:
             self._settle(job, "failed", "EXPIRED")
             self._let_go(job)
 
-    def _timeout_is_over(self, job: Job) -> None:
+    def timeout_is_over(self, job: Job) -> None:
         self.request(job, "timeout")
 
-    def _stage_is_over(self, job: Job) -> None:
+    def stage_is_over(self, job: Job) -> None:
         next(frame for frame in job.frames if frame.what == "stage").timed_out = True
 
-    def _grace_is_over(self, job: Job) -> None:
+    def grace_is_over(self, job: Job) -> None:
         assert job.cancel is not None
         policy = job.kind["on_grace_expired"]
         if policy == "wait":
@@ -157,11 +160,12 @@ class Reference(Life):
             timed_out = job.cancel.cause == "timeout"
             self._settle(job, *(("failed", "TIMED_OUT") if timed_out else ("canceled", None)))
 
-    def _cleanup_is_over(self, job: Job) -> None:
+    def cleanup_is_over(self, job: Job) -> None:
         job.hanging = False
 
-    def _retention_is_over(self, job: Job) -> None:
+    def retention_is_over(self, job: Job) -> None:
         job.dropped = True
+
 
 def _ancestors(job: Job) -> list[Job]:
     return [] if job.parent is None else [job.parent, *_ancestors(job.parent)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any, Final, cast
 
 import sniffio
@@ -18,7 +17,9 @@ async def rest() -> None:
     trio knows that by itself. On asyncio anyio's ``wait_all_tasks_blocked`` would sleep between two looks.
     """
     if sniffio.current_async_library() == "trio":
-        await sys.modules["trio"].testing.wait_all_tasks_blocked()
+        from trio.testing import wait_all_tasks_blocked  # an extra
+
+        await wait_all_tasks_blocked()
         return
     calm, own = 0, asyncio.current_task()
     for _ in range(RESTLESS):
