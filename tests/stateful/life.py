@@ -216,8 +216,8 @@ class Life:
         """Free its slot, and keep it as long as its kind says."""
         assert job.settled is not None
         job.place, job.slot = "gone", False
-        job.deadlines["retention"] = job.settled + job.kind["retain_s"]
-        job.dropped = job.deadlines["retention"] <= self.now  # an abandoned job's code may outlive that
+        job.deadlines["retention"] = max(self.now, job.settled + job.kind["retain_s"])
+        job.dropped = job.overdue = job.deadlines["retention"] == self.now  # an abandoned job's code may outlive it
         kept = [one for one in self.ended if one.kind is job.kind and one.place == "gone" and not one.dropped]
         for one in kept[: max(0, len(kept) - job.kind["retain_count"])]:
             one.dropped = True

@@ -45,6 +45,7 @@ class Job:
         how: How its code ended: ``returned``, ``partial``, ``raised``, ``unwound``, ``foreign`` or ``expired``.
         undo: Compensations that have not run, oldest first; None if there never was one.
         undone: Those that began, in order. A compensation is a string: its flavor, ``#``, and a number of its own.
+        dropped: Whether it is past its retention; ``overdue`` if it was so when its code ended.
         reaction: What the code does with the next cancellation that reaches it.
     """
 
@@ -75,6 +76,7 @@ class Job:
     children_canceled: int = 0
     reaction: str = "out"
     dropped: bool = False
+    overdue: bool = False
 
     @property
     def state(self) -> str:
