@@ -47,6 +47,7 @@ class Cancellation:
         ignored: The job's code returned a value after the delivery: the work was done all the same.
         abandoned: The job was settled while its code still ran.
         pierced: A cancellation that nobody asked for tore the job while this one was held.
+        tear: That cancellation, while it is on its way out of the job's code.
         compensated: Everything that was to be undone has been undone.
         stuck: ``grace_s`` ran out under ``on_grace_expired="wait"``.
         unresponsive: The job's code keeps swallowing the cancellation.
@@ -68,6 +69,7 @@ class Cancellation:
         "reason",
         "requested_at",
         "stuck",
+        "tear",
         "unresponsive",
     )
 
@@ -92,6 +94,7 @@ class Cancellation:
         self.ignored: bool = False
         self.abandoned: bool = False
         self.pierced: bool = False
+        self.tear: BaseException | None = None
         self.compensated: bool = False
         self.stuck: bool = False
         self.unresponsive: bool = False

@@ -194,13 +194,13 @@ class JobRecord:
         """Begin ``stage``; a stage that commits drops the compensations registered so far.
 
         Raises:
-            StageUnavailableError: A cancel was accepted: no stage begins.
             StageActiveError: Another stage is open.
+            StageUnavailableError: A cancel was accepted: no stage begins.
         """
-        if self.cancel is not None:
-            raise StageUnavailableError(self.id, stage.name)
         if self.stage is not None:
             raise StageActiveError(self.id, stage.name, self.stage.name)
+        if self.cancel is not None:
+            raise StageUnavailableError(self.id, stage.name)
         if stage.commits:
             self.undo = None
         self.stage, self.stage_at = stage, now

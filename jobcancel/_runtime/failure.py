@@ -35,6 +35,12 @@ def interrupts(error: BaseException) -> bool:
     return any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error))
 
 
+def tore(job: Job, error: BaseException) -> bool:
+    """Return whether the cancellation that tore a stage while one was held is in it."""
+    tear = None if job.cancel is None else job.cancel.tear
+    return tear is not None and any(leaf is tear for leaf in leaves(error))
+
+
 def judge(job: Job, error: BaseException) -> Ending:
     """Return what it means for ``job`` that ``error`` came out of its code, past its scope.
 

@@ -12,13 +12,14 @@ from typing import Any, Final, cast
 
 import anyio
 
+from jobcancel._core.causes import Failure
 from jobcancel._core.endings import Ending
-from jobcancel._core.kinds import Partial
+from jobcancel._core.kinds import Call, Partial
 from jobcancel._core.states import Event
 
 from .compensation import compensate
 from .context import RunningJob
-from .failure import describe, interrupts, judge
+from .failure import describe, interrupts, judge, tore
 from .job import CURRENT, Job
 from .log import say
 
@@ -31,20 +32,25 @@ _UNWOUND: Final = Ending.UNWOUND
 async def run(job: Job) -> None:
     """Run a job from its first step until nothing of it is left to run. Never raises."""
     CURRENT.set(job)
-    kernel, call = job.kernel, job.call
-    ending, value, message, details = _UNWOUND, None, "", None
+    ending, value, message, details, tear = _UNWOUND, None, "", None, None
     if job.doomed is not None or (job.cancel is not None and not job.cancel.held):
         ending = _never_begun(job)
     else:
-        assert call is not None  # noqa: S101  # for type checkers: it is kept until the job is let go
-        job.scope = kernel.loop.job_scope()
+        job.scope = job.kernel.loop.job_scope()
         try:
             with job.scope:
-                value = await call.start(RunningJob(job))
-                ending = _RETURNED
+                try:
+                    # It is kept until the job is let go.
+                    value = await cast("Call[Any]", job.call).start(RunningJob(job))
+                    ending = _RETURNED
+                except BaseException as raised:
+                    if not tore(job, raised):
+                        raise
+                    tear = raised  # the scope, cancelled when the stage ended, would take it for its own
+            if tear is not None:
+                raise tear
         except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this job and no other
-            ending = judge(job, error)
-            message, details = _told(job, ending, error)
+            ending, message, details = _told(job, error)
         else:
             if isinstance(value, Partial):
                 ending, value = _PARTIAL, cast("Partial[object]", value).value
@@ -54,6 +60,12 @@ async def run(job: Job) -> None:
     event, failure = job.ending(ending, message, details)
     if job.cancel is not None or job.undo is not None:
         await _undo(job, event)
+    _finish(job, event, failure, value)
+
+
+def _finish(job: Job, event: Event, failure: Failure | None, value: object) -> None:
+    """Settle a job of which nothing is left to run, and let it go."""
+    kernel = job.kernel
     if job.settled is None:  # else it was abandoned meanwhile: what the code returned is nobody's
         kernel.end(job, event, failure, value)
     kernel.let_go(job)
@@ -69,12 +81,13 @@ def _never_begun(job: Job) -> Ending:
     return _UNWOUND
 
 
-def _told(job: Job, ending: Ending, error: BaseException) -> tuple[str, dict[str, Any]]:
-    """Log what came out of a handler, and return what is kept of it."""
+def _told(job: Job, error: BaseException) -> tuple[Ending, str, dict[str, Any]]:
+    """Return what it means that ``error`` came out of a handler, and what is kept of it; log it."""
+    ending = judge(job, error)
     if ending is not _UNWOUND:
         say(logging.ERROR, job, "failed", error=error)
     job.interrupted = interrupts(error)
-    return describe(error)
+    return ending, *describe(error)
 
 
 async def _close(job: Job, ending: Ending) -> None:
@@ -82,6 +95,7 @@ async def _close(job: Job, ending: Ending) -> None:
     returned = ending is _RETURNED or ending is _PARTIAL
     cancel, deliveries = job.cancel, job.kernel.deliveries
     if cancel is not None:
+        cancel.tear = None
         cancel.ignored = returned and cancel.delivered_at is not None
         if ending is not Ending.FOREIGN:
             cancel.pierced = False  # what tore a stage was the job's own after all: it dealt with it

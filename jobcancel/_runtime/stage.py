@@ -51,7 +51,9 @@ class StageScope:
     async def __aenter__(self) -> None:
         job, stage = self._job, self._stage
         if job.cancel is not None or job.code_ended:
-            await deliver_first(job, stage.name)
+            held = job.cancel is not None and job.cancel.held and job.stage is not None
+            if not held or job.code_ended:  # else stages do not nest, and the open one shall not be torn
+                await deliver_first(job, stage.name)
         kernel = job.kernel
         job.enter_stage(stage, kernel.now())
         if stage.timeout_s != inf:
@@ -92,7 +94,7 @@ class StageScope:
         elif error is not None and is_cancellation(error):
             status = "canceled"
             if cancel is not None and cancel.held and anyio.current_effective_deadline() != -inf:
-                cancel.pierced = True  # no scope of the job's own asked for it either
+                cancel.pierced, cancel.tear = True, error  # no scope of the job's own asked for it either
         release = job.leave_stage(status, job.kernel.now(), raised=error is not None)
         if release is not Release.NOTHING:
             job.kernel.deliveries.deliver(job)
