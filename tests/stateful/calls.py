@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from attrs import frozen
 
 from jobcancel import JobCancelError, Registry, Scheduler, Verdict
-from tests.clock import FakeClock
+from jobcancel.testing import ManualClock
 
 from .actions import Action
 from .comparison import Comparison, same_error
@@ -51,7 +51,7 @@ class Calls:
     def __init__(self, setting: Setting, group: TaskGroup, tally: Counter[str]) -> None:
         self.setting, self.group, self.tally = setting, group, tally
         self.reference = Reference(completed(), setting.max_running or inf)
-        self.clock, registry, numbers = FakeClock(), Registry.from_mapping({"kinds": KINDS}), count(1)
+        self.clock, registry, numbers = ManualClock(), Registry.from_mapping({"kinds": KINDS}), count(1)
         self.scheduler = Scheduler(
             registry,
             max_running=setting.max_running,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from jobcancel import JobCancelError, Scheduler, Snapshot
-from tests.clock import EPOCH
+from jobcancel.testing.clock import EPOCH
 
 from .life import TERMINAL
 from .onlookers import Waiter, Watcher
