@@ -98,7 +98,7 @@ class Patching:
 
             def run(mutant: Any = mutant, file: str = file, targets: Any = targets, tests: Any = tests) -> int:
                 code = code_in(compile(mutant["source"], file, "exec"), mutant["function"])
-                if code is None or not targets:
+                if code is None or not targets or any(it.__code__.co_freevars != code.co_freevars for it in targets):
                     return MISTAKE
                 for target in targets:
                     target.__code__ = code
@@ -134,9 +134,8 @@ def reloading(folder: str, requests: TextIO, answer: Callable[[Any], None]) -> N
 
         def run(mutant: Any = mutant) -> int:
             sys.meta_path.insert(0, Planted(mutant["file"], mutant["source"]))
-            first = [name for name in mutant["first"] if Path(name).exists()]
-            for chosen in [first, [folder]] if first else [[folder]]:
-                code = pytest.main([*ARGUMENTS, *chosen], plugins=[Settings()])
+            for chosen in (mutant["first"], folder):
+                code = pytest.main([*ARGUMENTS, chosen], plugins=[Settings()])
                 if code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):  # or a module not imported
                     return FAILED
                 if code != pytest.ExitCode.OK:

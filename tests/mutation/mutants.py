@@ -5,7 +5,8 @@ stay whole. Here its operators meet every node of a file; ``judge`` says how a m
 
 What is left out, as a rule, since no test could tell the difference:
 
-- annotations, the type that ``cast`` takes, and ``TypeVar`` and its like: only type checkers read them;
+- annotations, the type that ``cast`` takes, what is a ``TypeAlias``, ``TypeVar`` and its like: only type checkers
+  read them;
 - docstrings;
 - functions without a body of code (``...``): the methods of a Protocol and overloads, defaults included.
 """
@@ -24,7 +25,10 @@ from attrs import frozen
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators
 
-_FOR_CHECKERS: Final = m.Call(func=m.Name("TypeVar") | m.Name("ParamSpec") | m.Name("TypeVarTuple"))
+_VARIABLE: Final = m.Call(func=m.Name("TypeVar") | m.Name("ParamSpec") | m.Name("TypeVarTuple"))
+_FOR_CHECKERS: Final = (
+    m.Annotation() | m.Assign(value=_VARIABLE) | m.AnnAssign(annotation=m.Annotation(m.Name("TypeAlias")))
+)
 _CAST: Final = m.Call(func=m.Name("cast"))
 _DOCSTRING: Final = m.Expr(m.SimpleString() | m.ConcatenatedString())
 _ELLIPSIS: Final = m.SimpleStatementLine([m.Expr(m.Ellipsis())])
@@ -81,7 +85,7 @@ class _Finder(cst.CSTVisitor):
         self.found: list[tuple[CodeRange, cst.CSTNode, cst.CSTNode]] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, cst.Annotation) or m.matches(node, _FOR_CHECKERS | _DOCSTRING):
+        if m.matches(node, _FOR_CHECKERS | _DOCSTRING):
             return False
         if isinstance(node, cst.FunctionDef) and _has_no_code(node):
             return False

@@ -18,6 +18,7 @@ from tests.mutation.mutants import Body, Mutant, bodies_in
 
 # The folder of tests that judges a folder of the package.
 JUDGES: Final[Mapping[str, str]] = {"jobcancel/_core": "tests/core", "jobcancel/contracts": "tests/contracts"}
+KEENEST: Final = {"jobcancel/_core": "test_record.py", "jobcancel/contracts": "test_bad_contracts.py"}
 AT_LEAST_S: Final = 10.0  # of the time limit; the rest grows with what the tests take
 TIMES: Final = 10.0
 
@@ -87,12 +88,15 @@ def tried(mutants: Sequence[Mutant], suite: Suite, copy: Path) -> list[Result]:
         else:
             results.append(result)
     limit = AT_LEAST_S + TIMES * sum(suite.took_s.values())
-    whole = [(mutant, {"first": [_named_after(mutant.file, suite)], "limit_s": limit}) for mutant in reloaded]
+    whole = [(mutant, {"first": _first(mutant.file, suite), "limit_s": limit}) for mutant in reloaded]
     return results + list(_judged("reload", whole, suite, copy))
 
 
-def _named_after(file: str, suite: Suite) -> str:
-    return f"{suite.folder}/test_{Path(file).stem}.py"
+def _first(file: str, suite: Suite) -> str:
+    """Returns the tests to begin with: those named after the file, or those that kill the most of their package."""
+    folder = str(Path(file).parent)
+    own = f"{suite.folder}/test_{Path(file).stem}.py"
+    return own if any(test.startswith(own) for test in suite.took_s) else f"{suite.folder}/{KEENEST[folder]}"
 
 
 def _judged(how: str, mutants: Sequence[tuple[Mutant, dict[str, Any]]], suite: Suite, copy: Path) -> Iterator[Result]:
