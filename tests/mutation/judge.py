@@ -34,7 +34,8 @@ import pytest
 ARGUMENTS: Final = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis")
 PASSED, FAILED, MISTAKE = 0, 1, 99
 MEMORY: Final = 4 << 30  # bytes: a mutant that never stops to append dies of it
-OURS: Final = ("jobcancel", "tests")
+# What is imported anew for a mutant: whatever may have been made of its package.
+ANEW: Final = {"tests/core": "jobcancel", "tests/contracts": "jobcancel.contracts"}
 
 
 class Settings:
@@ -123,11 +124,20 @@ def code_in(code: CodeType, function: str) -> CodeType | None:
     return None
 
 
-def reloading(folder: str, requests: TextIO, answer: Callable[[Any], None]) -> None:
-    """Serves mutants of what runs at import."""
-    pytest.main([*ARGUMENTS, "--collect-only", folder], plugins=[Settings()])  # plugins and third parties stay imported
-    for name in [name for name in sys.modules if name.partition(".")[0] in OURS and not name.endswith(".judge")]:
-        del sys.modules[name]
+def forget(top: str) -> None:
+    """Forgets a package and the tests, so that the next import of either is a first one."""
+    for name in list(sys.modules):
+        if f"{name}.".startswith((f"{top}.", "tests.")):
+            del sys.modules[name]
+            parent, _, child = name.rpartition(".")
+            if parent in sys.modules:
+                vars(sys.modules[parent]).pop(child, None)  # else `from parent import child` finds the old one
+
+
+def reloading(folder: str, top: str, requests: TextIO, answer: Callable[[Any], None]) -> None:
+    """Serves mutants of what runs at import; ``top`` is the package that knows the mutated ones."""
+    pytest.main([*ARGUMENTS, "--collect-only", folder], plugins=[Settings()])  # third parties stay imported
+    forget(top)
     gc.freeze()
     for line in requests:
         mutant = json.loads(line)
@@ -204,7 +214,7 @@ def main(how: str, folder: str) -> None:
     elif how == "patch":
         pytest.main([*ARGUMENTS, folder], plugins=[Settings(), Patching(requests, answer)])
     else:
-        reloading(folder, requests, answer)
+        reloading(folder, ANEW[folder], requests, answer)
 
 
 if __name__ == "__main__":

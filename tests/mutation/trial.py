@@ -81,6 +81,7 @@ def tried(mutants: Sequence[Mutant], suite: Suite, copy: Path) -> list[Result]:
             patched.append((mutant, {"function": mutant.function, "tests": ordered, "limit_s": limit}))
         else:
             reloaded.append(mutant)
+    print(f"{suite.folder}: {len(patched)} mutants by new code, {len(reloaded)} by a new import", flush=True)
     for result in _judged("patch", patched, suite, copy):
         mutant = result.mutant
         if result.became == "survived" and (mutant.file, mutant.function) in at_import:
