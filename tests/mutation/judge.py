@@ -144,7 +144,7 @@ def reloading(folder: str, top: str, requests: TextIO, answer: Callable[[Any], N
 
         def run(mutant: Any = mutant) -> int:
             sys.meta_path.insert(0, Planted(mutant["file"], mutant["source"]))
-            for chosen in (mutant["first"], folder):
+            for chosen in dict.fromkeys((mutant["first"], folder)):
                 code = pytest.main([*ARGUMENTS, chosen], plugins=[Settings()])
                 if code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):  # or a module not imported
                     return FAILED

@@ -7,11 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import jobcancel.contracts
-from jobcancel import FailureCode
+from jobcancel import ContractDataError, FailureCode
 from jobcancel.contracts import (
     Auth,
+    Case,
     Context,
     Contract,
     Failures,
@@ -24,10 +26,14 @@ from jobcancel.contracts import (
     Row,
     Tenancy,
     Timestamps,
+    answer,
+    document,
     load,
+    reply,
 )
 
 from .bare import bare, changed
+from .jobs import job
 
 BARE = load(bare())
 SMALLEST = Contract(
@@ -71,7 +77,7 @@ def test_what_a_contract_does_not_say_is_nothing() -> None:
 
 
 def test_what_a_row_does_not_say_is_nothing() -> None:
-    for row in (Row(status=200, source="silent"), BARE.outcomes[jobcancel.contracts.Case.REFUSED]):
+    for row in (Row(status=200, source="silent"), BARE.outcomes[Case.REFUSED]):
         assert (row.status, row.source, row.headers, row.body) == (200, "silent", {}, None)
         assert (row.message, row.unlisted, row.note) == ("", False, "")
 
@@ -115,7 +121,7 @@ def test_no_table_of_a_contract_can_be_changed() -> None:
     data["kinds"], data["kind_words"] = {"parse": {}}, {"parse": "p"}
     data["variants"] = {"a": {"changes": "the title", "lays": {"title": "A"}}}
     contract = load(data)
-    row = contract.outcomes[jobcancel.contracts.Case.REFUSED]
+    row = contract.outcomes[Case.REFUSED]
     tables: list[Any] = [
         *(contract.statuses, contract.failure_statuses, contract.outcomes, contract.errors, contract.document),
         *(contract.kinds, contract.kind_words, contract.variants, contract.tenancy.labels, contract.failures.codes),
@@ -126,7 +132,7 @@ def test_no_table_of_a_contract_can_be_changed() -> None:
 
 
 def test_a_record_shows_its_data_and_not_what_was_compiled_of_it() -> None:
-    for record in (BARE, BARE.routes[0], BARE.outcomes[jobcancel.contracts.Case.REFUSED]):
+    for record in (BARE, BARE.routes[0], BARE.outcomes[Case.REFUSED]):
         assert "render_" not in repr(record)
 
 
@@ -148,3 +154,35 @@ def test_a_rate_limit_may_be_used_up() -> None:
 def test_a_body_that_json_cannot_say_is_an_error_and_no_broken_reply() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         _ = Reply(200, {}, {"a": float("nan")}).content
+
+
+def test_a_place_that_there_is_not_is_refused_wherever_a_record_names_one() -> None:
+    with pytest.raises(ContractDataError) as in_headers:
+        Row(status=200, source="silent", headers={"X-Id": "{nobody}"})
+    with pytest.raises(ContractDataError) as in_message:
+        Row(status=200, source="silent", message="{nobody}")
+    with pytest.raises(ContractDataError) as in_route:
+        Route(op="get", methods=("GET",), path="/{job_id}", body={"id": "$nobody"})
+    with pytest.raises(ContractDataError) as in_document:
+        load(changed("document.id", "$nobody"))
+    errors = [caught.value for caught in (in_headers, in_message, in_route, in_document)]
+    assert [(error.path, error.value) for error in errors] == [
+        ("headers.X-Id", "{nobody}"),
+        ("message", "{nobody}"),
+        ("body.id", "$nobody"),
+        ("document.id", "$nobody"),
+    ]
+
+
+def test_a_changed_copy_is_compiled_anew() -> None:
+    row = Row(status=200, source="silent", body={"a": 1}, message="before", headers={"X-Id": "before"})
+    row = evolve(row, body={"m": "$message"}, message="after", headers={"X-Id": "after"})
+    contract = evolve(BARE, outcomes={Case.REFUSED: row}, document={"self": "$job.id"})
+    assert reply(contract, "refused") == Reply(200, {"X-Id": "after"}, {"m": "after"})
+    assert document(contract, job()) == {"self": "job_1"}
+    assert answer(contract, evolve(BARE.routes[1], body={"now": "$job_id"}), Context(job_id="7")).body == {"now": "7"}
+
+
+def test_what_is_said_of_an_answer_beside_its_parts_is_kept() -> None:
+    row = load(changed("outcomes.refused.note", "our reading")).outcomes[Case.REFUSED]
+    assert row.note == "our reading"
