@@ -14,7 +14,6 @@ E = TypeVar("E", bound=StrEnum)
 
 TEXT: Final = "a text that is not empty"
 TABLE: Final = "a table"
-LIST: Final = "a list"
 FLAG: Final = "true or false"
 
 

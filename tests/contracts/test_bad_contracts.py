@@ -162,6 +162,13 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
         "y",
         "nothing: a variant changes no name",
     ),
+    (
+        "variants.v",
+        {"changes": "x", "lays": {"variants": {}}},
+        "variants.v.lays.variants",
+        {},
+        "nothing: a variant changes no variants",
+    ),
     ("variants.v", {"changes": "x", "lays": {}, "a": 1}, "variants.v.a", 1, "no such key; known: changes, lays"),
     (
         "variants.v",

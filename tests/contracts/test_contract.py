@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 import jobcancel.contracts
-from jobcancel import ContractDataError, FailureCode
+from jobcancel import ContractDataError, FailureCode, JobState
 from jobcancel.contracts import (
     Auth,
     Case,
@@ -29,6 +29,7 @@ from jobcancel.contracts import (
     answer,
     document,
     load,
+    refuse,
     reply,
 )
 
@@ -186,3 +187,24 @@ def test_a_changed_copy_is_compiled_anew() -> None:
 def test_what_is_said_of_an_answer_beside_its_parts_is_kept() -> None:
     row = load(changed("outcomes.refused.note", "our reading")).outcomes[Case.REFUSED]
     assert row.note == "our reading"
+
+
+def test_a_path_may_have_every_character_that_needs_no_escape() -> None:
+    path = "/V1/a-z_A.Z~09/{job_id}"
+    assert load(changed("routes.1.path", path)).routes[1].path == path
+
+
+def test_a_document_may_have_a_field_that_is_always_null() -> None:
+    assert document(load(changed("document.nothing", "$null")), job()) == {"id": "job_1", "nothing": None}
+
+
+def test_an_error_tells_of_a_job_in_the_contracts_words() -> None:
+    row = Row(status=503, source="silent", body={"was": "$job.status"})
+    contract = evolve(BARE, errors={"closed": row}, statuses={**BARE.statuses, JobState.RUNNING: "busy"})
+    assert refuse(contract, "closed", Context(job=job("running"))).body == {"was": "busy"}
+
+
+def test_a_route_has_no_message_of_its_own() -> None:
+    route = evolve(BARE.routes[1], body={"said": "$message"})
+    assert answer(BARE, route).body == {"said": ""}
+    assert answer(BARE, route, Context(message="done")).body == {"said": "done"}

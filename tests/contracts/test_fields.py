@@ -65,6 +65,7 @@ def test_any_other_number_is_refused_with_the_range(value: Any) -> None:
 
 def test_a_whole_number_may_have_no_most() -> None:
     assert [fields(n=value).whole("n", 1) for value in (1, 10**9)] == [1, 10**9]
+    assert refusal(lambda: fields(n=True).whole("n", 1)) == ("at.n", True, "a whole number from 1")
     assert refusal(lambda: fields(n=0).whole("n", 1)) == ("at.n", 0, "a whole number from 1")
     assert refusal(lambda: fields().whole("n", 1)) == ("at.n", None, "a whole number from 1 (it is missing)")
 

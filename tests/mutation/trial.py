@@ -122,8 +122,6 @@ def _judged(how: str, mutants: Sequence[tuple[Mutant, dict[str, Any]]], suite: S
                 except Empty:
                     return results
                 results.append(Result(mutant, _verdict(process, mutant, request)))
-                if results[-1].became == "survived":
-                    print(f"survived: {mutant.file}:{mutant.line}: {mutant.new}", flush=True)
 
     workers = min(len(os.sched_getaffinity(0)), len(mutants))
     if workers:
