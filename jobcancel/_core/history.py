@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from .states import JobState
 
 # step, at, duration in seconds, status, details: what ``HistoryEntry`` shows
-RawEntry = tuple[str, float, float | None, str, "dict[str, Any] | None"]
+RawEntry: TypeAlias = tuple[str, float, float | None, str, "dict[str, Any] | None"]
 
 
 def implied_history(state: JobState, started: float | None, settled: float | None) -> list[RawEntry]:

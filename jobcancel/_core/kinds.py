@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from math import inf
 from types import MappingProxyType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 from attrs import frozen
 
@@ -51,7 +51,7 @@ class Call(Generic[R_co]):
         return f"<call of {self.kind.name}>"
 
 
-Handler = Callable[Concatenate[JobContext, P], Coroutine[Any, Any, "R | Partial[R]"]]
+Handler: TypeAlias = Callable[Concatenate[JobContext, P], Coroutine[Any, Any, "R | Partial[R]"]]
 
 
 class Register(Protocol):

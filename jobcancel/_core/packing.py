@@ -12,7 +12,7 @@ import marshal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from struct import Struct
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from .causes import CancelCause, Failure, FailureCode
 from .decision import Cancellation, Outcome, Verdict, decide_cancel
@@ -24,8 +24,8 @@ from .record import JobRecord
 from .snapshot import CancelStatus, HistoryEntry, Snapshot
 from .states import JobState
 
-Packed = bytes | tuple[bytes, Any]
-Fields = tuple[Any, ...]
+Packed: TypeAlias = bytes | tuple[bytes, Any]
+Fields: TypeAlias = tuple[Any, ...]
 
 _NOTHING_RARE: Final = (None,) * 6
 

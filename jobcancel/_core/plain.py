@@ -35,8 +35,8 @@ def text(value: object, name: str) -> str | None:
     Raises:
         TypeError: It is neither.
     """
-    if value is None or type(value) is str:
-        return value
+    if value is None:
+        return None
     if isinstance(value, str):
         return str.__str__(value)
     raise TypeError(f"{name} must be a string or None, not {type(value).__qualname__}")

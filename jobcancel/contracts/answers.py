@@ -41,7 +41,7 @@ def row_at(fields: Fields) -> Row:
     parts: dict[str, Any] = {
         "status": fields.whole("status", 200, 599),
         "headers": headers.texts(),
-        "body": fields.any("body", "", None),
+        "body": fields.any_or("body", None),
         "message": fields.text_or_none("message") or "",
         "source": fields.member("source", Source),
         "unlisted": fields.flag("unlisted", default=False),
@@ -64,7 +64,7 @@ def route_at(value: object, path: str) -> Route:
         "op": fields.word("op", Op),
         "methods": tuple(matching(text_at(item, at), at, *_METHOD) for at, item in methods),
         "path": matching(fields.text("path"), fields.at("path"), *_PATH),
-        "body": fields.any("body", "", None),
+        "body": fields.any_or("body", None),
         "etag": fields.flag("etag", default=False),
         "wait_parameter": fields.text_or_none("wait_parameter"),
         "wait_s": fields.seconds("wait_s"),

@@ -12,10 +12,8 @@ from jobcancel.errors import ContractDataError
 
 E = TypeVar("E", bound=StrEnum)
 
-_MISSING: Final = object()
 TEXT: Final = "a text that is not empty"
 TABLE: Final = "a table"
-LIST: Final = "a list"
 FLAG: Final = "true or false"
 
 
@@ -82,17 +80,19 @@ class Fields:
         self._known.append(name)
         return name in self._table
 
-    def any(self, name: str, allowed: str, default: object = _MISSING) -> Any:
+    def any(self, name: str, allowed: str) -> Any:
         """Return a field's value.
 
         Raises:
-            ContractDataError: It is missing and has no default.
+            ContractDataError: It is missing.
         """
         if self.has(name):
             return self._table[name]
-        if default is _MISSING:
-            raise ContractDataError(self.at(name), None, f"{allowed} (it is missing)")
-        return default
+        raise ContractDataError(self.at(name), None, f"{allowed} (it is missing)")
+
+    def any_or(self, name: str, default: object) -> Any:
+        """Return a field's value, or ``default`` if it is not there."""
+        return self._table[name] if self.has(name) else default
 
     def text(self, name: str) -> str:
         """Return a text that is not empty."""
@@ -112,7 +112,7 @@ class Fields:
 
     def flag(self, name: str, *, default: bool) -> bool:
         """Return true or false."""
-        value = self.any(name, FLAG, default)
+        value = self.any_or(name, default)
         if not isinstance(value, bool):
             raise ContractDataError(self.at(name), value, FLAG)
         return value
@@ -127,7 +127,7 @@ class Fields:
 
     def seconds(self, name: str) -> float:
         """Return seconds, 0 if they are not there."""
-        value = self.any(name, "", 0)
+        value = self.any_or(name, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
             raise ContractDataError(self.at(name), value, "a number of seconds from 0")
         return float(value)
@@ -153,7 +153,7 @@ class Fields:
 
     def table(self, name: str, *, optional: bool = False) -> Fields:
         """Return a table; an empty one if it is optional and not there."""
-        return table_at(self.any(name, TABLE, {} if optional else _MISSING), self.at(name))
+        return table_at(self.any_or(name, {}) if optional else self.any(name, TABLE), self.at(name))
 
     def items(self, name: str, allowed: str) -> Iterator[tuple[str, Any]]:
         """Return path and value of each element of a list that is not empty."""

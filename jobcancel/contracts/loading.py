@@ -66,9 +66,9 @@ def _read(source: str | PathLike[str]) -> Any:
         shipped = names()
         if source not in shipped:
             raise ContractDataError("name", source, ", ".join(shipped) + ", or the path of a .toml file")
-        return tomllib.loads((files(_HERE) / (source + _SUFFIX)).read_text(encoding="utf-8"))
+        return tomllib.loads((files(_HERE) / (source + _SUFFIX)).read_bytes().decode())
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_bytes().decode())
     except OSError as error:
         raise ContractDataError(path, error.strerror, "a file that can be read") from None
     except ValueError as error:  # no UTF-8, or no TOML

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil
+from math import ceil, inf
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -18,7 +18,7 @@ from .contract import Contract, Route, Row
 from .words import JobWords, shown
 
 _encoded: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_SECONDS: Final[Any] = and_(instance_of((int, float)), ge(0), lt(float("inf")))
+_SECONDS: Final[Any] = and_(instance_of((int, float)), ge(0), lt(inf))
 _COUNT: Final[Any] = and_(instance_of(int), ge(0))
 
 
@@ -58,7 +58,7 @@ class Reply:
         """The body as compact UTF-8 JSON; what UTF-8 cannot say (lone surrogates) is ``?``."""
         if self.body is None:
             return b""
-        return _encoded(self.body).encode("utf-8", "replace")
+        return _encoded(self.body).encode(errors="replace")
 
 
 @frozen(kw_only=True)

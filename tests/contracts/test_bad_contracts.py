@@ -111,6 +111,7 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
     (f"{ROUTE}.path", "jobs/{job_id}", "routes[0].path", "jobs/{job_id}", PATH),
     (f"{ROUTE}.path", "/jobs/{job_id}/", "routes[0].path", "/jobs/{job_id}/", PATH),
     (f"{ROUTE}.path", "/jobs/{id}", "routes[0].path", "/jobs/{id}", "a path with {job_id} in it, for op cancel"),
+    ("routes.1.path", "/jobs/{id}", "routes[1].path", "/jobs/{id}", "a path with {job_id} in it, for op get"),
     (f"{ROUTE}.path", "/{job_id}/{job_id}", "routes[0].path", "/{job_id}/{job_id}", "each parameter once"),
     (f"{ROUTE}.etag", "yes", "routes[0].etag", "yes", FLAG),
     (f"{ROUTE}.wait_parameter", "", "routes[0].wait_parameter", "", TEXT),
@@ -160,6 +161,13 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
         "variants.v.lays.name",
         "y",
         "nothing: a variant changes no name",
+    ),
+    (
+        "variants.v",
+        {"changes": "x", "lays": {"variants": {}}},
+        "variants.v.lays.variants",
+        {},
+        "nothing: a variant changes no variants",
     ),
     ("variants.v", {"changes": "x", "lays": {}, "a": 1}, "variants.v.a", 1, "no such key; known: changes, lays"),
     (

@@ -101,12 +101,17 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert refused(str(file)) == (str(file), "No such file or directory", "a file that can be read")
 
 
-@pytest.mark.parametrize("content", [b"x = = 1", b"\xff"])
-def test_a_file_that_is_no_toml_is_told(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (b"x = = 1", "Invalid value (at line 1, column 5)"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_told_where(tmp_path: Path, content: bytes, wrong: str) -> None:
     file = tmp_path / "bad.toml"
     file.write_bytes(content)
-    path, _, allowed = refused(file)
-    assert (path, allowed) == (str(file), "TOML")
+    assert refused(file) == (str(file), wrong, "TOML")
 
 
 def test_a_variant_that_does_not_exist_is_told_those_that_do() -> None:
@@ -115,8 +120,10 @@ def test_a_variant_that_does_not_exist_is_told_those_that_do() -> None:
 
 
 def test_one_name_is_no_list_of_variants() -> None:
-    with pytest.raises(ContractDataError, match="a list of names, of empty_202"):
+    with pytest.raises(ContractDataError) as caught:
         load("dex", variants="empty_202")
+    error = caught.value
+    assert (error.path, error.value, error.allowed) == ("variants", "empty_202", "a list of names, of empty_202")
 
 
 def test_variants_are_laid_over_in_the_order_asked_for_and_each_once() -> None:

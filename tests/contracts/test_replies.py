@@ -99,6 +99,11 @@ def test_a_header_is_one_line_of_printable_ascii_whatever_came_with_the_request(
     assert value.isprintable()
 
 
+def test_what_a_header_cannot_say_is_a_question_mark_and_nothing_else_is() -> None:
+    said = refuse(ECHOING, "closed", Context(job_id=" ~aZ", message="\x1f\x7f\n\u00e9")).headers["X-Id"]
+    assert said == "< ~aZ|????>"
+
+
 def test_an_id_of_a_megabyte_is_not_repeated_in_full() -> None:
     body = reply(load("sutro"), "malformed_id", Context(job_id="x" * 1_000_000)).body
     assert body == {"cancelled": False, "message": f"Job {'x' * 1024} not found"}

@@ -126,6 +126,7 @@ def refusal(template: Any, **row: Any) -> tuple[str, Any, str]:
         ({"$with": "$job.result", "as": {"$with": "$item.deep", "as": "$item.y"}}, 2),
         ({"$with": "$job.result", "as": {"$each": "$item.n", "as": "{item}!"}}, ["1!", "2!"]),
         ({"$with": "$job.progress.batch", "as": "$item.total"}, None),
+        ({"$with": "$stage", "as": {"$each": "$jobs", "as": "{item.status}"}}, ["running", "running"]),
         ({"as": 1, "join": 2}, {"as": 1, "join": 2}),
     ],
 )  # fmt: skip
@@ -178,6 +179,27 @@ def test_the_value_that_is_refused_is_told() -> None:
     assert refusal({"$each": "$job.history", "as": "$item.stpe"})[:2] == ("body.as", "$item.stpe")
 
 
+@pytest.mark.parametrize(
+    ("template", "path", "value"),
+    [
+        ("$job id", "body", "$job id"),
+        ("$job.id?", "body", "$job.id?"),
+        ("$${", "body", "${"),
+        ({"$each": "$job.history", "as": 1, "to": 2}, "body.to", 2),
+        ({"$each": "$job.history", "as": 1, "join": 5}, "body.join", 5),
+        ({"$each": ["a"], "as": 1}, "body.$each", ["a"]),
+        ({"$each": "$job.id", "as": 1}, "body.$each", "$job.id"),
+        ({"a": {"$each": "$job.history", "as": "$item.step?"}}, "body.a.as", "$item.step?"),
+    ],
+)
+def test_whatever_is_refused_its_value_is_told(template: Any, path: str, value: Any) -> None:
+    assert refusal(template)[:2] == (path, value)
+
+
+def test_a_list_in_a_text_keeps_its_letters() -> None:
+    assert rendered("{details.a}", Context(details={"a": ["ü€"]})) == '["ü€"]'
+
+
 def test_an_item_has_the_names_of_what_it_is_an_element_of() -> None:
     allowed = refusal({"$each": "$job.history", "as": "$item.id"})[2]
     assert "item.details.*, item.duration_ms, item.status, item.step" in allowed
@@ -193,6 +215,7 @@ def test_a_message_is_the_contexts_or_the_rows() -> None:
     assert rendered("$message", Context(message="said"), message="no {job_id}") == "said"
     assert rendered("$message", Context(message=""), message="no {job_id}") == ""
     assert rendered("{message}.") == "."
+    assert rendered({"$with": "$stage", "as": "$message"}, message="no {job_id}") == "no job_1"
 
 
 PLAIN = st.recursive(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from datetime import timedelta, timezone
 from math import inf, nan
 from typing import Any
@@ -55,6 +57,22 @@ def test_an_instant_is_told_in_utc_with_the_contracts_digits(digits: Any, zone: 
     contract = evolve(load(changed("document", FIELDS)), timestamps=Timestamps(digits=digits, zone=zone))
     elsewhere = AT.astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert fields(contract, created_at=elsewhere)["at"] == text
+
+
+@pytest.fixture
+def host_in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "IST-5:30")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="NOT RUN: no way to change this process's time zone")
+@pytest.mark.usefixtures("host_in_india")
+def test_the_hosts_own_time_zone_is_in_no_instant() -> None:
+    assert AT.astimezone().hour == 17
+    assert fields()["at"] == "2024-05-01T12:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -153,3 +171,20 @@ def test_children_shown_whole_are_documents_and_grandchildren_are_not_followed()
     contract = load(changed("document", {"id": "$job.id", "children": "$job.children"}))
     told = document(contract, job(progress=batch), [job(id="job_2", progress=inner)])
     assert told == {"id": "job_1", "children": [{"id": "job_2", "children": []}]}
+
+
+def test_a_batch_is_told_with_its_counts_and_its_childrens_ids() -> None:
+    batch = BatchProgress(6, 3, 1, 2, 0, ("job_2", "job_3"))
+    assert fields(progress=Progress(6, 6, None, batch))["progress"]["batch"] == {
+        "total": 6,
+        "succeeded": 3,
+        "failed": 1,
+        "canceled": 2,
+        "pending": 0,
+        "children": ["job_2", "job_3"],
+    }
+
+
+def test_a_failures_own_code_is_told_where_the_vendor_has_none() -> None:
+    body = fields(state="failed", failure=Failure(FailureCode.TIMED_OUT, "late"))
+    assert (body["error_code"], body["failure"]) == ("TIMED_OUT", {"code": "TIMED_OUT", "message": "late"})

@@ -89,3 +89,11 @@ def test_a_verdict_is_true_exactly_if_the_request_was_accepted(outcome: str, acc
 
 def test_the_outcomes_are_the_specified_words() -> None:
     assert list(Outcome) == ["canceled", "canceling", "deferred", "refused", "already_canceling", "already_terminal"]
+
+
+def test_a_new_request_says_nothing_yet_of_what_becomes_of_it() -> None:
+    request = Cancellation(CancelCause.USER)
+    assert (request.by, request.reason, request.defer, request.force) == (None, None, False, False)
+    assert (request.requested_at, request.outcome, request.delivered_at) == (0.0, "canceling", None)
+    marks = ("held", "forced", "ignored", "abandoned", "pierced", "compensated", "stuck", "unresponsive")
+    assert [getattr(request, mark) for mark in marks] == [False] * 8

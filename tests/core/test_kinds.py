@@ -39,6 +39,13 @@ class Handler:
 def plain(job: JobContext) -> None: ...
 
 
+class Blocking:
+    def __call__(self, job: JobContext) -> None: ...
+
+    def __repr__(self) -> str:
+        return "plain"
+
+
 async def no_job() -> None: ...
 
 
@@ -99,9 +106,14 @@ def test_two_ways_to_write_one_call_are_bound_alike() -> None:
     assert kind.bound(("u", 2), {}) != kind.bound(("u",), {})
 
 
-def test_a_plain_function_is_refused_with_a_pointer_to_run_sync() -> None:
-    with pytest.raises(TypeError, match=r"kind 'ingest' must be an `async def`, and plain is not; .*job\.run_sync"):
-        kind_of(plain)
+@pytest.mark.parametrize("handler", [plain, Blocking()])
+def test_a_plain_function_is_refused_with_a_pointer_to_run_sync(handler: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        kind_of(handler)
+    assert str(caught.value) == (
+        "the handler of kind 'ingest' must be an `async def`, and plain is not; "
+        "call blocking code from one, with `await job.run_sync(fn, *args)`"
+    )
 
 
 @pytest.mark.parametrize("handler", [no_job, only_keywords, only_variadic])
@@ -125,6 +137,7 @@ def test_a_kind_without_a_handler_cannot_be_called() -> None:
         (Handler(), True),
         (Handler().method, True),
         (partial(partial(ingest, url="u"), depth=2), True),
+        (partial(Handler(), url="u"), True),
         (plain, False),
         (partial(plain), False),
         (Handler, False),
@@ -145,7 +158,7 @@ def test_a_strict_kind_refuses_an_undeclared_stage() -> None:
     kind = kind_of(ingest, stages=[Stage("cloning")])
     with pytest.raises(UnknownStageError) as caught:
         kind.stage("job_1", "clone")
-    assert (caught.value.stage, caught.value.declared) == ("clone", ("cloning",))
+    assert (caught.value.job_id, caught.value.stage, caught.value.declared) == ("job_1", "clone", ("cloning",))
 
 
 @pytest.mark.parametrize("options", [{"strict": False, "stages": [Stage("cloning")]}, {}])
@@ -156,3 +169,43 @@ def test_an_undeclared_stage_has_the_kinds_policy(options: dict[str, Any]) -> No
 
 def test_a_call_is_generic_at_run_time_too() -> None:
     assert Call[int] is not None
+
+
+@pytest.mark.parametrize(
+    ("handler", "args"),
+    [
+        (ingest, ("u",)),
+        (ingest, ("u", 2)),
+        (optional, ()),
+        (variadic, ()),
+        (variadic, ("a", "b", "c")),
+        (positional, ("u",)),
+    ],
+)
+def test_a_call_by_position_alone_is_checked_by_its_count(
+    handler: Any, args: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dear(*_: object) -> None:
+        raise AssertionError("the signature was bound, where a comparison would do")
+
+    monkeypatch.setattr(Kind, "bound", dear)
+    assert kind_of(handler)(*args).args == args
+
+
+async def everything(job: JobContext, *args: object, **kwargs: object) -> tuple[Any, ...]:
+    return job, args, kwargs
+
+
+@pytest.mark.parametrize(("args", "kwargs"), [((1, 2), {}), ((1,), {"depth": 2}), ((), {})])
+def test_a_call_starts_its_handler_with_the_job_and_all_its_arguments(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    job: Any = object()
+    coroutine = kind_of(everything)(*args, **kwargs).start(job)
+    with pytest.raises(StopIteration) as returned:
+        coroutine.send(None)
+    assert returned.value.value == (job, args, kwargs)
+
+
+def test_a_kind_belongs_to_no_registry_before_it_is_registered() -> None:
+    assert kind_of(ingest).home is None

@@ -141,6 +141,27 @@ def test_a_plain_job_is_kept_with_its_state(state: str) -> None:
     assert Settled("job_1", packed).snapshot() == snapshot_of(job)
 
 
+def test_a_place_of_64_bits_is_kept() -> None:
+    job = plain()
+    job.seq = 2**64 - 1
+    assert Settled("job_1", pack(job)).facts.seq == 2**64 - 1
+
+
+def test_what_few_jobs_have_takes_no_room_in_the_others() -> None:
+    noted, again = plain(), plain()
+    noted.note("halfway", 3.0)
+    again.note("halfway", 3.0)
+    again.attempt = 2
+    # Six times None in a byte each, and a number in five.
+    assert len(pack(again)) - len(pack(noted)) == 6 + 5
+
+
+def test_a_settled_jobs_snapshot_shows_when_and_what_it_returned() -> None:
+    job = plain()
+    job.result = {"pr": 7}
+    assert (snapshot_of(job).settled_at, snapshot_of(job).result) == (at(3), {"pr": 7})
+
+
 @pytest.mark.parametrize("what", RARE)
 def test_a_job_of_which_more_was_said_is_kept_with_all_of_it(what: str) -> None:
     job = plain()

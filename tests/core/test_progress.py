@@ -44,3 +44,20 @@ def test_a_settled_child_counts_once(state: str, counts: tuple[int, ...]) -> Non
 def test_a_message_alone_counts_as_nothing_done() -> None:
     said: tuple[Any, ...] = (None, None, "waiting", (), 0, 0, 0)
     assert progress_from(said) == Progress(0, None, "waiting", None)
+
+
+def test_every_child_counts_not_only_the_first() -> None:
+    record = ProgressRecord(children=["a", "b", "c", "d", "e", "f"])
+    for state in ("failed", "failed", "canceled", "canceled", "succeeded", "succeeded"):
+        record.child_settled(JobState(state))
+    assert (record.succeeded, record.failed, record.canceled) == (2, 2, 2)
+
+
+def test_what_was_not_said_of_a_progress_is_none() -> None:
+    assert Progress(3) == Progress(3, None, None, None)
+    assert ProgressRecord().plain() == (None, None, None, (), 0, 0, 0)
+
+
+def test_two_jobs_that_are_equally_far_have_a_progress_each() -> None:
+    assert ProgressRecord(done=1) != ProgressRecord(done=1)
+    assert len({ProgressRecord(done=1), ProgressRecord(done=1)}) == 2

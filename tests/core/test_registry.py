@@ -87,3 +87,10 @@ def test_a_plain_function_registers_nothing() -> None:
         registry.kind("batch")(refused)
     assert registry["ingest"].handler is None
     assert "batch" not in registry
+
+
+def test_a_kind_knows_the_registry_that_it_belongs_to() -> None:
+    registry = Registry()
+    assert registry.kind("ingest")(work).home is registry
+    other_registry = declared()
+    assert other_registry["ingest"].home is other_registry

@@ -168,3 +168,10 @@ def test_a_result_that_is_no_plain_data_is_shown_as_its_repr(result: Any, shown:
 )
 def test_a_job_is_settled_in_a_terminal_state(state: str, settled: bool) -> None:
     assert evolve(BARE, state=JobState(state)).settled is settled
+
+
+def test_the_words_of_the_json_form_are_plain_strings() -> None:
+    shown = FULL.to_dict()
+    words = (shown["state"], shown["failure"]["code"], shown["cancel"]["cause"], shown["cancel"]["outcome"])
+    assert words == ("failed", "TIMED_OUT", "timeout", "deferred")
+    assert [type(word) for word in words] == [str] * 4

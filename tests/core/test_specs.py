@@ -106,9 +106,14 @@ def test_counts_are_whole_numbers_from_one(option: str, value: Any, error: type[
         (
             {"compensate_on": ["failed", "running", "pending"]},
             ValueError,
-            r"takes terminal states .*, not pending, running",
+            r"'compensate_on' takes terminal states "
+            r"\(canceled, failed, partially_succeeded, succeeded\), not pending, running$",
         ),
-        ({"stages": [Stage("a"), Stage("b"), Stage("a")]}, ValueError, "'stages' declares more than once: a"),
+        (
+            {"stages": [Stage("b"), Stage("a"), Stage("c"), Stage("a"), Stage("b")]},
+            ValueError,
+            "'stages' declares more than once: a, b$",
+        ),
         ({"stages": ["a"]}, TypeError, "Stage"),
     ],
 )
@@ -135,3 +140,26 @@ def test_what_a_decorator_takes_is_what_a_kind_has() -> None:
     options = set(get_type_hints(KindOptions))
     assert options == {attribute.name for attribute in fields(KindSpec)} - {"name"}
     assert KindOptions.__total__ is False
+
+
+def test_a_part_of_a_second_is_a_time() -> None:
+    assert KindSpec(name="ingest", grace_s=0.001).grace_s == 0.001
+    assert Stage("cloning", timeout_s=0.001).timeout_s == 0.001
+
+
+def test_a_kind_may_compensate_in_every_terminal_state() -> None:
+    every = ["succeeded", "partially_succeeded", "failed", "canceled"]
+    assert KindSpec(name="ingest", compensate_on=every).compensate_on == set(every)
+
+
+@pytest.mark.parametrize("option", ["refuse", True, 5.0])
+def test_a_stages_options_are_named(option: Any) -> None:
+    made: Any = Stage
+    with pytest.raises(TypeError, match="positional argument"):
+        made("cloning", option)
+
+
+def test_a_kinds_options_are_named() -> None:
+    made: Any = KindSpec
+    with pytest.raises(TypeError, match="positional argument"):
+        made("ingest")

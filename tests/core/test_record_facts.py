@@ -1,0 +1,75 @@
+"""What a record says before anything has happened, what a dry run takes into account, what its errors name."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobcancel import Event, FailureCode, JobState, Outcome, StageActiveError, StageUnavailableError, Verdict
+from jobcancel._core.endings import Ending
+from jobcancel._core.origin import NO_ORIGIN
+from jobcancel._core.record import JobRecord, Release
+from jobcancel._core.specs import KindSpec, Stage
+from tests.core.jobs import job_in, stage, user
+
+
+def test_a_new_job_is_pending_and_nothing_has_happened_to_it() -> None:
+    spec = KindSpec(name="ingest")
+    job = JobRecord("job_1", 7, spec, 100.0, 1.0)
+
+    assert (job.id, job.seq, job.spec, job.created_at, job.created) == ("job_1", 7, spec, 100.0, 1.0)
+    assert (job.origin, job.attempt, job.state) == (NO_ORIGIN, 1, "pending")
+    assert (job.stage, job.stage_at, job.started, job.settled) == (None, 0.0, None, None)
+    assert (job.history, job.progress, job.cancel, job.undo) == (None, None, None, None)
+    assert type(job.children_canceled) is int
+    assert job.children_canceled == 0
+    assert job.code_ended is False
+    assert (job.failure, job.result, job.on_change) == (None, None, None)
+
+
+def test_a_dry_run_knows_of_the_cancel_that_is_held() -> None:
+    job = job_in("running")
+    job.enter_stage(stage("defer"), 2.0)
+    job.request_cancel(user(), 3.0)
+    assert job.verdict(user(force=True)) == Verdict("job_1", Outcome.CANCELING, JobState.CANCELING, "work")
+
+
+def test_a_dry_run_knows_what_there_is_to_undo() -> None:
+    job = job_in("pending", undo=["refund"])
+    assert job.verdict(user()) == Verdict("job_1", Outcome.CANCELING, JobState.CANCELING, None)
+
+
+def test_a_dry_run_names_the_stage_that_would_refuse() -> None:
+    job = job_in("running")
+    job.enter_stage(stage("refuse"), 2.0)
+    assert job.verdict(user()) == Verdict("job_1", Outcome.REFUSED, JobState.RUNNING, "work")
+
+
+def test_a_stage_that_does_not_begin_any_more_is_named() -> None:
+    job = job_in("running")
+    job.request_cancel(user(), 5.0)
+    with pytest.raises(StageUnavailableError) as caught:
+        job.enter_stage(Stage("mailing"), 6.0)
+    assert (caught.value.job_id, caught.value.stage) == ("job_1", "mailing")
+
+
+def test_a_stage_that_would_nest_is_named_beside_the_open_one() -> None:
+    job = job_in("running")
+    job.enter_stage(stage(), 2.0)
+    with pytest.raises(StageActiveError) as caught:
+        job.enter_stage(Stage("mailing"), 3.0)
+    assert (caught.value.job_id, caught.value.stage, caught.value.active) == ("job_1", "mailing", "work")
+
+
+def test_an_error_of_which_nothing_is_said_fails_with_an_empty_message() -> None:
+    event, failure = job_in("running").ending(Ending.RAISED)
+    assert event is Event.FAILED
+    assert failure is not None
+    assert (failure.code, failure.message, failure.details) == (FailureCode.HANDLER_ERROR, "", {})
+
+
+def test_what_becomes_of_a_held_cancel_is_told_in_words() -> None:
+    assert [(release.name, release.value) for release in Release] == [
+        ("NOTHING", "nothing is held"),
+        ("DELIVER", "deliver it, raise nothing here"),
+        ("RAISE", "deliver it and raise it here"),
+    ]
