@@ -10,19 +10,19 @@ from jobcancel._core.packing import Packed, Settled, pack
 from jobcancel._core.specs import KindSpec
 from jobcancel.errors import JobNotFoundError
 
-from .clock import Timers
+from .clock import Timer, Timers
 from .job import Job
 
 
 class Retained:
     """The settled jobs of one kind that are kept, oldest settlement first."""
 
-    __slots__ = ("armed", "ids", "spec")
+    __slots__ = ("ids", "spec", "timer")
 
     def __init__(self, spec: KindSpec) -> None:
         self.spec = spec
         self.ids: deque[str] = deque()
-        self.armed = False
+        self.timer: Timer | None = None
 
 
 class JobTable:
@@ -60,10 +60,13 @@ class JobTable:
         retained = self._retained.get(spec.name)
         if retained is None:
             retained = self._retained[spec.name] = Retained(spec)
-        retained.ids.append(job_id)
+        place = len(retained.ids)
+        if job.cancel is not None and job.cancel.abandoned:  # others may have settled later and ended sooner
+            place = self._place(retained.ids, job.settled or 0.0)
+        retained.ids.insert(place, job_id)
         if spec.retain_count is not None and len(retained.ids) > spec.retain_count:
             del self._jobs[retained.ids.popleft()]
-        if not retained.armed:
+        if place == 0 or retained.timer is None:
             self._arm(retained)
 
     def get(self, job_id: str, owner: str | None = None) -> Job | Settled:
@@ -88,19 +91,26 @@ class JobTable:
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._jobs
 
+    def _place(self, ids: deque[str], settled: float) -> int:
+        """Return where a job that settled at that time belongs; nearly always close to the end."""
+        place = len(ids)
+        while place and (self.get(ids[place - 1]).settled or 0.0) > settled:
+            place -= 1
+        return place
+
     def _arm(self, retained: Retained) -> None:
         """Have the oldest dropped when its time has come."""
-        retained.armed = retained.spec.retain_s != inf
-        if retained.armed:
+        if retained.timer is not None:
+            retained.timer.cancel()
+        if retained.ids and retained.spec.retain_s != inf:
             deadline = self._expires(retained)
-            self._timers.add(deadline, lambda: self._expire(retained, deadline))
+            retained.timer = self._timers.add(deadline, lambda: self._expire(retained, deadline))
 
     def _expire(self, retained: Retained, now: float) -> None:
         while retained.ids and self._expires(retained) <= now:
             del self._jobs[retained.ids.popleft()]
-        retained.armed = False
-        if retained.ids:
-            self._arm(retained)
+        retained.timer = None
+        self._arm(retained)
 
     def _expires(self, retained: Retained) -> float:
         """Return until when the oldest is kept."""

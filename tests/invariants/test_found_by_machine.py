@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio.lowlevel
 import pytest
 
-from jobcancel import FailureCode, JobContext, JobState, Outcome, Stage, StageActiveError
-from tests.invariants.conftest import Live
+from jobcancel import FailureCode, JobContext, JobNotFoundError, JobState, Outcome, Stage, StageActiveError
+from tests.invariants.conftest import Live, turns
 
 
 @pytest.mark.parametrize("policy", ["defer", "refuse"])
@@ -80,3 +80,33 @@ async def test_a_job_that_deals_with_what_tore_its_stage_is_canceled_by_the_canc
     snapshot = await handle.wait()
     assert snapshot.cancel is not None
     assert (snapshot.state, snapshot.cancel.pierced) == (JobState.CANCELED, False)
+
+
+async def test_an_abandoned_job_is_not_kept_longer_because_another_settled_before_its_code_ended(live: Live) -> None:
+    release = anyio.Event()
+
+    async def stubborn(job: JobContext, *, waits: bool) -> None:
+        if waits:
+            with anyio.CancelScope(shield=True):
+                await release.wait()
+
+    kind = live.kind(stubborn, grace_s=1, on_grace_expired="abandon", retain_s=10)
+    abandoned = await live.scheduler.submit(kind(waits=True))
+    await turns()
+    await abandoned.cancel()
+    await turns()
+    await live.clock.advance(1)
+    assert (await abandoned.wait()).state is JobState.CANCELED
+    await live.clock.advance(8)
+    other = await live.scheduler.submit(kind(waits=False))
+    await other.wait()
+    await turns()
+    release.set()
+    await turns()
+    assert [job.id for job in (await live.scheduler.find()).jobs] == [other.id, abandoned.id]
+    await live.clock.advance(2)
+    with pytest.raises(JobNotFoundError):
+        await live.scheduler.get(abandoned.id)
+    assert (await live.scheduler.get(other.id)).settled
+    await live.clock.advance(8)
+    assert (await live.scheduler.find()).jobs == ()

@@ -43,8 +43,8 @@ def number(random: Random) -> int:
 def submit(random: Random) -> Action:
     undo = random.choices(FLAVORS, k=random.choice((0, 0, 1, 2)))
     said = {
-        "owner": random.choice((None, "ada", "bob")),
-        "key": random.choice((None, None, "k1", "k2")),
+        "owner": random.choice((None, "ada", "ada", "bob")),
+        "key": random.choice((None, "k1", "k1", "k2")),
         "argument": random.choice((0, 0, 1)),
         "labels": random.choice(LABELS),
         "timeout_s": random.choice((None, None, None, 8)),

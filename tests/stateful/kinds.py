@@ -27,6 +27,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
         "max_pending": 2,
         "expires_s": 7,
         "retain_count": 2,
+        "key_ttl_s": 3,
     },
     "paired": {"max_running": 2, "max_pending": 1, "compensate_on": ["canceled"], "expires_s": 13, "cleanup_s": 2},
     "deferring": {
@@ -45,6 +46,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
             {"name": "signing", "on_cancel": "refuse", "commits": True, "timeout_s": 9},
         ],
         "timeout_s": 11,
+        "key_ttl_s": 4,
         "grace_s": 3,
         "on_grace_expired": "force",
     },

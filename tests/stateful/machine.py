@@ -139,6 +139,7 @@ class Machine(Commands):
         await self._step(("leave", "cancelled"))
         for _ in range(1000):
             if not self.open:
+                self.tally["keys that were forgotten"] += self.reference.forgotten
                 return await self._step(("find", {}, 3))
             coded = [job for job in self.reference.jobs if job.place == "code"]
             if not coded:

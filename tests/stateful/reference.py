@@ -21,6 +21,7 @@ class Reference(Life):
     def __init__(self, kinds: Mapping[str, dict[str, Any]], limit: float) -> None:
         super().__init__(kinds, limit)
         self.keys: dict[tuple[str | None, str, str], Remembered] = {}
+        self.forgotten = 0  # how often a key came again past its time
         self.accepting = True
 
     # What the host asks for.
@@ -38,6 +39,7 @@ class Reference(Life):
         if job.key is not None:
             known = self.keys.get(where)
             rerun = known is not None and known.job.state == "failed" and job.kind["rerun_failed"]
+            self.forgotten += known is not None and known.forgotten <= self.now
             if known is not None and self.now < known.forgotten and not rerun:
                 return (known.job, False) if known.job.argument == job.argument else "IdempotencyConflictError"
         waiting = [one for one in self.jobs if one.place == "queue"]

@@ -24,6 +24,7 @@ ALWAYS: Final = (
 """What every run reaches, the short one too."""
 
 IN_THE_LONG_RUN: Final = (
+    "keys that were forgotten",
     *(f"cancel: {one}" for one in ("abandoned", "pierced", "stuck")),
     *(f"error: {one}" for one in ("DeadlockError", "IdempotencyConflictError", "UnknownStageError")),
     *(f"fault: a cancellation meets: {one}" for one in ("swallow", "partial", "group", "undo")),
