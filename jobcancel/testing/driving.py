@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+import sys
+from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -88,3 +89,48 @@ class Driven(Coroutine[Any, Any, Any]):
         """Close it."""
         self._notices.ends()
         self._coroutine.close()
+
+
+class Leavable:
+    """Awaits a coroutine, and can leave it where it stands: for code that swallows whatever is thrown into it.
+
+    To who looks for frames it is the coroutine itself.
+
+    Args:
+        coroutine: What to await.
+        left: Asked at each of its awaits: what to raise in its place, if it is to be left.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], left: Callable[[], BaseException | None]) -> None:
+        self.coroutine: Any = coroutine
+        self._left = left
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.coroutine, name)
+
+    def __await__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        """Step it."""
+        return self._awaiting(self.coroutine.send(value))
+
+    def throw(self, kind: Any, error: Any = None, trace: TracebackType | None = None) -> Any:  # noqa: ARG002
+        """Throw into it."""
+        return self._awaiting(self.coroutine.throw(kind if error is None else error))
+
+    def _awaiting(self, awaited: Any) -> Any:
+        error = self._left()
+        if error is None:
+            return awaited
+        hook, sys.unraisablehook = sys.unraisablehook, _say_nothing  # it swallows its end, too
+        self.coroutine = None
+        sys.unraisablehook = hook
+        raise error
+
+
+def _say_nothing(_: object) -> None:
+    pass

@@ -16,7 +16,8 @@ from jobcancel._core.states import JobState
 
 from .places import NOWHERE, Spot
 from .points import Moment
-from .trace import Arrival, Trace
+from .trace import Trace
+from .track import Arrival
 
 _FINISHED = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
 _RAISED = (FailureCode.HANDLER_ERROR, FailureCode.FOREIGN_CANCEL)

@@ -21,15 +21,17 @@ from jobcancel._core.context import JobContext
 from jobcancel._core.kinds import Call
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import JobState
+from jobcancel._runtime.job import Job
 from jobcancel._runtime.scheduler import Scheduler
 
-from .driving import Driven
+from .driving import Driven, Leavable
 from .findings import Fault, Symptom, of_the_code, of_the_promises, of_the_tasks
 from .places import NOWHERE, Places, Spot
 from .points import Moment, Place, Plan, Point
 from .run import Run
 from .tasks import noticing
 from .trace import Trace
+from .track import Track
 
 _LOGGER: Final = logging.getLogger("jobcancel")
 _TURNS: Final = 5  # of the loop, for tasks that are about to end
@@ -83,7 +85,26 @@ class DrivenScheduler(Scheduler):
     def drive(self, trace: Trace) -> None:
         """Drive every job that starts from now on."""
         main = self._kernel.main
-        self._kernel.main = lambda job: Driven(main(job), trace.job_starts(job))
+
+        def driven(job: Job) -> Driven:
+            track = trace.job_starts(job)
+            assert job.call is not None  # noqa: S101  # for type checkers: it is kept until the job is let go
+            job.call = _watched_call(trace, track, job.call)
+            return Driven(main(job), track)
+
+        self._kernel.main = driven
+
+
+def _watched_call(trace: Trace, track: Track, call: Call[Any]) -> Call[Any]:
+    """Return a call that can be left, with one more moment: it has returned, and the job has not ended yet."""
+
+    async def handler(job: JobContext, *_: Any, **__: Any) -> Any:
+        value = await Leavable(call.start(job), trace.leaves)
+        if track.job is trace.root:
+            trace.at(track, Moment.RETURNED, trace.places.begin)
+        return value
+
+    return Call(call.kind, handler, call.args, call.kwargs)
 
 
 async def one_run(
@@ -142,7 +163,7 @@ async def _watched(
         async with scheduler:
             scheduler.drive(trace)
             handle = await scheduler.submit(
-                Call(call.kind, _until_returned(trace, call), call.args, call.kwargs),
+                call,
                 owner=submission.owner,
                 labels=submission.labels,
                 compensations=submission.compensations,
@@ -166,17 +187,6 @@ def _registry(call: Call[Any]) -> Registry:
     home = call.kind.home
     assert isinstance(home, Registry)  # noqa: S101  # for type checkers: a call is one of a registered kind
     return home
-
-
-def _until_returned(trace: Trace, call: Call[Any]) -> Callable[..., Any]:
-    """Return the call's handler with one more moment at its end: it has returned, and the job has not ended yet."""
-
-    async def handler(job: JobContext, *_: Any, **__: Any) -> Any:
-        value = await call.start(job)
-        trace.at(trace.tracks[0], Moment.RETURNED, trace.places.begin)
-        return value
-
-    return handler
 
 
 async def _settled(scheduler: Scheduler, job_id: str, trace: Trace, stall_s: float) -> None:

@@ -37,7 +37,7 @@ def noticing(trace: Trace) -> Generator[None]:
 
     def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
         job = job_of(options.get("context") or copy_context(), trace)
-        track = None if job is None else trace.task_starts(job)
+        track = None if job is None else trace.task_starts(job, coroutine)
         if track is not None:
             coroutine = Driven(coroutine, track)
         task = asyncio.Task(coroutine, loop=loop, **options) if former is None else former(loop, coroutine, **options)

@@ -3,145 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-from attrs import frozen
 
 from jobcancel._core.decision import Outcome, Verdict
 from jobcancel._runtime.watch import attach
 
-from .places import NOWHERE, Places, Spot, in_flight
-from .points import Moment, Phase, Place, Plan, Point
+from .places import NOWHERE, Places, Spot
+from .points import Moment, Place, Plan, Point
+from .track import Endless, Track
 
 if TYPE_CHECKING:
-    from jobcancel._core.specs import Stage
     from jobcancel._runtime.job import Job
-
-_CLOSES = frozenset({"__aexit__", "aclose"})
-
-
-class Endless(BaseException):
-    """Thrown into a job that would go on for ever, so that the exploration can."""
-
-
-@frozen(eq=False)
-class Arrival:
-    """A cancellation that entered the host's code.
-
-    Attributes:
-        error: The exception itself.
-        spot: Where it was thrown in.
-        awaits: What that line awaited.
-        during: What the code was dealing with.
-    """
-
-    error: BaseException
-    spot: Spot
-    awaits: Any
-    during: list[BaseException]
-
-    @property
-    def closes(self) -> bool:
-        """Whether a library was just closing something: by anyio's and trio's rules that works though canceled."""
-        code = getattr(self.awaits, "cr_code", None)
-        return code is not None and code.co_name in _CLOSES
-
-
-class Track:
-    """What is recorded of one task.
-
-    Attributes:
-        name: The task's name in places.
-        job: The job it belongs to.
-        own: Whether it is the job's own task, not one that its code started.
-        started_at: Where the host's code started it.
-        arrivals: The cancellations that entered it since the job's cancel was delivered.
-        stopped: Whether any cancellation entered it.
-        ended: Whether it has ended.
-        outlived: Whether it had not when the job settled.
-        task: What the loop knows it by, if the job's code started it.
-    """
-
-    def __init__(self, trace: Trace, name: str, job: Job, spot: Spot, *, own: bool) -> None:
-        self.trace: Trace = trace
-        self.name: str = name
-        self.job: Job = job
-        self.own: bool = own
-        self.started_at: Spot = spot
-        self._undoes = job.code_ended
-        self.arrivals: list[Arrival] = []
-        self.stopped = self.ended = self.outlived = False
-        self.task: Any = None
-        self._place = Place(name, 0)
-        self._last: tuple[Moment, Spot, Phase] | None = None
-        self._children = 0
-        self._stage: Stage | None = None
-        self._suspended: tuple[Spot, object] = (NOWHERE, None)
-
-    @property
-    def phase(self) -> Phase:
-        """Which part of the job's life its next moment belongs to; a task that was left behind undoes nothing."""
-        if self.job.code_ended and (self.own or self._undoes):
-            return Phase.COMPENSATING
-        return Phase.UNWINDING if self.trace.delivered else Phase.CODE
-
-    def next_place(self, moment: Moment, spot: Spot) -> Place:
-        """Return the place of its next moment."""
-        now = (moment, spot, self.phase)
-        again, self._last = self._last == now, now
-        _, number, time = self._place
-        self._place = Place(self.name, number, time + 1) if again else Place(self.name, number + 1)
-        return self._place
-
-    def next_child(self) -> str:
-        """Return the name of the next task it starts."""
-        self._children += 1
-        return f"{self.name}/{self._children}"
-
-    def begins(self) -> None:
-        """See ``Notices``."""
-        if self.own:
-            self.trace.at(self, Moment.BEGINS, self.started_at)
-
-    def runs(self) -> None:
-        """See ``Notices``."""
-        self.trace.running = self
-
-    def suspended(self, coroutine: object) -> BaseException | None:
-        """See ``Notices``."""
-        self._suspended = self.trace.places.of(coroutine)
-        self.trace.at(self, Moment.AWAITS, self._suspended[0])
-        self.trace.running = None
-        return Endless() if self.trace.endless else None
-
-    def meets(self, coroutine: object, thrown: BaseException | None, sent: object) -> None:
-        """See ``Notices``. trio sends an outcome that holds the exception."""
-        error = thrown if thrown is not None else getattr(sent, "error", None)
-        if isinstance(error, self.trace.cancelled):
-            self.stopped = True
-            if self.trace.delivered:
-                self.arrivals.append(Arrival(error, *self._suspended, in_flight(coroutine)))
-
-    def ends(self) -> None:
-        """See ``Notices``."""
-        self.ended = True
-        self.trace.running = None
-
-    def change(self) -> None:
-        """The job has changed; that may be its stage, in one of its tasks, or its end."""
-        if self.job is self.trace.root and self.job.settled is not None:
-            for track in self.trace.tracks:
-                track.outlived = not (track.own or track.ended)
-        left, self._stage = self._stage, self.job.stage
-        if left is self._stage:
-            return
-        track = self.trace.running or self
-        spot = self.trace.places.here()
-        if left is not None:
-            self.trace.at(track, Moment.LEAVES, spot, left.name)
-        if self._stage is not None:
-            self.trace.at(track, Moment.ENTERS, spot)
 
 
 class Trace:
@@ -183,6 +57,14 @@ class Trace:
         root = self.root
         return root is not None and root.cancel is not None and root.cancel.delivered_at is not None
 
+    def stops(self) -> Endless | None:
+        """Return what to throw into code that stands still, if the run is to end."""
+        return Endless() if self.endless else None
+
+    def leaves(self) -> Endless | None:
+        """Return what to raise in place of a job's code, if it has swallowed all that was thrown into it."""
+        return Endless() if len(self.points) > 2 * self._limit else None
+
     def reached(self) -> Spot:
         """Return where the last request reached the task that it was made in, or else where that task then was."""
         if not self.asked:
@@ -202,10 +84,13 @@ class Trace:
         attach(job, track)
         return self._add(track)
 
-    def task_starts(self, job: Job) -> Track:
+    def task_starts(self, job: Job, coroutine: object) -> Track:
         """Return the track of a task that a job's code starts."""
         starter = self.running or next(track for track in self.tracks if track.job is job)
-        return self._add(Track(self, starter.next_child(), job, self.places.here(), own=False))
+        track = self._add(Track(self, starter.next_child(), job, self.places.here(), own=False))
+        code = getattr(coroutine, "cr_code", None)
+        track.of_host = code is not None and self.places.is_host(code)
+        return track
 
     def _add(self, track: Track) -> Track:
         self.tracks.append(track)
