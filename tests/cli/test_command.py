@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
+import subprocess
 import sys
 from importlib import import_module
 
@@ -21,13 +21,10 @@ def test_the_diagram_is_the_library_s(command: Command) -> None:
     assert result.stdout.startswith("stateDiagram-v2\n    [*] --> pending\n")
 
 
-def test_the_module_can_be_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["jobcancel", "diagram"])
-    monkeypatch.delitem(sys.modules, "jobcancel.__main__", raising=False)
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_module("jobcancel", run_name="__main__")
-    assert ended.value.code == 0
-    assert capsys.readouterr().out == jobcancel.mermaid()
+def test_the_module_can_be_run() -> None:
+    command = [sys.executable, "-m", "jobcancel", "diagram"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, jobcancel.mermaid())
 
 
 def test_importing_the_module_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
