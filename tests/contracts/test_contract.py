@@ -208,3 +208,9 @@ def test_a_route_has_no_message_of_its_own() -> None:
     route = evolve(BARE.routes[1], body={"said": "$message"})
     assert answer(BARE, route).body == {"said": ""}
     assert answer(BARE, route, Context(message="done")).body == {"said": "done"}
+
+
+def test_an_id_may_have_every_character_that_needs_no_escape() -> None:
+    form = "Job-1_.~{ulid}.Z9a"
+    assert load(changed("ids.mint", form)).ids.mint == form
+    assert load(changed("ids.request", form)).ids.request == form
