@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -27,6 +28,10 @@ class Notices(Protocol):
 
     def meets(self, coroutine: object, thrown: BaseException | None, sent: object) -> None:
         """Its wait is over: an exception is thrown in, or a value is sent."""
+        ...
+
+    def leaves(self) -> BaseException | None:
+        """Return what its task shall end with, if it is to be left where it stands."""
         ...
 
     def ends(self) -> None:
@@ -83,7 +88,14 @@ class Driven(Coroutine[Any, Any, Any]):
                 raise
             argument, step, tries = self._notices.suspended(self._coroutine), self._coroutine.throw, tries + 1
             if argument is None or tries == LAST_TRIES:
-                return awaited
+                break
+        error = self._notices.leaves()
+        if error is None:
+            return awaited
+        with unheard():
+            self._coroutine = step = None
+        self._notices.ends()
+        raise error
 
     def close(self) -> None:
         """Close it."""
@@ -126,10 +138,20 @@ class Leavable:
         error = self._left()
         if error is None:
             return awaited
-        hook, sys.unraisablehook = sys.unraisablehook, _say_nothing  # it swallows its end, too
-        self.coroutine = None
-        sys.unraisablehook = hook
+        with unheard():
+            self.coroutine = None
         raise error
+
+
+@contextmanager
+def unheard() -> Generator[None]:
+    """Let code go that swallows its end too, which Python would complain of."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = _say_nothing
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def _say_nothing(_: object) -> None:

@@ -17,7 +17,7 @@ from .places import NOWHERE
 from .points import Phase, Place, Plan, Point, Step, parsed, spelled
 from .report import Divergence, Finding, Report
 
-_MOST_POINTS: Final = 100_000
+_MOST_POINTS: Final = 20_000
 _MORE_TRIES: Final = 2  # of a run that has left the path
 _PATIENCE: Final = 20  # times the moments of the run in which nobody asks
 
@@ -79,6 +79,8 @@ class Exploration:
         usual = await self._run((), {})
         points = usual.trace.points
         self._todo.extend(((Step(self._ask, place),), points) for place in points)
+        if usual.trace.endless:
+            return  # all else would be as endless
         while self._todo and (budget is None or self._runs < budget):
             plan, expected = self._todo.popleft()
             outing = await self._run(plan, expected)

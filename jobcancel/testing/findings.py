@@ -63,7 +63,7 @@ def of_the_code(trace: Trace, job: Snapshot[Any], usual: JobState) -> Iterator[S
         job: The job at its end.
         usual: How the job ends when nobody cancels it.
     """
-    if trace.endless:
+    if trace.endless or trace.forced:
         yield Symptom(Fault.ENDLESS, _last(trace), "it was stopped, or forced to end")
         return
     for track in trace.tracks:
@@ -131,6 +131,8 @@ def of_the_promises(trace: Trace, job: Snapshot[Any]) -> Iterator[Symptom]:
     accepted = [verdict for verdict in trace.verdicts if verdict.accepted]
     if not job.settled:
         yield Symptom(Fault.PROMISE, message=f"the job is {job.state} and nothing of it runs")
+    if trace.forced:
+        return  # that was a request too
     if accepted and job.cancel is None:
         yield Symptom(Fault.PROMISE, message="an accepted cancel is not on record")
     if trace.verdicts and not accepted and (job.cancel is not None or any(track.arrivals for track in trace.tracks)):

@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 import anyio
@@ -24,7 +24,7 @@ from jobcancel._core.states import JobState
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.scheduler import Scheduler
 
-from .driving import Driven, Leavable
+from .driving import Driven, Leavable, unheard
 from .findings import Fault, Symptom, of_the_code, of_the_promises, of_the_tasks
 from .places import NOWHERE, Places, Spot
 from .points import Moment, Place, Plan, Point
@@ -141,7 +141,9 @@ async def one_run(
         await _end_tasks(outing.trace)
         for track in outing.trace.tracks:
             track.arrivals.clear()  # an exception keeps what its frames hold
-        gc.collect()
+            track.task = None
+        with unheard() if outing.trace.stubborn else nullcontext():
+            gc.collect()
     outing.symptoms.extend(Symptom(Fault.RESOURCE, message=message) for message in warned)
     return outing
 
@@ -191,15 +193,15 @@ def _registry(call: Call[Any]) -> Registry:
 
 async def _settled(scheduler: Scheduler, job_id: str, trace: Trace, stall_s: float) -> None:
     """Wait for the job to end; force one that makes no step any more."""
-    steps, forced = -1, False
+    steps = -1
     while True:
         with anyio.move_on_after(stall_s):
             await scheduler.wait(job_id)
             return
-        if len(trace.points) == steps and not forced:
+        if len(trace.points) == steps and not trace.forced:
             last = next(reversed(trace.points.values()), None)
             _LOGGER.warning("job %s made no step for %g s and is forced to end; it stands at %s", job_id, stall_s, last)
-            trace.endless = forced = True
+            trace.forced = True
             await scheduler.cancel(job_id, force=True)
         steps = len(trace.points)
 

@@ -81,7 +81,7 @@ class Report:
         covered: How many points a request was made at.
         findings: What is wrong, each once.
         diverged: Runs that show nothing.
-        left: Plans that the budget left out.
+        left: Plans of runs that were not made: the budget was used up, or the job is endless though nobody asks.
     """
 
     points: int
@@ -113,7 +113,7 @@ class Report:
         for divergence in self.diverged:
             yield f"  diverged, not covered: {divergence}"
         if self.left:
-            yield f"  not covered: {self.left} more runs than the budget allows"
+            yield f"  not covered: {self.left} more runs were not made"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data."""

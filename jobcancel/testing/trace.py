@@ -35,7 +35,9 @@ class Trace:
         verdicts: What the requests were answered.
         asked: Where they were made.
         diverged: What was expected and what came instead, if the run left the path.
-        endless: Whether it went past its limit.
+        endless: Whether it went past its limit: what stands still now is thrown out.
+        stubborn: Whether code was left where it stood.
+        forced: Whether it made no step any more, and was forced to end.
     """
 
     def __init__(self, places: Places, plan: Plan, expected: Mapping[Place, Point], limit: float) -> None:
@@ -48,7 +50,7 @@ class Trace:
         self.verdicts: list[Verdict] = []
         self.asked: list[Point] = []
         self.diverged: tuple[Point | None, Point | None] | None = None
-        self.endless: bool = False
+        self.endless = self.forced = self.stubborn = False
         self._plan, self._expected, self._limit = plan, expected, limit
 
     @property
@@ -62,8 +64,11 @@ class Trace:
         return Endless() if self.endless else None
 
     def leaves(self) -> Endless | None:
-        """Return what to raise in place of a job's code, if it has swallowed all that was thrown into it."""
-        return Endless() if len(self.points) > 2 * self._limit else None
+        """Return what to raise in place of code that has swallowed all that was thrown into it."""
+        if len(self.points) <= 2 * self._limit:
+            return None
+        self.stubborn = True
+        return Endless()
 
     def reached(self) -> Spot:
         """Return where the last request reached the task that it was made in, or else where that task then was."""

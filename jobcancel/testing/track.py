@@ -81,7 +81,7 @@ class Track:
     @property
     def phase(self) -> Phase:
         """Which part of the job's life its next moment belongs to; a task that was left behind undoes nothing."""
-        if self.job.code_ended and (self.own or self._undoes):
+        if self.job.code_ended and not self.job.children and (self.own or self._undoes):
             return Phase.COMPENSATING
         return Phase.UNWINDING if self.trace.delivered else Phase.CODE
 
@@ -122,6 +122,10 @@ class Track:
             self.stopped = True
             if self.trace.delivered and _from_a_scope(error) and not lost_by_python(coroutine):
                 self.arrivals.append(Arrival(error, *self._suspended, in_flight(coroutine)))
+
+    def leaves(self) -> BaseException | None:
+        """See ``Notices``. A job's own task has to end its job: there the job's code alone is left."""
+        return None if self.own else self.trace.leaves()
 
     def ends(self) -> None:
         """See ``Notices``."""
