@@ -232,11 +232,13 @@ def _said(error: Exception) -> str:
 
 
 async def _end_tasks(trace: Trace) -> None:
-    """End what the job's code has left running, so that the next run begins as the first did (asyncio)."""
+    """End what the job's code has left running, so that the next run begins as the first did.
+
+    What is in a task group or a nursery is ended with that, by the host, which opened it.
+    """
     left = [track.task for track in trace.tracks if track.task is not None and not track.ended]
     for task in left:
-        if hasattr(task, "cancel"):
-            task.cancel()
+        task.cancel()
     for _ in range(_TURNS if left else 0):
         await checkpoint()
 

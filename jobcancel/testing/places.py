@@ -8,6 +8,7 @@ import inspect
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final
@@ -64,14 +65,15 @@ class Places:
     """
 
     def __init__(self, handler: Callable[..., object] | None) -> None:
-        module = sys.modules.get(getattr(handler, "__module__", ""))
+        function = _function(handler)
+        module = sys.modules.get(getattr(function, "__module__", ""))
+        file: str | None = getattr(module, "__file__", None)  # an interactive session's __main__ has none
         self._own: str | None = None
-        if module is not None and module.__file__ is not None:
-            depth = module.__name__.count(".") + (Path(module.__file__).name == "__init__.py")
-            home = Path(module.__file__).parents[depth - 1] if depth else None
-            self._own = module.__file__ if home is None else f"{home}/"
+        if module is not None and file is not None:
+            depth = module.__name__.count(".") + (Path(file).name == "__init__.py")
+            self._own = f"{Path(file).parents[depth - 1]}/" if depth else file
         self._known: dict[str, bool] = {}
-        code = getattr(inspect.unwrap(handler) if handler else None, "__code__", None)
+        code = getattr(function, "__code__", None)
         self.begin: Spot = NOWHERE if code is None else Spot(code.co_filename, code.co_firstlineno)
 
     def is_host(self, code: CodeType) -> bool:
@@ -104,6 +106,14 @@ class Places:
         while frame is not None and not self.is_host(frame.f_code):
             frame = frame.f_back
         return NOWHERE if frame is None else Spot(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _function(handler: Any) -> object:
+    """Return the function that the host has written: below decorators and partials, or an object's ``__call__``."""
+    function: Any = inspect.unwrap(handler) if handler is not None else None
+    while isinstance(function, partial):
+        function = inspect.unwrap(function.func)
+    return function if hasattr(function, "__code__") else getattr(function, "__call__", None)  # noqa: B004
 
 
 def in_flight(coroutine: object) -> list[BaseException]:

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
 
 from jobcancel._runtime.job import CURRENT
 
@@ -16,6 +19,8 @@ from .trace import Trace
 
 if TYPE_CHECKING:
     from jobcancel._runtime.job import Job
+
+_ANYIO: Final = str(Path(anyio.__file__).parent)
 
 
 @contextmanager
@@ -41,7 +46,7 @@ def noticing(trace: Trace) -> Generator[None]:
         if track is not None:
             coroutine = Driven(coroutine, track)
         task = asyncio.Task(coroutine, loop=loop, **options) if former is None else former(loop, coroutine, **options)
-        if track is not None:
+        if track is not None and not _in_a_group_of_anyios(coroutine):
             track.task = task
         return task
 
@@ -50,6 +55,12 @@ def noticing(trace: Trace) -> Generator[None]:
         yield
     finally:
         loop.set_task_factory(former)
+
+
+def _in_a_group_of_anyios(coroutine: Driven) -> bool:
+    """Return whether a task group of anyio's answers for a task: it takes a native cancel for its own end."""
+    code = getattr(coroutine, "cr_code", None)
+    return code is not None and code.co_filename.startswith(_ANYIO)
 
 
 def job_of(context: Context, trace: Trace) -> Job | None:

@@ -59,7 +59,7 @@ class Track:
         ended: Whether it has ended.
         outlived: Whether it had not when the job settled.
         of_host: Whether the host's code runs in it, and not only a library's.
-        task: What the loop knows it by, if the job's code started it.
+        task: The task, if it is one of asyncio's own that the job's code started, for us to end.
     """
 
     def __init__(self, trace: Trace, name: str, job: Job, spot: Spot, *, own: bool) -> None:

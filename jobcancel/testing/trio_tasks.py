@@ -26,5 +26,4 @@ class Spawned(trio.abc.Instrument):
         known: Any = task  # ours is none of trio's own kind of coroutine
         job = None if isinstance(known.coro, Driven) else job_of(task.context, self._trace)
         if job is not None:
-            track = self._trace.task_starts(job, task.coro)
-            track.task, known.coro = task, Driven(task.coro, track)
+            known.coro = Driven(task.coro, self._trace.task_starts(job, task.coro))

@@ -14,7 +14,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from jobcancel import JobContext, Stage, StageTimeoutError
-from jobcancel.testing import Fault, explore
+from jobcancel.testing import explore
 
 from .exploring import making
 
@@ -263,83 +263,3 @@ async def test_nothing_is_found_in_what_is_right_on_asyncio(anyio_backend: tuple
 
     assert report.ok, str(report)
     assert report.covered == report.points
-
-
-async def test_a_cancel_swallowed_by_a_task_of_the_job_is_found_in_that_task() -> None:
-    async def page() -> None:
-        for _ in range(3):
-            with contextlib.suppress(BaseException):
-                await checkpoint()
-
-    async def work(job: JobContext) -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(page)
-
-    report = await explore(making(work))
-
-    assert [finding.fault for finding in report.findings] == [Fault.SWALLOWED]
-    assert report.findings[0].line == page.__code__.co_firstlineno + 3
-
-
-async def test_an_error_that_is_merely_remembered_is_a_swallowed_cancel_all_the_same() -> None:
-    errors: list[BaseException] = []
-
-    async def work(job: JobContext) -> None:
-        for _ in range(3):
-            try:
-                await checkpoint()
-            except BaseException as error:
-                last = error
-                errors.append(last)
-
-    report = await explore(making(work))
-
-    assert [finding.fault for finding in report.findings] == [Fault.SWALLOWED, Fault.FINISHED]
-
-
-async def test_a_killed_cleanup_is_found_though_a_function_shares_the_error() -> None:
-    async def work(job: JobContext) -> None:
-        seen: BaseException | None = None
-
-        def shown() -> str:
-            return repr(seen)
-
-        try:
-            await checkpoint()
-        except BaseException as error:
-            seen = error
-            await checkpoint()
-            raise RuntimeError(shown()) from None
-
-    report = await explore(making(work))
-
-    assert [finding.fault for finding in report.findings] == [Fault.KILLED]
-
-
-async def test_a_task_that_swallows_whatever_is_thrown_at_it_is_stopped_too() -> None:
-    async def stubborn() -> None:
-        done = False
-        while not done:
-            with contextlib.suppress(BaseException):
-                await checkpoint()
-                done = True
-
-    async def work(job: JobContext) -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(stubborn)
-
-    report = await explore(making(work))
-
-    assert [finding.fault for finding in report.findings] == [Fault.ENDLESS]
-    assert report.covered == report.points
-
-
-async def test_a_job_that_is_endless_though_nobody_asks_is_explored_no_further() -> None:
-    async def work(job: JobContext) -> None:
-        while True:
-            await checkpoint()
-
-    report = await explore(making(work))
-
-    assert [(finding.fault, finding.replay) for finding in report.findings] == [(Fault.ENDLESS, "")]
-    assert (report.runs, report.covered, report.left) == (1, 0, report.points)

@@ -1,0 +1,281 @@
+"""What the explorer sees of a job's tasks, whatever they do with what is thrown into them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from jobcancel import JobContext
+from jobcancel.testing import Fault, Run, explore
+from jobcancel.testing.driving import Driven
+from jobcancel.testing.places import NOWHERE, Places, Spot
+
+from .exploring import making
+
+
+async def test_a_cancel_swallowed_by_a_task_of_the_job_is_found_in_that_task() -> None:
+    async def page() -> None:
+        for _ in range(3):
+            with contextlib.suppress(BaseException):
+                await checkpoint()
+
+    async def work(job: JobContext) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(page)
+
+    report = await explore(making(work))
+
+    assert [finding.fault for finding in report.findings] == [Fault.SWALLOWED]
+    assert report.findings[0].line == page.__code__.co_firstlineno + 3
+
+
+async def test_an_error_that_is_merely_remembered_is_a_swallowed_cancel_all_the_same() -> None:
+    errors: list[BaseException] = []
+
+    async def work(job: JobContext) -> None:
+        for _ in range(3):
+            try:
+                await checkpoint()
+            except BaseException as error:
+                last = error
+                errors.append(last)
+
+    report = await explore(making(work))
+
+    assert [finding.fault for finding in report.findings] == [Fault.SWALLOWED, Fault.FINISHED]
+
+
+async def test_a_killed_cleanup_is_found_though_a_function_shares_the_error() -> None:
+    async def work(job: JobContext) -> None:
+        seen: BaseException | None = None
+
+        def shown() -> str:
+            return repr(seen)
+
+        try:
+            await checkpoint()
+        except BaseException as error:
+            seen = error
+            await checkpoint()
+            raise RuntimeError(shown()) from None
+
+    report = await explore(making(work))
+
+    assert [finding.fault for finding in report.findings] == [Fault.KILLED]
+
+
+async def test_a_task_that_swallows_whatever_is_thrown_at_it_is_stopped_too() -> None:
+    async def stubborn() -> None:
+        done = False
+        while not done:
+            with contextlib.suppress(BaseException):
+                await checkpoint()
+                done = True
+
+    async def work(job: JobContext) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(stubborn)
+
+    report = await explore(making(work))
+
+    assert [finding.fault for finding in report.findings] == [Fault.ENDLESS]
+    assert report.covered == report.points
+
+
+async def test_a_job_that_is_endless_though_nobody_asks_is_explored_no_further() -> None:
+    async def work(job: JobContext) -> None:
+        while True:
+            await checkpoint()
+
+    report = await explore(making(work))
+
+    assert [(finding.fault, finding.replay) for finding in report.findings] == [(Fault.ENDLESS, "")]
+    assert (report.runs, report.covered, report.left) == (1, 0, report.points)
+
+
+async def test_a_killed_cleanup_is_found_though_the_cancel_is_in_a_group() -> None:
+    async def work(job: JobContext) -> None:
+        errors: list[BaseException] = []
+        try:
+            try:
+                await checkpoint()
+            except BaseException as error:
+                errors.append(error)
+            if errors:
+                raise BaseExceptionGroup("several", errors)
+        finally:
+            await checkpoint()
+
+    report = await explore(making(work))
+
+    assert [finding.fault for finding in report.findings] == [Fault.KILLED]
+
+
+async def test_a_task_that_nobody_can_cancel_is_left_to_the_host_and_the_exploration_goes_on() -> None:
+    async def work(job: JobContext) -> None:
+        job.app.start_soon(anyio.sleep_forever)
+        await checkpoint()
+
+    async with anyio.create_task_group() as group:
+        report = await explore(making(work, app=group))
+        assert {finding.fault for finding in report.findings} == {Fault.TASK}
+        assert report.covered == report.points
+        group.cancel_scope.cancel()
+
+
+async def test_tasks_of_others_are_no_moments_of_the_job(anyio_backend: tuple[str, Any]) -> None:
+    async def others() -> None:
+        while True:
+            if anyio_backend[0] == "asyncio":
+                await asyncio.create_task(asyncio.sleep(0))
+            async with anyio.create_task_group() as group:
+                group.start_soon(checkpoint)
+
+    async def work(job: JobContext) -> None:
+        await checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(others)
+        report = await explore(making(work))
+        assert report.ok, str(report)
+        assert report.points == 3
+        group.cancel_scope.cancel()
+
+
+class Foreign:
+    """An awaitable that other compilers than Python's might make: it looks like a coroutine, and has no frame."""
+
+    cr_frame = cr_await = None
+
+    def __init__(self) -> None:
+        self._inner: Any = checkpoint().__await__()
+
+    def __await__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._inner)
+
+    def send(self, value: Any) -> Any:
+        return self._inner.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._inner.throw(*error)
+
+
+async def test_an_awaitable_without_a_frame_hides_nothing_of_the_job() -> None:
+    async def work(job: JobContext) -> None:
+        await Foreign()
+
+    def check(run: Run[Any]) -> None:
+        assert not run.verdicts or run.snapshot.state != "canceled", "canceled"
+
+    report = await explore(making(work), check=check)
+
+    assert report.points == 3
+    assert work.__code__.co_firstlineno + 1 in [finding.line for finding in report.findings]
+
+
+class Callables:
+    async def __call__(self, job: JobContext) -> None: ...
+
+
+async def plain(job: JobContext) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "line"),
+    [
+        (plain, plain.__code__.co_firstlineno),
+        (partial(plain), plain.__code__.co_firstlineno),
+        (Callables(), Callables.__call__.__code__.co_firstlineno),
+        (Callables().__call__, Callables.__call__.__code__.co_firstlineno),
+    ],
+)
+def test_the_beginning_of_a_handler_is_its_own_line_however_it_is_given(handler: Any, line: int) -> None:
+    assert Places(handler).begin == Spot(__file__, line)
+
+
+def test_a_kind_without_a_handler_and_a_module_without_a_file_have_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    interactive = ModuleType("interactive")
+    monkeypatch.setitem(sys.modules, "interactive", interactive)
+    exec(compile("async def work(job): ...", "<stdin>", "exec"), interactive.__dict__)  # noqa: S102
+
+    assert Places(None).begin is NOWHERE
+    assert not Places(interactive.work).is_host(interactive.work.__code__)
+
+
+def test_what_lies_beside_an_installed_handler_is_the_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = Path(pytest.__file__)
+    handler = pytest.fixture
+
+    places = Places(handler)
+
+    beside = compile("...", str(installed.parent.parent / "_pytest" / "main.py"), "exec")
+    other = compile("...", str(installed.parent.parent / "anyio" / "main.py"), "exec")
+    assert places.is_host(beside)
+    assert not places.is_host(other)
+
+
+class Deaf:
+    """Listens to a driven coroutine, and wants nothing."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def begins(self) -> None:
+        self.heard.append("begins")
+
+    def runs(self) -> None:
+        self.heard.append("runs")
+
+    def suspended(self, coroutine: object) -> None:
+        self.heard.append("suspended")
+
+    def meets(self, coroutine: object, thrown: BaseException | None, sent: object) -> None:
+        self.heard.append(f"meets {thrown or sent}")
+
+    def leaves(self) -> None:
+        return None
+
+    def ends(self) -> None:
+        self.heard.append("ends")
+
+
+class Steps:
+    def __await__(self) -> Generator[str, str, str]:
+        return (yield "first")
+
+
+async def steps() -> str:
+    return await Steps()
+
+
+def test_a_driven_coroutine_is_stepped_as_the_one_it_drives() -> None:
+    listener = Deaf()
+    driven = Driven(steps(), listener)
+
+    assert driven.send(None) == "first"
+    with pytest.raises(StopIteration, match="second"):
+        driven.send("second")
+    assert listener.heard == ["begins", "runs", "suspended", "meets second", "runs", "ends"]
+
+
+def test_a_driven_coroutine_can_be_closed_and_is_nobodys_to_await() -> None:
+    listener = Deaf()
+    driven = Driven(steps(), listener)
+
+    with pytest.raises(TypeError, match="it is stepped, not awaited"):
+        driven.__await__()
+    driven.close()
+    assert listener.heard == ["ends"]
