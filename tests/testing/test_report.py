@@ -16,11 +16,12 @@ POINT = Point(Place("job", 4), Moment.AWAITS, Spot("/srv/app/jobs.py", 12), "pay
 FULL = Report(
     points=14,
     runs=16,
+    moments=120,
     covered=13,
     findings=(
         Finding(
             Fault.KILLED,
-            Spot("/srv/app/jobs.py", 31),
+            Spot("/srv/app/jobs.py", 31, Spot("/srv/app/main.py", 5)),
             "paying",
             "",
             (Outcome.CANCELING,),
@@ -39,7 +40,8 @@ def test_the_table_names_line_stage_verdict_state_and_how_to_see_it_again() -> N
     assert str(FULL) == "\n".join(
         [
             "13 of 14 points covered in 16 runs: 2 findings",
-            "  cleanup awaited unshielded and was killed: /srv/app/jobs.py:31 [paying] (3 runs)",
+            "  cleanup awaited unshielded and was killed: "
+            "/srv/app/jobs.py:31, from /srv/app/main.py:5 [paying] (3 runs)",
             "    canceling; it ended canceled; replay: only='cancel@job:5'",
             "  the check failed: (no line of yours)",
             "    AssertionError: no refund",
@@ -55,6 +57,7 @@ def test_the_json_has_the_same_facts_for_machines() -> None:
     assert json.loads(FULL.to_json()) == {
         "points": 14,
         "runs": 16,
+        "moments": 120,
         "covered": 13,
         "left": 2,
         "findings": [
@@ -92,7 +95,7 @@ def test_a_file_below_the_current_folder_is_told_from_there(tmp_path: Path, monk
     spot = Spot(str(tmp_path / "app" / "jobs.py"), 7)
     found = Finding(Fault.TASK, spot, None, "", (Outcome.CANCELING,), JobState.CANCELED, "cancel@job:2")
 
-    told = str(Report(3, 4, 3, (found,), (), 0))
+    told = str(Report(3, 4, 9, 3, (found,), (), 0))
 
     assert "  left a task running: app/jobs.py:7\n" in told
 
