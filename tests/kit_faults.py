@@ -12,6 +12,7 @@ from tests.faults import Fault
 _KIT: Final = "jobcancel/testing/"
 _FOUND: Final = "tests/testing/test_faults_found.py::test_"
 _EXPLORER: Final = "tests/testing/test_explorer.py::test_"
+_PLANS: Final = "tests/testing/test_explorer_plans.py::test_"
 _FINDINGS: Final = "tests/testing/test_explorer_findings.py::test_"
 
 SEES: Final = "what the explorer sees"
@@ -59,14 +60,14 @@ KIT_FAULTS: Final = (
         _KIT + "trace.py",
         "            self.diverged = (expected, point)\n        elif point.place == step.place:\n",
         "            pass\n        if point.place == step.place:\n",
-        _EXPLORER + "a_run_that_leaves_its_path_is_tried_again_and_never_covered",
+        _PLANS + "a_run_that_leaves_its_path_is_tried_again_and_never_covered",
     ),
     Fault(
         SAYS,
         _KIT + "explorer.py",
         "tuple(self._diverged), len(self._todo)",
         "tuple(self._diverged), 0",
-        _EXPLORER + "a_budget_is_kept_and_says_what_it_left",
+        _PLANS + "a_budget_is_kept_and_says_what_it_left",
     ),
     Fault(
         SAYS,

@@ -50,7 +50,9 @@ class Trace:
         self.verdicts: list[Verdict] = []
         self.asked: list[Point] = []
         self.diverged: tuple[Point | None, Point | None] | None = None
-        self.endless = self.forced = self.stubborn = False
+        self.endless: bool = False
+        self.forced: bool = False
+        self.stubborn: bool = False
         self._plan, self._expected, self._limit = plan, expected, limit
 
     @property

@@ -70,7 +70,10 @@ class Track:
         self.started_at: Spot = spot
         self._undoes = job.code_ended
         self.arrivals: list[Arrival] = []
-        self.stopped = self.ended = self.outlived = self.of_host = False
+        self.stopped: bool = False
+        self.ended: bool = False
+        self.outlived: bool = False
+        self.of_host: bool = False
         self.task: Any = None
         self._place = Place(name, 0)
         self._last: tuple[Moment, Spot, Phase] | None = None

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from anyio.lowlevel import checkpoint
+
 from jobcancel import Registry
 from jobcancel.testing import Report, Run, Submission
 
@@ -23,6 +25,11 @@ def making(
         yield Submission(kind(), app=app, compensations=undo)
 
     return make
+
+
+async def two_steps() -> None:
+    await checkpoint()
+    await checkpoint()
 
 
 class Answers:
