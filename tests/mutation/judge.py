@@ -39,13 +39,20 @@ ANEW: Final = {"tests/core": "jobcancel", "tests/contracts": "jobcancel.contract
 
 
 class Settings:
-    """Hypothesis, the same at every run; a counterexample made smaller would tell nobody anything."""
+    """Hypothesis, the same at every run, on a busy machine too; a smaller counterexample would tell nobody anything."""
 
     def pytest_configure(self) -> None:
-        from hypothesis import Phase, settings  # pytest has to import it first, as a plugin
+        from hypothesis import HealthCheck, Phase, settings  # pytest has to import it first, as a plugin
 
-        phases = (Phase.explicit, Phase.generate)
-        settings.register_profile("mutation", derandomize=True, database=None, max_examples=30, phases=phases)
+        settings.register_profile(
+            "mutation",
+            derandomize=True,
+            database=None,
+            max_examples=30,
+            deadline=None,
+            phases=(Phase.explicit, Phase.generate),
+            suppress_health_check=list(HealthCheck),
+        )
         settings.load_profile("mutation")
 
 
