@@ -136,7 +136,8 @@ async def orphan(job: JobContext) -> None:
         assert process.stdin is not None
         await checkpoint()  # FAULT orphan
         process.stdin.close()
-        await anyio.to_thread.run_sync(process.wait)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(process.wait)
 
 
 @FAULTY.kind("ignored_thread", stages=STAGES)
