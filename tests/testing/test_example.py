@@ -43,8 +43,8 @@ class Album:
 async def add_picture(job: JobContext, name: str, picture: bytes) -> str:
     path = job.app.folder / name
     async with job.stage("storing"):
-        async with await anyio.open_file(path, "wb") as file:
-            await file.write(picture)  # BUG
+        await anyio.Path(path).touch(exist_ok=False)  # nobody else takes the name
+        await anyio.Path(path).write_bytes(picture)  # BUG
         job.add_compensation(path.unlink)
     async with job.stage("recording"):
         await job.run_sync(job.app.record, name, len(picture))
@@ -56,8 +56,8 @@ async def add_picture_mended(job: JobContext, name: str, picture: bytes) -> str:
     path = job.app.folder / name
     async with job.stage("storing"):
         job.add_compensation(partial(path.unlink, missing_ok=True))  # first: whatever happens now is undone
-        async with await anyio.open_file(path, "wb") as file:
-            await file.write(picture)
+        await anyio.Path(path).touch(exist_ok=False)
+        await anyio.Path(path).write_bytes(picture)
     async with job.stage("recording"):
         await job.run_sync(job.app.record, name, len(picture))
     return name
