@@ -332,18 +332,21 @@ async def test_9_a_cancel_between_admission_and_first_step_is_not_lost(live: Liv
 async def test_9_a_cancel_while_the_job_waits_behind_a_full_pool_is_not_lost(anyio_backend: Any) -> None:
     live, gate = Live(max_running=1), Gate()
 
-    async def handler(job: JobContext) -> None:
-        raise AssertionError("the handler began")
+    async def handler(job: JobContext, canceled: bool) -> None:
+        assert not canceled, "the handler began"
 
+    kind = live.kind(handler)
     async with live.scheduler:
         first = await live.submit(gated(gate), stages=[Stage("work", on_cancel="refuse")])
-        second = await live.submit(handler)
+        second = await live.scheduler.submit(kind(canceled=True))
+        third = await live.scheduler.submit(kind(canceled=False))  # in the same line, behind the gap
         await gate.begun.wait()
         verdict = await second.cancel()
         assert (verdict.outcome, verdict.state) == (Outcome.CANCELED, JobState.CANCELED)
         assert (await second.wait()).state is JobState.CANCELED
         gate.release.set()
         assert (await first.wait()).state is JobState.SUCCEEDED
+        assert (await third.wait()).state is JobState.SUCCEEDED
 
 
 async def test_9_a_cancel_in_the_same_turn_as_a_stages_end_is_not_lost(live: Live) -> None:
