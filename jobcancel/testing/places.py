@@ -123,7 +123,8 @@ def in_flight(coroutine: object) -> list[BaseException]:
     """
     found: list[BaseException] = []
     for owner, frame, _ in _frames(coroutine):
-        remembered = _locals(frame)
+        names, values = frame.f_code.co_varnames, frame.f_locals  # a variable shared with a function is elsewhere
+        remembered = [values[name] for name in names if name in values]
         for each in gc.get_referents(getattr(owner, "coroutine", owner)):  # a ``Leavable`` stands for it
             if not isinstance(each, BaseException):
                 continue
@@ -142,12 +143,6 @@ def lost_by_python(coroutine: object) -> bool:
     """
     waits = [frame.f_locals["fut"] for _, frame, _ in _frames(coroutine) if frame.f_code is _WAIT_FOR]
     return any(asyncio.isfuture(each) and each.done() for each in waits)
-
-
-def _locals(frame: FrameType) -> list[object]:
-    """Return what a frame's variables hold, those aside that a function inside of it shares: they are elsewhere."""
-    code, values = frame.f_code, frame.f_locals
-    return [values[name] for name in code.co_varnames if name in values and name not in code.co_cellvars]
 
 
 def _frames(awaited: Any) -> Iterator[tuple[object, FrameType, object]]:

@@ -77,6 +77,24 @@ async def test_a_job_that_moves_no_more_is_forced_to_end() -> None:
     assert [str(verdict) for verdict in report.findings[0].verdicts] == ["deferred"]
 
 
+async def test_the_end_that_is_forced_is_not_taken_for_a_broken_promise() -> None:
+    runs: list[str] = []
+
+    async def work(job: JobContext) -> None:
+        runs.append(job.id)
+        async with job.stage("paying"):
+            await checkpoint()
+            if len(runs) > 1:
+                await anyio.sleep_forever()
+
+    refusing = Stage("paying", on_cancel="refuse")
+    report = await explore(making(work, stages=[refusing]), only="cancel@job:3", stall_s=0.05)
+
+    assert faults(report) == [("did not end", "paying")]
+    assert [str(verdict) for verdict in report.findings[0].verdicts] == ["refused"]
+    assert report.findings[0].state == "canceled"
+
+
 async def test_a_check_may_be_async_and_what_it_raises_is_found() -> None:
     async def check(run: Run[Any]) -> None:
         await checkpoint()

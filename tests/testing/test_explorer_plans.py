@@ -99,6 +99,20 @@ async def test_a_run_that_ends_before_its_moment_is_never_covered() -> None:
     assert (report.points, report.covered) == (5, 4)
 
 
+async def test_a_run_that_comes_to_its_line_in_another_stage_is_never_covered() -> None:
+    runs: list[str] = []
+
+    async def work(job: JobContext) -> None:
+        runs.append(job.id)
+        async with job.stage("first" if len(runs) == 1 else "second"):
+            await checkpoint()
+
+    report = await explore(making(work))
+
+    assert [each.replay for each in report.diverged] == [f"cancel@job:{number}" for number in (2, 3, 4, 5)]
+    assert report.covered == 1
+
+
 async def test_one_plan_is_made_again_with_both_of_its_requests() -> None:
     async def work(job: JobContext) -> None:
         async with job.stage("paying"):

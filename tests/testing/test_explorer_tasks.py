@@ -11,7 +11,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from jobcancel import JobContext
-from jobcancel.testing import Fault, Run, explore
+from jobcancel.testing import Fault, Report, Run, explore
 
 from .exploring import making
 
@@ -119,11 +119,14 @@ async def test_a_task_that_nobody_can_cancel_is_left_to_the_host_and_the_explora
         job.app.start_soon(anyio.sleep_forever)
         await checkpoint()
 
+    reports: list[Report] = []  # a group that is canceled leaves its block without a word
     async with anyio.create_task_group() as group:
-        report = await explore(making(work, app=group))
-        assert {finding.fault for finding in report.findings} == {Fault.TASK}
-        assert report.covered == report.points
+        reports.append(await explore(making(work, app=group)))
         group.cancel_scope.cancel()
+
+    (report,) = reports
+    assert {finding.fault for finding in report.findings} == {Fault.TASK}
+    assert report.covered == report.points
 
 
 async def test_a_task_of_a_librarys_own_that_ends_a_moment_after_the_job_is_not_left_behind(
@@ -152,12 +155,15 @@ async def test_tasks_of_others_are_no_moments_of_the_job(anyio_backend: tuple[st
     async def work(job: JobContext) -> None:
         await checkpoint()
 
+    reports: list[Report] = []
     async with anyio.create_task_group() as group:
         group.start_soon(others)
-        report = await explore(making(work))
-        assert report.ok, str(report)
-        assert report.points == 3
+        reports.append(await explore(making(work)))
         group.cancel_scope.cancel()
+
+    (report,) = reports
+    assert report.ok, str(report)
+    assert report.points == 3
 
 
 class Foreign:
