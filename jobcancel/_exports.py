@@ -13,7 +13,7 @@ from ._core.specs import Stage
 from ._core.states import Event, JobState
 from ._runtime.blocking import BlockingScheduler
 from ._runtime.scheduler import Scheduler
-from .abc import Clock, JobService
+from .abc import Clock, JobService, Store
 from .errors import (
     ContractDataError,
     DeadlockError,
@@ -34,6 +34,9 @@ from .errors import (
     StageTimeoutError,
     StageUnavailableError,
     StaleAttemptError,
+    StoreError,
+    StoreFormatError,
+    StoreInUseError,
     UnknownKindError,
     UnknownStageError,
     WrongTaskError,
@@ -85,6 +88,10 @@ __all__ = (
     "StageTimeoutError",
     "StageUnavailableError",
     "StaleAttemptError",
+    "Store",
+    "StoreError",
+    "StoreFormatError",
+    "StoreInUseError",
     "UnknownKindError",
     "UnknownStageError",
     "Verdict",

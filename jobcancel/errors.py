@@ -20,6 +20,9 @@ JobCancelError
  │   └─ StageNotReachedError     a test's job ended without entering the stage in which it was to be canceled
  ├─ StageTimeoutError            (also TimeoutError) the stage's own ``timeout_s`` is over
  ├─ StaleAttemptError            code of an ended or abandoned attempt wants to write
+ ├─ StoreError                   the journal cannot be read or written; nothing was applied
+ │   ├─ StoreInUseError          another scheduler has it; carries that one's process id
+ │   └─ StoreFormatError         a newer version's, damaged, or no journal at all
  ├─ JobFailedError               ``result()`` of a job that failed; carries the snapshot
  └─ JobCanceledError             ``result()`` of a job that was canceled; carries the snapshot
 
@@ -31,7 +34,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import define
+from attrs import define, field
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Snapshot
@@ -231,6 +234,36 @@ class StaleAttemptError(JobCancelError):
     says: ClassVar[str] = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
     job_id: str
     attempt: int
+
+
+@define(slots=False)
+class StoreError(JobCancelError):
+    """The journal cannot be read or written. What was asked for was not done.
+
+    Attributes:
+        where: The journal, as its store names it.
+        problem: What is wrong, and what to do, in words.
+    """
+
+    says: ClassVar[str] = "journal {self.where}: {self.problem}"
+    where: str
+    problem: str
+
+
+@define(slots=False)
+class StoreInUseError(StoreError):
+    """Another scheduler has the journal open; ``pid`` is its process, or None if that cannot be told."""
+
+    says: ClassVar[str] = (
+        "journal {self.where} is in use by process {self.pid}: one scheduler has a journal at a time; "
+        "stop that one, or give this one another journal"
+    )
+    problem: str = field(init=False, default="in use")
+    pid: int | None = None
+
+
+class StoreFormatError(StoreError):
+    """The journal is a newer version's, is damaged, or is no journal at all; it was left as it is."""
 
 
 @define(slots=False)
