@@ -62,8 +62,7 @@ class Store(Protocol):
         ...
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Keep the entries, all of them or none. When this returns they outlast the process and, if the store
-        promises so much, the machine.
+        """Keep the entries, all of them or none; when this returns they outlast the process.
 
         Of a job with a ``final`` entry nothing that came before it has to be kept; of one with a final entry without
         a body nothing at all.
