@@ -5,6 +5,7 @@ JobCancelError
  │   └─ KindDataError            (also ValueError) kinds declared as data: path, value, what is allowed
  ├─ ContractDataError            (also ValueError) a contract that cannot be loaded: path, value, what is allowed
  ├─ UnknownKindError             no kind of that name
+ ├─ UnknownCompensationError     no compensation of that name
  ├─ MissingHandlerError          the kind was declared, its handler never registered
  ├─ JobNotFoundError             no job of that id, or not one of this owner's
  ├─ QueueFullError               the kind's ``max_pending`` is reached
@@ -84,6 +85,23 @@ class UnknownKindError(JobCancelError):
 
     says: ClassVar[str] = "no kind is named {self.kind!r}; registered: {self.listed}"
     kind: str
+    known: tuple[str, ...]
+
+    @property
+    def listed(self) -> str:
+        """Those there are, in words."""
+        return ", ".join(sorted(self.known)) or "none"
+
+
+@define(slots=False)
+class UnknownCompensationError(JobCancelError):
+    """No compensation of that name is registered."""
+
+    says: ClassVar[str] = (
+        "no compensation is named {self.name!r}; registered: {self.listed}; "
+        "register it with @registry.compensation({self.name!r})"
+    )
+    name: str
     known: tuple[str, ...]
 
     @property

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack, overload
 
 if TYPE_CHECKING:
     from os import PathLike
     from subprocess import CompletedProcess
 
+    from .compensations import Undo
     from .decision import Verdict
     from .kinds import Call
     from .snapshot import Snapshot
@@ -114,16 +115,38 @@ class JobContext(Protocol):
         ...
 
     async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
-        """Run ``await fn(*args)`` as the stage ``name`` and return its value."""
+        """Run ``await fn(*args)`` as the stage ``name`` and return its value.
+
+        With a durable store, and a kind with ``on_restart="rerun"``, the value is kept: where a later attempt comes to
+        the same passage through the stage (its n-th ``run_stage`` of that name), it gets the value and nothing runs.
+
+        Raises:
+            TypeError: The value is to be kept and is no plain data.
+        """
         ...
 
-    def add_compensation(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    @overload
+    def add_compensation(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None: ...
+    @overload
+    def add_compensation(self, fn: str, *args: Any, **kwargs: Any) -> None: ...
+    @overload
+    def add_compensation(self, fn: Undo) -> None: ...
+    def add_compensation(self, fn: Callable[..., object] | str | Undo, *args: Any, **kwargs: Any) -> None:
         """Register an undo, run after the job's code has unwound if the job ends in a state of ``compensate_on``.
 
-        The newest runs first. ``fn`` is an async function, or a plain one, which runs in a thread.
+        The newest runs first. One that shall outlast the process is registered by name
+        (``@registry.compensation("refund")``) and its arguments are plain data.
+
+        Args:
+            fn: An async function, or a plain one, which runs in a thread; or the name of a compensation, or what
+                calling a compensation gave.
+            *args: Its arguments.
+            **kwargs: Its arguments by keyword.
 
         Raises:
             StaleAttemptError: The job's code has ended.
+            UnknownCompensationError: No compensation of that name is registered.
+            TypeError: The arguments do not fit, or, of one by name, are no plain data.
         """
         ...
 

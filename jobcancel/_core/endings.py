@@ -19,7 +19,8 @@ class Ending(StrEnum):
     ``returned`` and ``partial``: it returned a value. ``raised``: an exception other than a cancellation came out,
     also while it unwound. ``unwound``: the delivered cancellation came out, or the job had not begun when it was
     delivered. ``foreign``: a cancellation came out that nobody had asked for. ``abandoned``: it still runs, its grace
-    is over. ``expired``: it waited longer than ``expires_s`` for its start.
+    is over. ``expired``: it waited longer than ``expires_s`` for its start. ``interrupted``: the scheduler shut down,
+    and another attempt follows. ``lost``: it ended with its process, and no other attempt follows.
     """
 
     RETURNED = "returned"
@@ -29,9 +30,11 @@ class Ending(StrEnum):
     FOREIGN = "foreign"
     ABANDONED = "abandoned"
     EXPIRED = "expired"
+    INTERRUPTED = "interrupted"
+    LOST = "lost"
 
 
-# One line for a person; a handler's error brings its own.
+# One line for a person; a handler's error and a lost job bring their own.
 MESSAGES: Final = {
     FailureCode.TIMED_OUT: "the job's time was over and its code has unwound, or was left behind",
     FailureCode.FOREIGN_CANCEL: "a cancellation that nobody had asked for came out of the job's code",
@@ -42,6 +45,7 @@ _FAILURES: Final = {
     Ending.RAISED: FailureCode.HANDLER_ERROR,
     Ending.FOREIGN: FailureCode.FOREIGN_CANCEL,
     Ending.EXPIRED: FailureCode.EXPIRED,
+    Ending.LOST: FailureCode.WORKER_LOST,
 }
 
 
@@ -64,6 +68,10 @@ def decide_ending(
         if cause is None or not children_canceled:
             return _SUCCEEDED if ending is _RETURNED else (Event.PARTIALLY_SUCCEEDED, None)
         ending = Ending.UNWOUND  # the handler returned, but the cancel stopped a part of the work
+    if ending is Ending.INTERRUPTED:
+        if cause is None:
+            return Event.INTERRUPTED, None
+        ending = Ending.UNWOUND  # a cancel came meanwhile, and wins
     if ending is Ending.UNWOUND or ending is Ending.ABANDONED:
         if cause is CancelCause.TIMEOUT:
             return Event.FAILED, FailureCode.TIMED_OUT

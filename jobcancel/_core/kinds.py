@@ -14,6 +14,7 @@ from attrs import frozen
 from jobcancel.errors import MissingHandlerError, UnknownStageError
 
 from .context import JobContext
+from .plain import plain
 from .specs import KindSpec, Stage
 
 P = ParamSpec("P")
@@ -46,6 +47,16 @@ class Call(Generic[R_co]):
         if self.kwargs:
             return self._handler(job, *self.args, **self.kwargs)
         return self._handler(job, *self.args)  # a third of the cost of passing an empty mapping on
+
+    def plainly(self) -> Call[R_co]:
+        """Return the call with its arguments as plain data, which is what a journal hands to every attempt.
+
+        Raises:
+            TypeError: An argument is something else.
+        """
+        where = f"kind {self.kind.name!r}, which is kept in a journal: args"
+        args = tuple(plain(arg, f"{where}[{place}]") for place, arg in enumerate(self.args))
+        return Call(self.kind, self._handler, args, plain(self.kwargs, where))
 
     def __repr__(self) -> str:
         return f"<call of {self.kind.name}>"

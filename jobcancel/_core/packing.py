@@ -120,6 +120,17 @@ class Settled:
         at: float = self._fields[8]
         return at
 
+    @property
+    def created_at(self) -> float:
+        """When it was submitted, in seconds since 1970."""
+        at: float = self._fields[5]
+        return at
+
+    @property
+    def key(self) -> str | None:
+        """Its idempotency key, or None."""
+        return self._fields[10] if len(self._fields) > 10 else None  # noqa: PLR2004  # the first of what is rare
+
     def snapshot(self) -> Snapshot[Any]:
         """Return what the job looks like."""
         return _snapshot(self.id, self._fields, self.result)

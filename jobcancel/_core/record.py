@@ -13,6 +13,7 @@ from typing import Any, Final
 from jobcancel.errors import IllegalTransitionError, StageActiveError, StageUnavailableError
 
 from .causes import Failure
+from .compensations import number
 from .decision import Cancellation, Outcome, Verdict, decide_cancel
 from .endings import MESSAGES, Ending, decide_ending
 from .history import RawEntry, implied_history
@@ -57,7 +58,8 @@ class JobRecord:
         history: What happened, oldest first; None while that is what ``implied_history`` makes of the rest.
         progress: What it said of its progress, or None.
         cancel: The accepted request, or None.
-        undo: Compensations, oldest first, opaque here; None if there are none, and empty once they have run.
+        undo: Compensations, oldest first; None if there are none, and empty once they have run.
+        undos: How many compensations by name it has had.
         code_ended: Whether its code has ended: nothing shields it any more, and nothing reaches it.
         children_canceled: Children that ended canceled because of this job's cancel.
         failure: Why it failed, or None.
@@ -87,6 +89,7 @@ class JobRecord:
         "started",
         "state",
         "undo",
+        "undos",
     )
 
     def __init__(
@@ -115,6 +118,7 @@ class JobRecord:
         self.progress: ProgressRecord | None = None
         self.cancel: Cancellation | None = None
         self.undo = undo
+        self.undos: int = 0 if undo is None else number(undo)
         self.children_canceled: int = 0
         self.code_ended: bool = False
         self.failure: Failure | None = None
@@ -138,7 +142,7 @@ class JobRecord:
         elif event is _STARTED:
             self.started = now
         elif event is Event.INTERRUPTED:
-            self.attempt += 1
+            self.attempt, self.started = self.attempt + 1, None
         if self.on_change is not None:
             self.on_change()
 
@@ -223,6 +227,15 @@ class JobRecord:
         if self.cancel is None or not self.cancel.held:
             return Release.NOTHING
         return Release.DELIVER if raised or stage.commits else Release.RAISE
+
+    def register(self, undo: Any) -> None:
+        """Take one more compensation."""
+        if self.undo is None:
+            self.undo = []
+        self.undo.append(undo)
+        self.undos = number([undo], self.undos)
+        if self.on_change is not None:
+            self.on_change()
 
     def note(self, name: str, now: float, status: str = "noted", details: dict[str, Any] | None = None) -> None:
         """Add an entry to the history."""

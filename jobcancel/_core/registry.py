@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any, Unpack
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Concatenate, ParamSpec, Unpack
 
 from jobcancel.errors import KindDataError, RegistrationError, UnknownKindError
 
+from .compensations import Compensation, CompensationContext
 from .kind_data import specs_from
 from .kinds import Handler, Kind, Register
 from .specs import KindOptions, KindSpec
 
+P = ParamSpec("P")
+
 
 class Registry:
-    """Kinds of job by name.
+    """Kinds of job by name, and compensations by name.
 
     A kind is declared together with its handler (``kind``), or from data (``from_toml``, ``from_json``,
     ``from_mapping``) with its handler registered afterwards (``handler``). Kinds may be added while a scheduler
@@ -24,6 +28,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._kinds: dict[str, Kind[..., Any]] = {}
+        self._compensations: dict[str, Compensation[...]] = {}
 
     def kind(self, name: str, **options: Unpack[KindOptions]) -> Register:
         """Declare a kind and its handler.
@@ -62,6 +67,36 @@ class Registry:
             return declared
 
         return register
+
+    def compensation(
+        self, name: str
+    ) -> Callable[[Callable[Concatenate[CompensationContext, P], object]], Compensation[P]]:
+        """Register a compensation by name, so that it can be found again after a restart.
+
+        Its function is async or plain, and takes a ``CompensationContext`` first. It may run again after a crash: the
+        context's ``token`` is the same then.
+
+        Args:
+            name: What a job asks for it by.
+
+        Raises:
+            RegistrationError: A compensation of that name exists.
+            TypeError: Its function takes no context.
+        """
+
+        def register(fn: Callable[Concatenate[CompensationContext, P], object]) -> Compensation[P]:
+            if name in self._compensations:
+                raise RegistrationError(f"compensation {name!r} is registered already; it is never replaced")
+            compensation = Compensation(name, fn)
+            self._compensations[name] = compensation
+            return compensation
+
+        return register
+
+    @property
+    def compensations(self) -> Mapping[str, Compensation[...]]:
+        """The compensations by name."""
+        return MappingProxyType(self._compensations)
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any]) -> Registry:

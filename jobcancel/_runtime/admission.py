@@ -76,8 +76,12 @@ class Admission:
         self._roots: list[tuple[int, Line]] = []
         self._children: list[tuple[int, Line]] = []
 
-    def admit(self, job: Job) -> bool:
+    def admit(self, job: Job, *, always: bool = False) -> bool:
         """Give ``job`` a slot and return True: it may start; or let it wait.
+
+        Args:
+            job: A new job.
+            always: Take it though too many wait: it had been taken before.
 
         Raises:
             QueueFullError: Its kind's ``max_pending`` are waiting; the job is not taken.
@@ -92,7 +96,7 @@ class Admission:
         if kind.room > 0 and (job.parent is not None or self._room > 0) and not (kind.pending and line.head()):
             self._occupy(job, kind)
             return True
-        if spec.max_pending is not None and kind.pending >= spec.max_pending:
+        if spec.max_pending is not None and kind.pending >= spec.max_pending and not always:
             raise QueueFullError(spec.name, spec.max_pending)
         job.queue = kind
         kind.pending += 1

@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Unpack
 from anyio.from_thread import start_blocking_portal
 
 from jobcancel._core.registry import Registry
-from jobcancel.abc import Clock
+from jobcancel.abc import Clock, Store
 
 from .facade import BlockingJobs
 from .scheduler import Scheduler
@@ -25,6 +25,7 @@ class SchedulerOptions(TypedDict, total=False):
     drain_s: float
     clock: Clock | None
     new_id: Callable[[], str] | None
+    store: Store | None
 
 
 class BlockingScheduler(BlockingJobs):

@@ -10,6 +10,8 @@ from jobcancel._core.progress import ProgressRecord
 from jobcancel._core.snapshot import Snapshot
 from jobcancel.errors import DeadlockError
 
+from .durable_job import durable
+from .durable_stage import stop_first
 from .handle import Handle
 from .job import Job
 from .stage import deliver_first
@@ -21,35 +23,49 @@ R = TypeVar("R")
 async def submit_child(job: Job, call: Call[R], labels: dict[str, str] | None) -> Handle[R]:
     """Submit one child of ``job``."""
     await _may_submit(job)
-    child = _submit(job, call, labels)
-    return Handle(child.kernel, child, call.kind.name)
+    _refuse_deadlock(job, call)
+    kernel, origin = job.kernel, Origin(job.origin.owner, labels, None, job.id)
+    if kernel.durable is not None:
+        job_id, created = await kernel.durable.submit(call, job, origin, None, None)
+        return Handle(kernel, job_id, call.kind.name, created)
+    return Handle(kernel, kernel.take(call, job, origin, None, None), call.kind.name)
 
 
 async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | None) -> list[Snapshot[R]]:
     """Submit one child a call, wait for all, return them in order."""
     await _may_submit(job)
-    children: list[Job] = []
     for call in calls:
-        child = _submit(job, call, labels)
-        child.in_batch = True
-        children.append(child)
-        if job.progress is None:
-            job.progress = ProgressRecord()
-        job.progress.children.append(child.id)
+        _refuse_deadlock(job, call)
+    kernel, origin = job.kernel, Origin(job.origin.owner, labels, None, job.id)
+    if kernel.durable is None:
+        children = [_in_batch(job, kernel.take(call, job, origin, None, None)) for call in calls]
+    else:
+        tickets = [kernel.durable.reserve(call.plainly(), job, origin, None, None) for call in calls]
+        children = [_in_batch(job, await ticket.answer()) for ticket in tickets]
     job.changed()
     for child in children:
         await until_settled(child)
     return [cast("Snapshot[R]", child.snapshot()) for child in children]
 
 
+def _in_batch(job: Job, child: Job) -> Job:
+    child.in_batch = True
+    if job.progress is None:
+        job.progress = ProgressRecord()
+    job.progress.children.append(child.id)
+    return child
+
+
 async def _may_submit(job: Job) -> None:
     """Let an accepted cancel out first, unless it is held: then the stage goes on, children and all."""
     if job.code_ended or (job.cancel is not None and not job.cancel.held):
         await deliver_first(job, "a child")
+    if job.stopped:
+        await stop_first(durable(job), "a child")
 
 
-def _submit(job: Job, call: Call[Any], labels: dict[str, str] | None) -> Job:
-    """Submit a child of the parent's owner.
+def _refuse_deadlock(job: Job, call: Call[Any]) -> None:
+    """Refuse a child that could wait for ever.
 
     Raises:
         DeadlockError: The child's kind has a limit and is among its own ancestors.
@@ -62,4 +78,3 @@ def _submit(job: Job, call: Call[Any], labels: dict[str, str] | None) -> Job:
                     job.id, f"submit a child of kind {call.kind.name!r}, which has a limit and is its own ancestor"
                 )
             ancestor = ancestor.parent
-    return job.kernel.take(call, job, Origin(job.origin.owner, labels, None, job.id), None, None)

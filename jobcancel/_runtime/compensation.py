@@ -5,32 +5,35 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable
-from functools import partial
 from math import inf
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio import to_thread
 from anyio.lowlevel import cancel_shielded_checkpoint
 
 from jobcancel._core.causes import FailureCode
+from jobcancel._core.compensations import AnyUndo, Undo, name_of, undo_of
 from jobcancel._core.kinds import is_async_callable
 
 from .failure import describe, interrupts
 from .job import Job
 from .log import say
 
+if TYPE_CHECKING:
+    from .kernel import Kernel
 
-def checked(compensations: Iterable[Callable[[], object]]) -> list[Callable[[], object]] | None:
+_FAILED: Final = FailureCode.CLEANUP_FAILED.value
+
+
+def checked(kernel: Kernel, compensations: Iterable[AnyUndo]) -> list[AnyUndo] | None:
     """Return compensations given at submit, or None for none.
 
     Raises:
-        TypeError: One cannot be called.
+        UnknownCompensationError: One of them is not registered.
+        TypeError: One cannot be called, or its arguments do not fit.
     """
-    undos = list(compensations)
-    for undo in undos:
-        if not callable(undo):
-            raise TypeError(f"compensations must be callables without arguments (functools.partial), not {undo!r}")
-    return undos or None
+    return [undo_of(kernel.registry.compensations, each) for each in compensations] or None
 
 
 async def compensate(job: Job) -> None:
@@ -41,15 +44,16 @@ async def compensate(job: Job) -> None:
         # A native Task.cancel() that the code asked for in its last step. There is nobody to hand it to, and it shall
         # not tear an undo.
         job.note("pierced", job.kernel.now())
-    clean = True
+    clean = all(entry[3] != _FAILED for entry in job.history or ())  # of an earlier process, if it was interrupted
     while job.undo:
-        clean = await _undo(job, job.undo.pop()) and clean
+        clean = await _undo(job, job.undo) and clean
     if job.cancel is not None:
         job.cancel.compensated = clean
 
 
-async def _undo(job: Job, undo: Callable[[], object]) -> bool:
-    """Run one compensation and record it; False if it raised or overran."""
+async def _undo(job: Job, undos: list[AnyUndo]) -> bool:
+    """Run the newest compensation and record it; False if it raised or overran."""
+    undo = undos[-1]
     kernel, cleanup_s = job.kernel, job.spec.cleanup_s
     begun = kernel.now()
     problem = None
@@ -57,7 +61,10 @@ async def _undo(job: Job, undo: Callable[[], object]) -> bool:
     timer = kernel.timers.add(begun + cleanup_s, scope.cancel)
     try:
         with scope:
-            await _call(undo)
+            if isinstance(undo, Undo):
+                await _call(undo.bound(kernel.registry.compensations, job.id, kernel.app))
+            else:
+                await _call(undo)
     except BaseException as error:  # noqa: BLE001  # whatever it raises, the others run
         problem = describe(error)[0]
         say(logging.ERROR, job, "could not run a compensation", error=error)
@@ -66,9 +73,10 @@ async def _undo(job: Job, undo: Callable[[], object]) -> bool:
     if scope.cancel_called:
         problem = f"it took longer than cleanup_s={cleanup_s:g}"
         say(logging.ERROR, job, "has a compensation that overran: %s", problem)
-    status = "compensated" if problem is None else FailureCode.CLEANUP_FAILED.value
+    undos.pop()  # not before: a crash in the middle of it has it run again
+    status = "compensated" if problem is None else _FAILED
     details = None if problem is None else {"error": problem}
-    job.log().append((_name(undo), begun, kernel.now() - begun, status, details))
+    job.log().append((name_of(undo), begun, kernel.now() - begun, status, details))
     job.changed()
     return problem is None
 
@@ -82,10 +90,3 @@ async def _call(undo: Callable[[], object]) -> None:
         (pending,) = await to_thread.run_sync(lambda: (undo(),), limiter=anyio.CapacityLimiter(inf))
     if inspect.isawaitable(pending):
         await pending
-
-
-def _name(undo: Callable[[], object]) -> str:
-    while isinstance(undo, partial):
-        undo = undo.func
-    name = getattr(undo, "__name__", None)  # the host's object: what it gives need not be a string
-    return name if type(name) is str else type(undo).__name__

@@ -8,10 +8,11 @@ from functools import partial
 from os import PathLike
 from subprocess import CompletedProcess
 from threading import get_ident
-from typing import Any, ParamSpec, TypeVar, TypeVarTuple, Unpack
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
 
 from anyio import from_thread
 
+from jobcancel._core.compensations import AnyUndo, Undo, undo_of
 from jobcancel._core.context import JobHandle
 from jobcancel._core.kinds import Call
 from jobcancel._core.plain import labels as plain_labels
@@ -21,9 +22,10 @@ from jobcancel._core.snapshot import Snapshot
 from jobcancel.errors import StaleAttemptError
 
 from .children import run_batch, submit_child
+from .durable_job import DurableJob
+from .durable_stage import run_kept
 from .job import Job
 from .processes import run_process
-from .stage import StageScope
 from .threads import run_in_thread
 
 P = ParamSpec("P")
@@ -78,25 +80,31 @@ class RunningJob:
         job = self._job
         if job.call is None:
             raise StaleAttemptError(job.id, job.attempt)
-        return StageScope(job, job.call.kind.stage(job.id, name))
+        return job.kernel.stage_type(job, job.call.kind.stage(job.id, name))
 
     async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run an async function as a stage."""
+        if isinstance(self._job, DurableJob):
+            return await run_kept(self._job, self.stage, name, partial(fn, *args))
         async with self.stage(name):
             return await fn(*args)
 
-    def add_compensation(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    @overload
+    def add_compensation(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None: ...
+    @overload
+    def add_compensation(self, fn: str, *args: Any, **kwargs: Any) -> None: ...
+    @overload
+    def add_compensation(self, fn: Undo) -> None: ...
+    def add_compensation(self, fn: Callable[..., object] | str | Undo, *args: Any, **kwargs: Any) -> None:
         """Register an undo. An abandoned job's code may still do so: what it did has to be undone too."""
-        undo = partial(fn, *args, **kwargs) if args or kwargs else fn
+        undo = undo_of(self._job.kernel.registry.compensations, fn, args, kwargs)
         self._in_loop(partial(self._add_compensation, undo))
 
-    def _add_compensation(self, undo: Callable[[], object]) -> None:
+    def _add_compensation(self, undo: AnyUndo) -> None:
         job = self._job
         if job.code_ended:
             raise StaleAttemptError(job.id, job.attempt)
-        if job.undo is None:
-            job.undo = []
-        job.undo.append(undo)
+        job.register(undo)
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the job is."""

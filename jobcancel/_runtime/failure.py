@@ -50,7 +50,7 @@ def judge(job: Job, error: BaseException) -> Ending:
     cancelled, cancel = anyio.get_cancelled_exc_class(), job.cancel
     unwinds = all(isinstance(leaf, (cancelled, StageUnavailableError)) for leaf in leaves(error))
     if cancel is None:
-        return Ending.FOREIGN if unwinds else Ending.RAISED
+        return Ending.RAISED if not unwinds else Ending.UNWOUND if job.stopped else Ending.FOREIGN
     cancel.pierced = unwinds and (cancel.pierced or cancel.held)
     if not unwinds:
         return Ending.RAISED

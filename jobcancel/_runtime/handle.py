@@ -10,12 +10,13 @@ from jobcancel._core.packing import Settled
 from jobcancel._core.plain import text
 from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
-from jobcancel.errors import JobCanceledError, JobFailedError
+from jobcancel.errors import JobCanceledError, JobFailedError, SchedulerClosedError
 
 from .job import Job
 from .waiting import until_settled
 
 if TYPE_CHECKING:
+    from .durable import DurableKernel
     from .kernel import Kernel
 
 R_co = TypeVar("R_co", covariant=True)
@@ -27,17 +28,18 @@ _HAS_VALUE = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
 class Handle(Generic[R_co]):
     """A job's handle; ``JobHandle`` says what each method promises.
 
-    It keeps its job readable past its retention. Only the handle of a key whose job was let go before knows nothing
-    but the id: reading through it raises ``JobNotFoundError``.
+    It keeps its job readable past its retention. Only the handle of a key whose job was let go before, and that of a
+    scheduler with a store, knows nothing but the id: reading through it past the retention raises
+    ``JobNotFoundError``.
     """
 
     __slots__ = ("_job", "_kernel", "created", "kind")
 
-    def __init__(self, kernel: Kernel, job: Job | Settled | str, kind: str) -> None:
+    def __init__(self, kernel: Kernel, job: Job | Settled | str, kind: str, created: bool = True) -> None:
         self._kernel = kernel
         self._job = job
         self.kind: str = kind
-        self.created: bool = True
+        self.created: bool = created
 
     def __repr__(self) -> str:
         return f"<handle of job {self.id} ({self.kind})>"
@@ -60,6 +62,8 @@ class Handle(Generic[R_co]):
         self, *, by: str | None = None, reason: str | None = None, defer: bool = False, force: bool = False
     ) -> Verdict:
         """Ask for a cancel."""
+        if self._kernel.durable is not None:
+            return await cancel_durably(self._kernel.durable, self.job, by, reason, defer=defer, force=force)
         return request_cancel(self.job, by, reason, defer=defer, force=force)
 
     async def wait(self, *, timeout_s: float | None = None) -> Snapshot[R_co]:
@@ -77,6 +81,8 @@ class Handle(Generic[R_co]):
         if job.state in _HAS_VALUE:
             value: R_co = job.result
             return value
+        if isinstance(job, Job) and job.settled is None:
+            raise SchedulerClosedError(f"give the result of job {job.id}, which is {job.state} in its journal")
         snapshot = job.snapshot()
         raise (JobCanceledError if snapshot.state is JobState.CANCELED else JobFailedError)(snapshot)
 
@@ -87,3 +93,20 @@ def request_cancel(job: Job | Settled, by: str | None, reason: str | None, *, de
         by, reason = text(by, "by"), text(reason, "reason")
     request = Cancellation(_USER, by, reason, defer, force)
     return job.kernel.cancel(job, request) if isinstance(job, Job) else job.verdict(request)
+
+
+async def cancel_durably(
+    kernel: DurableKernel, job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool
+) -> Verdict:
+    """Let a user ask for the cancel of one job, and return the verdict when it is kept."""
+    request = Cancellation(_USER, text(by, "by"), text(reason, "reason"), defer, force)
+    return await kernel.answered(job, kernel.ask(job, request))
+
+
+async def cancel_all_durably(
+    kernel: DurableKernel, jobs: list[Job], by: str | None, reason: str | None, *, defer: bool, force: bool
+) -> dict[str, Verdict]:
+    """Let a user ask for the cancel of many jobs, in one commit, and return the verdicts by id."""
+    by, reason = text(by, "by"), text(reason, "reason")
+    asked = [kernel.ask(job, Cancellation(_USER, by, reason, defer, force)) for job in jobs]
+    return {job.id: await kernel.answered(job, each) for job, each in zip(jobs, asked, strict=True)}

@@ -51,6 +51,9 @@ class Job(JobRecord):
 
     children_canceled: int  # the record's, said again for checkers, since methods here set them
     on_change: Callable[[], None] | None
+    stopped: bool = False  # what these say only a durable job can be; it has slots for them
+    parted: bool = False
+    lost: str = ""
 
     __slots__ = (
         "call",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import Context
 from math import inf
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -20,7 +20,7 @@ from jobcancel._core.kinds import Call
 from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.packing import Settled
 from jobcancel._core.registry import Registry
-from jobcancel._core.states import Event
+from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock
 from jobcancel.errors import QueueFullError, UnknownKindError
 
@@ -31,7 +31,11 @@ from .job import Job
 from .keys import Keys
 from .loops import Loop, Main
 from .runner import run
+from .stage import StageScope
 from .table import JobTable
+
+if TYPE_CHECKING:
+    from .durable import DurableKernel
 
 _NO_CONTEXT: Final = Context()
 # Reading a member through its enum costs some 190 ns on CPython 3.11, a global 15; every job passes here.
@@ -44,6 +48,7 @@ class Kernel:
     """The state of one scheduler.
 
     Attributes:
+        registry: The kinds and compensations.
         app: What the host gave for its handlers.
         clock: Where time comes from.
         now: The monotonic clock's reading.
@@ -54,6 +59,8 @@ class Kernel:
         scope_type: anyio's cancel scope for that loop, looked up once: the look-up costs half of making one.
         thread: The identity of the loop's thread.
         limiter: How many threads run at once.
+        stage_type: What a job enters its stages by.
+        durable: Itself if it has a store, and None in memory.
         main: A job's task, from its first step to its last.
         tasks: How many jobs have a task that has not ended.
         on_idle: Events that are set when the last task has ended.
@@ -63,11 +70,13 @@ class Kernel:
     scope_type: type[anyio.CancelScope]
     thread: int
     limiter: anyio.CapacityLimiter
+    stage_type: type[StageScope] = StageScope
+    durable: DurableKernel | None = None
 
     def __init__(
         self, registry: Registry, app: Any, max_running: int | None, clock: Clock, new_id: Callable[[], str]
     ) -> None:
-        self._registry = registry
+        self.registry = registry
         self._new_id, self._time = new_id, clock.time
         self.app = app
         self.clock = clock
@@ -110,8 +119,8 @@ class Kernel:
             UnknownKindError: The call is one of another registry's kinds.
             QueueFullError: Too many of the kind are waiting; nothing was taken.
         """
-        if call.kind.home is not self._registry:
-            raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self._registry))
+        if call.kind.home is not self.registry:
+            raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry))
         self._seq += 1
         job = Job(self, call, parent, self._new_id(), self._seq, self._time(), self.now(), origin, timeout_s, undo)
         self.table.add(job)
@@ -124,9 +133,19 @@ class Kernel:
             parent.adopt(job)
         if starts:
             self._start(job, job.created)
-        elif job.spec.expires_s != inf:
-            job.arm("expiry", self.timers.add(job.created + job.spec.expires_s, lambda: self._expire(job)))
+        else:
+            self.expect(job)
         return job
+
+    def expect(self, job: Job) -> None:
+        """Let a job wait for its start, as long as its kind allows."""
+        if job.spec.expires_s != inf:
+            job.arm("expiry", self.timers.add(job.created + job.spec.expires_s, lambda: self._expire(job)))
+
+    def stop(self, job: Job, *, drains: bool) -> None:
+        """Stop a job for a shutdown; while it drains only one that waits."""
+        if job.state is JobState.PENDING or not drains:
+            self.cancel(job, Cancellation(CancelCause.SHUTDOWN, reason="the scheduler shuts down"))
 
     def cancel(self, job: Job, request: Cancellation) -> Verdict:
         """Decide a request and do what follows from it, in one step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from jobcancel._core.kinds import Call
@@ -27,15 +28,24 @@ class KeyEntry:
 
     __slots__ = ("arguments", "expires", "failed", "job_id")
 
-    def __init__(self, job_id: str, arguments: dict[str, Any], expires: float) -> None:
-        self.job_id, self.arguments, self.expires = job_id, arguments, expires
-        self.failed = False
+    def __init__(self, job_id: str, arguments: dict[str, Any], expires: float, failed: bool = False) -> None:
+        self.job_id, self.arguments, self.expires, self.failed = job_id, arguments, expires, failed
 
 
 class Keys:
-    """The keys of one scheduler."""
+    """The keys of one scheduler.
 
-    def __init__(self) -> None:
+    Args:
+        arguments: Gives a call's arguments by parameter, as they are to be compared.
+        gone: Called with the id of a key's job when the key is forgotten.
+    """
+
+    def __init__(
+        self,
+        arguments: Callable[[Call[Any]], dict[str, Any]] = lambda call: call.kind.bound(call.args, call.kwargs),
+        gone: Callable[[str], None] | None = None,
+    ) -> None:
+        self._arguments, self._gone = arguments, gone
         self._entries: dict[Key, KeyEntry] = {}
         self._oldest: dict[str, deque[tuple[KeyEntry, Key]]] = {}  # by kind: a kind's keys all live equally long
 
@@ -50,17 +60,29 @@ class Keys:
         entry = self._entries.get((owner, spec.name, key))
         if entry is None or (entry.failed and spec.rerun_failed):
             return None
-        if not _equal(entry.arguments, call.kind.bound(call.args, call.kwargs)):
+        if not _equal(entry.arguments, self._arguments(call)):
             raise IdempotencyConflictError(key, spec.name, entry.job_id)
         return entry.job_id
 
     def remember(self, job: Job, call: Call[Any], key: str, now: float) -> None:
         """Remember the first job of a key."""
         spec = call.kind.spec
-        entry = KeyEntry(job.id, call.kind.bound(call.args, call.kwargs), now + spec.key_ttl_s)
-        where = (job.origin.owner, spec.name, key)
+        entry = KeyEntry(job.id, self._arguments(call), now + spec.key_ttl_s)
+        self.restore((job.origin.owner, spec.name, key), entry)
+
+    def restore(self, where: Key, entry: KeyEntry) -> None:
+        """Remember a key as it was; those of one kind come in the order in which they expire."""
         self._entries[where] = entry
-        self._oldest.setdefault(spec.name, deque()).append((entry, where))
+        self._oldest.setdefault(where[1], deque()).append((entry, where))
+
+    def entry(self, where: Key, job_id: str, now: float) -> KeyEntry | None:
+        """Return what is remembered of a key, if it leads to that job and is not to be forgotten by now."""
+        entry = self._entries.get(where)
+        return entry if entry is not None and entry.job_id == job_id and entry.expires > now else None
+
+    def drop(self, job: Job, key: str) -> None:
+        """Forget the key of a job that was not taken after all."""
+        del self._entries[job.origin.owner, job.spec.name, key]
 
     def settled(self, job: Job, key: str) -> None:
         """Remember how the job of a key ended."""
@@ -75,6 +97,8 @@ class Keys:
             entry, where = oldest.popleft()
             if self._entries.get(where) is entry:  # a rerun may have taken its place
                 del self._entries[where]
+                if self._gone is not None:
+                    self._gone(entry.job_id)
 
 
 def _equal(a: dict[str, Any], b: dict[str, Any]) -> bool:

@@ -6,19 +6,22 @@ cancellation, Ctrl-C) is remembered, shortens the drain, and goes on its way whe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
+from functools import partial
 from threading import get_ident
+from typing import Any, TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
 
-from jobcancel._core.causes import CancelCause
-from jobcancel._core.decision import Cancellation
-from jobcancel._core.states import JobState
 from jobcancel.errors import WrongTaskError
 
 from .kernel import Kernel
 from .loops import current_loop
+from .recovery import load
+
+T = TypeVar("T")
 
 
 class Session:
@@ -40,19 +43,39 @@ class Session:
         self._host, self._task = kernel.loop.current(), None
         self._scope = kernel.scope_type(shield=True)
         self._ready, self._ended = anyio.Event(), anyio.Event()
+        self._open = False  # the store
 
-    async def begin(self) -> BaseException | None:
-        """Open; return an interruption of the host, if one came. Only the current task can close again."""
-        loop = self._kernel.loop
+    async def begin(self) -> None:
+        """Open; only the current task can close again.
+
+        Raises:
+            StoreError: The store cannot be opened or read. Nothing is open then.
+            BaseException: An interruption of the host came meanwhile. Nothing is open then.
+        """
+        loop, durable = self._kernel.loop, self._kernel.durable
+        if durable is not None:
+            durable.begin_anew()
         await loop.open()
         self._task = loop.spawn(Session._serve, self, copy_context(), "jobcancel scheduler")
-        return await outlast(self._kernel, self._ready)
+        interruption = await outlast(self._kernel, self._ready)
+        try:
+            if durable is not None and interruption is None:
+                interruption = (await apart(self._kernel, partial(load, durable)))[1]
+                self._open = True
+        except BaseException:
+            await self.end(None, quiet=True)
+            raise
+        if interruption is not None:
+            await end_jobs(self._kernel, 0)
+            await self.end(interruption, quiet=True)
 
     async def _serve(self) -> None:
         """Make the timers' calls and take those of other threads, in a task that the host's cancellation spares."""
         try:
             with self._scope:
-                async with BlockingPortal() as self.portal:
+                async with BlockingPortal() as self.portal, anyio.create_task_group() as tasks:
+                    if self._kernel.durable is not None:
+                        tasks.start_soon(self._kernel.durable.journal.run)
                     self._ready.set()
                     await self._kernel.timers.run()
         finally:
@@ -67,13 +90,53 @@ class Session:
         if self._kernel.loop.current() is not self._host:
             raise WrongTaskError
 
-    async def end(self) -> BaseException | None:
-        """Close; all jobs have ended. Return an interruption of the host, if one came."""
-        self._kernel.deliveries.clear()
+    async def end(self, interruption: BaseException | None, *, quiet: bool) -> None:
+        """Close; all jobs have ended.
+
+        Args:
+            interruption: One of the host that came before, to be raised when all is closed.
+            quiet: Raise nothing of the store: the host has an error of its own.
+
+        Raises:
+            StoreError: What was left could not be written.
+            BaseException: The interruption, or one that came meanwhile.
+        """
+        kernel, problem = self._kernel, None
+        kernel.deliveries.clear()
+        if kernel.durable is not None and self._open:
+            problem, later = await apart(kernel, kernel.durable.close)
+            interruption = later or interruption
         self._scope.cancel()
-        interruption = await outlast(self._kernel, self._ended)
-        await self._kernel.loop.close()
-        return interruption
+        interruption = await outlast(kernel, self._ended) or interruption
+        await kernel.loop.close()
+        if interruption is not None:
+            raise interruption
+        if problem is not None and not quiet:
+            raise problem
+
+
+async def apart(kernel: Kernel, main: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, BaseException | None]:
+    """Run ``main`` to its end in a task that nobody cancels; return its value and an interruption of the host.
+
+    Raises:
+        Exception: What ``main`` raised, if the host was not interrupted.
+    """
+    ended, values, errors = anyio.Event(), list[T](), list[Exception]()
+
+    async def run(_: None) -> None:
+        try:
+            values.append(await main())
+        except Exception as error:  # noqa: BLE001  # it is raised where somebody waits for it
+            errors.append(error)
+        finally:
+            ended.set()
+
+    task = kernel.loop.spawn(run, None, copy_context(), "jobcancel store")
+    interruption = await outlast(kernel, ended)
+    del task  # kept until here: the loop alone would let it be collected
+    if errors:
+        raise interruption or errors[0]
+    return values[0], interruption
 
 
 async def outlast(kernel: Kernel, event: anyio.Event) -> BaseException | None:
@@ -98,11 +161,11 @@ async def end_jobs(kernel: Kernel, drain_s: float) -> BaseException | None:
     Returns:
         The interruption of the host that came meanwhile, for the caller to raise, or None.
     """
-    _cancel(kernel, only_pending=True)
+    _stop(kernel, drains=True)
     interruption = None
     if drain_s > 0 and kernel.tasks:
         interruption = await _drain(kernel, drain_s)
-    _cancel(kernel, only_pending=False)
+    _stop(kernel, drains=False)
     idle = anyio.Event()
     kernel.on_idle.add(idle)
     if not kernel.tasks:
@@ -127,7 +190,7 @@ async def _drain(kernel: Kernel, drain_s: float) -> BaseException | None:
     return interruption
 
 
-def _cancel(kernel: Kernel, *, only_pending: bool) -> None:
+def _stop(kernel: Kernel, *, drains: bool) -> None:
     for job in list(kernel.table.live.values()):
-        if job.parent is None and (job.state is JobState.PENDING or not only_pending):
-            kernel.cancel(job, Cancellation(CancelCause.SHUTDOWN, reason="the scheduler shuts down"))
+        if job.parent is None:
+            kernel.stop(job, drains=drains)

@@ -23,3 +23,9 @@ def say(level: int, job: Job, what: str, *args: object, error: BaseException | N
     facts = {"job_id": job.id, "kind": job.spec.name}
     with suppress(Exception):  # a filter of the host's may raise
         _LOGGER.log(level, "job %s (%s) " + what, job.id, job.spec.name, *args, exc_info=error, extra=facts)
+
+
+def tell(level: int, what: str, *args: object) -> None:
+    """Log one line about the scheduler."""
+    with suppress(Exception):
+        _LOGGER.log(level, what, *args)

@@ -34,7 +34,7 @@ async def run(job: Job) -> None:
     CURRENT.set(job)
     ending, value, message, details, tear = _UNWOUND, None, "", None, None
     if job.doomed is not None or (job.cancel is not None and not job.cancel.held):
-        ending = _never_begun(job)
+        ending, message = _never_begun(job), job.lost
     else:
         job.scope = job.kernel.loop.job_scope()
         try:

@@ -18,13 +18,14 @@ from jobcancel._core.plain import seconds, text
 from jobcancel._core.registry import Registry
 from jobcancel._core.snapshot import Page, Snapshot
 from jobcancel._core.states import JobState
-from jobcancel.abc import Clock
+from jobcancel.abc import Clock, Store
 from jobcancel.errors import DeadlockError, SchedulerClosedError
 
 from .clock import SystemClock
 from .compensation import checked
+from .durable import DurableKernel
 from .facade import BlockingJobs
-from .handle import Handle, request_cancel
+from .handle import Handle, cancel_all_durably, cancel_durably, request_cancel
 from .ids import ulids
 from .job import CURRENT, Job
 from .kernel import Kernel
@@ -51,6 +52,9 @@ class Scheduler:
         drain_s: Seconds that leaving lets running jobs finish before it cancels them; 0 if the body raised.
         clock: Where time comes from; the system's if None.
         new_id: Gives a new id at each call; ``job_`` and a ULID if None.
+        store: Where jobs are kept so that they outlast the process (``jobcancel.stores``); in memory alone if None.
+            With one, every argument of a job is plain data, submits and cancels are answered when they are kept, and
+            entering the scheduler brings back what the journal has.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Scheduler:
         drain_s: float = 0,
         clock: Clock | None = None,
         new_id: Callable[[], str] | None = None,
+        store: Store | None = None,
     ) -> None:
         sizes = {"max_running": (max_running, 1), "max_threads": (max_threads, 1), "drain_s": (drain_s, 0)}
         for name, (value, least) in sizes.items():
@@ -70,19 +75,23 @@ class Scheduler:
                 raise ValueError(f"{name} must be {least} or more, not {value!r}")
         clock = clock or SystemClock()
         self._registry, self._max_threads, self._drain_s = registry, max_threads, drain_s
-        self._kernel = Kernel(registry, app, max_running, clock, new_id or ulids(clock.time))
+        new_id = new_id or ulids(clock.time)
+        if store is None:
+            self._kernel = Kernel(registry, app, max_running, clock, new_id)
+        else:
+            self._kernel = DurableKernel(registry, app, max_running, clock, new_id, store)
         self._session: Session | None = None
         self._accepting = False
 
     async def __aenter__(self) -> Scheduler:
         if self._session is not None:
             raise RuntimeError("the scheduler is entered already; make another one for another place")
-        self._session = session = Session(self._kernel, self._max_threads)
-        interruption = await session.begin()
-        if interruption is not None:
+        self._session = Session(self._kernel, self._max_threads)
+        try:
+            await self._session.begin()
+        except BaseException:
             self._session = None
-            await session.end()
-            raise interruption
+            raise
         self._accepting = True
         return self
 
@@ -96,9 +105,7 @@ class Scheduler:
         self._accepting = False
         interruption = await end_jobs(self._kernel, self._drain_s if error is None else 0)
         self._session = None
-        interruption = await session.end() or interruption
-        if interruption is not None:
-            raise interruption
+        await session.end(interruption, quiet=error is not None)
 
     @overload
     async def submit(
@@ -137,7 +144,13 @@ class Scheduler:
         compensations: Iterable[Callable[[], object]] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]:
-        """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost."""
+        """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost.
+
+        With a store it returns when the job is kept, whoever cancels the caller meanwhile.
+
+        Raises:
+            StoreError: The job was not kept; nothing was submitted.
+        """
         if isinstance(call, str):
             call = self._registry[call](*args, **kwargs)
         elif args or kwargs:
@@ -149,14 +162,15 @@ class Scheduler:
             origin = Origin(text(owner, "owner"), plain_labels(labels), text(key, "key"))
         if timeout_s is not None:
             timeout_s = seconds(timeout_s, "timeout_s")
-        undo = checked(compensations) if compensations else None
         kernel = self._kernel
+        undo = checked(kernel, compensations) if compensations else None
+        if kernel.durable is not None:
+            job_id, created = await kernel.durable.submit(call, None, origin, timeout_s, undo)
+            return Handle(kernel, job_id, call.kind.name, created)
         if key is None:
             return Handle(kernel, kernel.take(call, None, origin, timeout_s, undo), call.kind.name)
         found, created = kernel.take_once(call, str(origin.key), origin, timeout_s, undo)
-        handle: Handle[Any] = Handle(kernel, found, call.kind.name)
-        handle.created = created
-        return handle
+        return Handle(kernel, found, call.kind.name, created)
 
     async def cancel(
         self,
@@ -168,8 +182,16 @@ class Scheduler:
         defer: bool = False,
         force: bool = False,
     ) -> Verdict:
-        """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it."""
+        """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it.
+
+        With a store it returns when the verdict is kept, whoever cancels the caller meanwhile.
+
+        Raises:
+            StoreError: It was not kept; nothing was asked.
+        """
         job = self._kernel.table.get(job_id, owner)
+        if self._kernel.durable is not None:
+            return await cancel_durably(self._kernel.durable, job, by, reason, defer=defer, force=force)
         return request_cancel(job, by, reason, defer=defer, force=force)
 
     async def cancel_many(
@@ -187,6 +209,8 @@ class Scheduler:
         """Ask for a cancel of every unsettled job that passes; see ``JobService.cancel_many``."""
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         jobs = [job for job in self._kernel.table.live.values() if job.settled is None and filters.admit(job.facts)]
+        if self._kernel.durable is not None:
+            return await cancel_all_durably(self._kernel.durable, jobs, by, reason, defer=defer, force=force)
         return {job.id: request_cancel(job, by, reason, defer=defer, force=force) for job in jobs}
 
     async def can_cancel(

@@ -54,18 +54,28 @@ class JobTable:
 
     def settle(self, job: Job) -> None:
         """Pack a settled job whose code has ended, and let go of those past their kind's retention."""
-        job_id, spec = job.id, job.spec
-        del self.live[job_id]
-        self._jobs[job_id] = pack(job)
+        del self.live[job.id]
+        self._jobs[job.id] = pack(job)
+        abandoned = job.cancel is not None and job.cancel.abandoned  # others may have settled later and ended sooner
+        self.retain(job.id, job.spec, job.settled if abandoned else None)
+
+    def retain(self, job_id: str, spec: KindSpec, settled: float | None = None) -> None:
+        """Keep a packed job as long as its kind says.
+
+        Args:
+            job_id: The job.
+            spec: Its kind.
+            settled: When it settled, if others that are kept may have settled later.
+        """
         retained = self._retained.get(spec.name)
         if retained is None:
             retained = self._retained[spec.name] = Retained(spec)
         place = len(retained.ids)
-        if job.cancel is not None and job.cancel.abandoned:  # others may have settled later and ended sooner
-            place = self._place(retained.ids, job.settled or 0.0)
+        if settled is not None:
+            place = self._place(retained.ids, settled)
         retained.ids.insert(place, job_id)
         if spec.retain_count is not None and len(retained.ids) > spec.retain_count:
-            del self._jobs[retained.ids.popleft()]
+            self._drop(retained.ids.popleft())
         if place == 0 or retained.timer is None:
             self._arm(retained)
 
@@ -91,6 +101,10 @@ class JobTable:
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._jobs
 
+    def _drop(self, job_id: str) -> None:
+        """Let a settled job go whose retention is over."""
+        del self._jobs[job_id]
+
     def _place(self, ids: deque[str], settled: float) -> int:
         """Return where a job that settled at that time belongs; nearly always close to the end."""
         place = len(ids)
@@ -108,7 +122,7 @@ class JobTable:
 
     def _expire(self, retained: Retained, now: float) -> None:
         while retained.ids and self._expires(retained) <= now:
-            del self._jobs[retained.ids.popleft()]
+            self._drop(retained.ids.popleft())
         retained.timer = None
         self._arm(retained)
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 async def until_settled(job: Job, timeout_s: float | None = None) -> None:
-    """Return when the job has settled, or when ``timeout_s`` seconds are over before that.
+    """Return when the job has settled, ``timeout_s`` seconds are over, or the scheduler was left and keeps it.
 
     Raises:
         DeadlockError: The job that asks would wait for itself or for an ancestor.
     """
-    if job.settled is not None:
+    if job.settled is not None or job.parted:
         return
     _refuse_own(job)
     settled = anyio.Event()  # one a waiter: many on one event are quadratic to cancel

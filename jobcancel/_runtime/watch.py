@@ -49,7 +49,7 @@ class Watcher:
         self._done = False
 
     async def __aenter__(self) -> Watcher:
-        if isinstance(self._job, Job) and self._job.settled is None:
+        if isinstance(self._job, Job) and self._job.settled is None and not self._job.parted:
             attach(self._job, self)
         return self
 
@@ -68,7 +68,7 @@ class Watcher:
         await self._changed.wait()
         self._changed = anyio.Event()
         snapshot = self._job.snapshot()
-        self._done = snapshot.settled
+        self._done = snapshot.settled or (isinstance(self._job, Job) and self._job.parted)
         return snapshot
 
     def change(self) -> None:

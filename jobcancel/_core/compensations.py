@@ -1,0 +1,172 @@
+"""Compensations: undos that a job registers, and those of them that have a name and so outlast the process.
+
+What may live in this file: what a compensation is, how its arguments are bound, and what it is told when it runs. When
+they run is the runtime's affair.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, cast
+
+from attrs import frozen
+
+from jobcancel.errors import UnknownCompensationError
+
+from .plain import plain
+
+P = ParamSpec("P")
+
+
+@frozen
+class CompensationContext:
+    """What a compensation that is registered by name gets as its first argument.
+
+    Attributes:
+        job_id: The job it undoes.
+        name: Its own name.
+        n: Which of the job's named compensations it is, from 1, in the order of registration.
+        app: What the host gave the scheduler as ``app``.
+    """
+
+    job_id: str
+    name: str
+    n: int
+    app: Any
+
+    @property
+    def token(self) -> str:
+        """The same for every try to run this compensation: a crash may have it run again, and others must know."""
+        return f"{self.job_id}:{self.name}:{self.n}"
+
+
+class Undo:
+    """One compensation by name with its arguments.
+
+    Attributes:
+        name: The compensation's name.
+        args: Arguments, plain data.
+        kwargs: Arguments by keyword, plain data.
+        n: Which of its job's named compensations it is, from 1. 0 before a job takes it, and of a function without a
+            name that an earlier process had registered: nothing is left of it but that it was there.
+    """
+
+    __slots__ = ("args", "kwargs", "n", "name")
+
+    def __init__(self, name: str, args: list[Any], kwargs: dict[str, Any], n: int = 0) -> None:
+        self.name, self.args, self.kwargs, self.n = name, args, kwargs, n
+
+    def __repr__(self) -> str:
+        return f"<undo by {self.name}>"
+
+    def bound(self, named: Mapping[str, Compensation[...]], job_id: str, app: Any) -> Callable[[], object]:
+        """Return what to call.
+
+        Args:
+            named: The compensations that are registered.
+            job_id: The job.
+            app: What the host gave the scheduler.
+
+        Raises:
+            UnknownCompensationError: Nothing of that name is registered.
+        """
+        compensation = named.get(self.name)
+        if compensation is None or not self.n:
+            raise UnknownCompensationError(self.name, tuple(named))
+        context = CompensationContext(job_id, self.name, self.n, app)
+        return partial(compensation.fn, context, *self.args, **self.kwargs)
+
+
+class Compensation(Generic[P]):
+    """A compensation registered by name. Calling it binds and checks the arguments of one undo and runs nothing.
+
+    Attributes:
+        name: Its name.
+        fn: The function, async or plain; a plain one runs in a thread.
+    """
+
+    __slots__ = ("_signature", "fn", "name")
+
+    def __init__(self, name: str, fn: Callable[Concatenate[CompensationContext, P], object]) -> None:
+        self.name: str = name
+        self.fn: Callable[Concatenate[CompensationContext, P], object] = fn
+        self._signature = inspect.signature(fn)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Undo:
+        """Bind the arguments of one undo.
+
+        Raises:
+            TypeError: They do not fit, or are no plain data.
+        """
+        try:
+            self._signature.bind(None, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"compensation {self.name!r}: {error}; its function takes {self._signature}, the context first"
+            ) from None
+        return Undo(
+            self.name,
+            plain(args, f"compensation {self.name!r}: args"),
+            plain(kwargs, f"compensation {self.name!r}: kwargs"),
+        )
+
+
+AnyUndo: TypeAlias = Callable[[], object] | Undo
+
+
+def undo_of(
+    named: Mapping[str, Compensation[...]],
+    fn: Callable[..., object] | Undo | str,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] = MappingProxyType({}),
+) -> AnyUndo:
+    """Return the undo that a job shall keep: by name where a name is meant, else a function without arguments.
+
+    Args:
+        named: The compensations that are registered.
+        fn: A function, a compensation, its name, or what calling it gave; also inside a ``functools.partial``.
+        args: The arguments.
+        kwargs: The arguments by keyword.
+
+    Raises:
+        UnknownCompensationError: No compensation of that name is registered.
+        TypeError: It cannot be called, or the arguments do not fit.
+    """
+    while isinstance(fn, partial):
+        outer = cast("partial[object]", fn)
+        fn, args, kwargs = outer.func, (*outer.args, *args), {**outer.keywords, **kwargs}
+    if isinstance(fn, str):
+        if fn not in named:
+            raise UnknownCompensationError(fn, tuple(named))
+        fn = named[fn]
+    if isinstance(fn, Compensation | Undo) and fn.name not in named:
+        raise UnknownCompensationError(fn.name, tuple(named))  # another registry's: a restart would not find it
+    if isinstance(fn, Compensation):
+        return fn(*args, **kwargs)
+    if isinstance(fn, Undo) and not (args or kwargs):
+        return Undo(fn.name, fn.args, fn.kwargs)  # the host may give the same one to many jobs
+    if not callable(fn):
+        raise TypeError(f"a compensation must be a callable or the name of one that is registered, not {fn!r}")
+    return partial(fn, *args, **kwargs) if args or kwargs else fn
+
+
+def number(undos: list[Any], begin: int = 0) -> int:
+    """Number those of a job's undos that have a name; return the highest number given, ``begin`` if none was."""
+    for undo in undos:
+        if isinstance(undo, Undo):
+            begin += 1
+            undo.n = begin
+    return begin
+
+
+def name_of(undo: AnyUndo) -> str:
+    """Return what the history calls an undo."""
+    if isinstance(undo, Undo):
+        return undo.name
+    while isinstance(undo, partial):
+        undo = undo.func
+    name = getattr(undo, "__name__", None)  # the host's object: what it gives need not be a string
+    return name if type(name) is str else type(undo).__name__

@@ -1,0 +1,108 @@
+"""A live job whose every change is journaled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from jobcancel._core.causes import Failure
+from jobcancel._core.endings import Ending
+from jobcancel._core.journal import JobJournal
+from jobcancel._core.policies import OnCancel
+from jobcancel._core.states import Event
+
+from .job import Job
+from .journal import Journal
+from .watch import attach
+
+
+class DurableJob(Job):
+    """A live job of a scheduler with a store.
+
+    Attributes:
+        pages: What the journal says of it.
+        journal: Where its changes go.
+        limbo: Whether its submit is not yet kept: nobody has been told of it, and it does not start.
+        admitted: Whether it got its slot while in limbo.
+        results: What ``run_stage`` gave in earlier attempts, by stage and passage.
+        passages: How often this attempt has come through ``run_stage``, by stage.
+        stopping: Whether the scheduler shuts down and another attempt follows.
+        stopped: Whether its scope was cancelled for that.
+        parted: Whether the scheduler was left before it settled: here nothing more will happen to it.
+        lost: Why no other attempt follows, if its process ended.
+    """
+
+    __slots__ = (
+        "admitted",
+        "journal",
+        "limbo",
+        "lost",
+        "pages",
+        "parted",
+        "passages",
+        "results",
+        "stopped",
+        "stopping",
+    )
+
+    def __init__(self, *args: Any) -> None:
+        Job.__init__(self, *args)
+        self.limbo = self.admitted = self.stopping = self.stopped = self.parted = False
+        self.lost: str = ""
+        self.passages: dict[str, int] = {}
+        self.results: dict[tuple[str, int], Any] = {}
+        self.pages: JobJournal
+        self.journal: Journal
+
+    def keep(self, journal: Journal, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Have every change written from now on.
+
+        Args:
+            journal: Where.
+            args: The handler's arguments, plain data.
+            kwargs: Those by keyword.
+        """
+        timeout_s = None if self.timeout_s == self.spec.timeout_s else self.timeout_s
+        self.pages = JobJournal(self, list(args), dict(kwargs), timeout_s)
+        self.journal = journal
+        attach(self, self)
+
+    def change(self) -> None:
+        """Something has changed: journal it, and stop the code if that waited for a stage's end."""
+        self.journal.write(self.pages)
+        if self.stopping and not self.stopped:
+            self.stop_code()
+
+    def stop(self) -> None:
+        """Stop the attempt, so that another can follow: at once, or when the stage that shields it ends."""
+        self.stopping = True
+        if self.scope is None:
+            self.doomed = self.doomed or Ending.INTERRUPTED  # its code has not begun
+        else:
+            self.stop_code()
+
+    def stop_code(self) -> None:
+        """Cancel the scope so that another attempt can follow, unless a stage shields the code now."""
+        if self.cancel is None and not self.code_ended and self.on_cancel is OnCancel.INTERRUPT:
+            self.stopped = True
+            self.kernel.loop.soon(self.cut)
+
+    def ending(
+        self, ending: Ending, message: str = "", details: dict[str, Any] | None = None
+    ) -> tuple[Event, Failure | None]:
+        """Return what the end of the code means for the job: code that unwound since it was stopped begins again."""
+        if ending is Ending.UNWOUND and self.stopped and self.cancel is None:
+            ending = Ending.INTERRUPTED
+        return Job.ending(self, ending, message, details)
+
+    def cut(self) -> None:
+        """Cancel the scope of code that was stopped, and its children; no effect if it ended or is canceled."""
+        if self.cancel is None and not self.code_ended:
+            if self.scope is not None:
+                self.scope.cancel()
+            self.kernel.deliveries.cancel_children(self)
+
+
+def durable(job: Job) -> DurableJob:
+    """Return a job of a durable scheduler as what it is."""
+    return cast("DurableJob", job)

@@ -1,0 +1,95 @@
+"""Stages of journaled jobs: the point of no return is kept before it is passed, and results before they are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import TypeVar
+
+from anyio.lowlevel import checkpoint_if_cancelled
+
+from jobcancel._core.plain import plain
+from jobcancel._core.policies import OnRestart
+from jobcancel.errors import StageUnavailableError, StaleAttemptError
+
+from .durable_job import DurableJob, durable
+from .stage import StageScope, deliver_first
+
+T = TypeVar("T")
+
+
+class DurableStage(StageScope):
+    """One passage through a stage of a journaled job.
+
+    That a stage which commits begins is kept before it does: otherwise a crash in it could have it begin again.
+    """
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> None:
+        job, stage = durable(self._job), self._stage
+        await stop_first(job, stage.name)
+        if not stage.commits or job.cancel is not None or job.stage is not None:
+            await StageScope.__aenter__(self)
+            return
+        job.pages.committing = stage.name
+        try:
+            await job.journal.commit(job.id)
+            await stop_first(job, stage.name)
+            await StageScope.__aenter__(self)
+        except BaseException:
+            job.pages.committing = None
+            job.journal.write(job.pages)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        durable(self._job).pages.committing = None  # written with the stage's end
+        await StageScope.__aexit__(self, kind, error, trace)
+
+
+async def stop_first(job: DurableJob, wanted: str) -> None:
+    """Let nothing new begin in an attempt that was stopped for the next one.
+
+    Raises:
+        StageUnavailableError: The cancellation cannot be delivered here, under a shield of the job's own.
+    """
+    if job.stopped and job.cancel is None:
+        job.cut()
+        await checkpoint_if_cancelled()
+        raise StageUnavailableError(job.id, wanted)
+
+
+async def run_kept(
+    job: DurableJob,
+    stage: Callable[[str], AbstractAsyncContextManager[None]],
+    name: str,
+    run: Callable[[], Awaitable[T]],
+) -> T:
+    """Run a stage whose result is kept for later attempts, or return what an earlier one has kept."""
+    if job.spec.on_restart is not OnRestart.RERUN:
+        async with stage(name):
+            return await run()
+    entered = stage(name)  # refuses a name that is not declared
+    passage = job.passages[name] = job.passages.get(name, -1) + 1
+    if (name, passage) in job.results:
+        await _may_pass(job, name)
+        job.log().append((name, job.kernel.now(), 0.0, "reused", None))
+        job.changed()
+        return plain(job.results[name, passage], name)  # type: ignore[no-any-return]
+    async with entered:
+        value = await run()
+        result = plain(value, f"the result of stage {name!r}, which is kept for later attempts,")
+        job.pages.results.append((name, passage, result))
+    return plain(result, name)  # type: ignore[no-any-return]  # a copy: what the job changes in it is its own
+
+
+async def _may_pass(job: DurableJob, name: str) -> None:
+    """Do what entering the stage would do before it begins."""
+    await stop_first(job, name)
+    if job.code_ended:
+        raise StaleAttemptError(job.id, job.attempt)
+    if job.cancel is not None:
+        await deliver_first(job, name)

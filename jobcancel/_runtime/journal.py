@@ -1,0 +1,222 @@
+"""The way of what changes to the store: one commit at a time, and all that has come up meanwhile goes with the next.
+
+Nothing here decides anything. Jobs say that they have changed; when the store is free their changes are written, and
+whoever waits for that is told. While the store fails, what nobody waits for is kept and tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+import anyio
+from anyio import to_thread
+
+from jobcancel._core.journal import Entry, JobJournal
+from jobcancel.abc import Store
+from jobcancel.errors import StoreError
+
+from .log import tell
+
+if TYPE_CHECKING:
+    from .job import Job
+    from .kernel import Kernel
+
+T = TypeVar("T")
+
+_COMMIT: Final = 1000  # jobs in one commit: writing down more of them would hold up the loop
+_LINGER_S: Final = 0.02  # how long a change that nobody waits for may wait for others to be written with it
+_RETRY_S: Final = 1.0  # between two tries while the store fails
+
+
+class Ticket(Generic[T]):
+    """Somebody waits for a commit.
+
+    Args:
+        kernel: The scheduler's inside.
+        apply: What follows at once from the commit; its value is the answer.
+        give_up: What follows from its failure.
+    """
+
+    __slots__ = ("_apply", "_error", "_event", "_give_up", "_kernel", "_value")
+
+    def __init__(self, kernel: Kernel, apply: Callable[[], T], give_up: Callable[[], None] = lambda: None) -> None:
+        self._kernel, self._apply, self._give_up = kernel, apply, give_up
+        self._event = anyio.Event()
+        self._value: T | None = None
+        self._error: BaseException | None = None
+
+    def kept(self) -> None:
+        """Apply what has been kept."""
+        try:
+            self._value = self._apply()
+        except Exception as error:  # noqa: BLE001  # the host's: its clock may raise
+            self._error = error
+        self._event.set()
+
+    def lost(self, error: StoreError) -> None:
+        """Give up what could not be kept."""
+        self._error = error
+        self._give_up()
+        self._event.set()
+
+    async def done(self) -> None:
+        """Wait until it is known whether it was kept."""
+        await self._event.wait()
+
+    async def answer(self) -> T:
+        """Wait for the commit, whoever cancels the caller meanwhile, and return what came of it.
+
+        Raises:
+            StoreError: It was not kept, and nothing has changed.
+        """
+        with self._kernel.scope_type(shield=True):
+            await self._event.wait()
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
+
+
+class _Item:
+    """What has to be written of one job, and who waits for that."""
+
+    __slots__ = ("final", "pages", "tickets")
+
+    def __init__(self, pages: JobJournal | None) -> None:
+        self.pages = pages
+        self.final: Entry | None = None
+        self.tickets: list[Ticket[Any]] = []
+
+    def entry(self) -> Entry | None:
+        """Return what to write, if there is anything."""
+        if self.final is not None or self.pages is None:
+            return self.final
+        entry = self.pages.entry()
+        return entry if entry.body else None
+
+
+class Journal:
+    """The journal of one scheduler, while it runs.
+
+    Args:
+        kernel: The scheduler's inside.
+        store: Where it is kept.
+    """
+
+    def __init__(self, kernel: Kernel, store: Store) -> None:
+        self._kernel, self._store = kernel, store
+        self._todo: dict[str, _Item] = {}
+        self._flight: dict[str, _Item] = {}
+        self._wanted = anyio.Event()
+        self._lingers = False
+        self._idle: anyio.Event | None = None
+        self._problem: StoreError | None = None
+
+    def write(self, pages: JobJournal) -> None:
+        """Have a job's changes written soon."""
+        self._item(pages.job.id, pages)
+        self._linger()
+
+    def promise(self, pages: JobJournal, ticket: Ticket[T]) -> Ticket[T]:
+        """Have a job's changes written, and somebody told of it."""
+        self._item(pages.job.id, pages).tickets.append(ticket)
+        self._wanted.set()
+        return ticket
+
+    def replace(self, entry: Entry) -> None:
+        """Have all that was written of a job replaced by its final entry."""
+        self._item(entry.job_id, None).final = entry
+        self._linger()
+
+    def _item(self, job_id: str, pages: JobJournal | None) -> _Item:
+        item = self._todo.get(job_id)
+        if item is None:
+            item = self._todo[job_id] = _Item(pages)
+        return item
+
+    def _linger(self) -> None:
+        """Begin the next commit soon, unless somebody who waits makes it begin at once."""
+        if not self._lingers and self._problem is None:
+            self._lingers = True
+            self._kernel.timers.add(self._kernel.now() + _LINGER_S, self._begin)
+
+    def _begin(self) -> None:
+        self._lingers = False
+        self._wanted.set()
+
+    async def commit(self, job_id: str) -> None:
+        """Return when everything that is known of a job now is kept.
+
+        Raises:
+            StoreError: It was not kept; it is tried again.
+        """
+        item = self._todo.get(job_id) or self._flight.get(job_id)
+        if item is not None:
+            ticket = Ticket(self._kernel, lambda: None)
+            item.tickets.append(ticket)
+            self._wanted.set()
+            await ticket.answer()
+
+    async def run(self) -> None:
+        """Write what there is to write, for ever."""
+        while True:
+            await self._wanted.wait()
+            self._wanted = anyio.Event()
+            while self._todo and await self._write():
+                pass
+            if self._idle is not None:
+                self._idle.set()
+
+    async def _write(self) -> bool:
+        """Commit what has changed; False if the store fails."""
+        flight = self._flight = dict(islice(self._todo.items(), _COMMIT))
+        for job_id in flight:
+            del self._todo[job_id]
+        entries = [entry for item in flight.values() if (entry := item.entry()) is not None]
+        try:
+            if entries:
+                await to_thread.run_sync(self._store.append, entries)
+        except Exception as error:  # noqa: BLE001  # the store may be the host's
+            self._failed(error if isinstance(error, StoreError) else StoreError(repr(self._store), repr(error)))
+            return False
+        self._flight, self._problem = {}, None
+        for item in flight.values():
+            if item.pages is not None:
+                item.pages.kept()
+        for item in flight.values():
+            for ticket in item.tickets:
+                ticket.kept()
+        return True
+
+    def _failed(self, problem: StoreError) -> None:
+        """Tell everyone who waits, keep what nobody waits for, and try again later."""
+        if self._problem is None:
+            tell(logging.ERROR, "%s; what the running jobs do is written when it can be", problem)
+        self._problem = problem
+        flight, self._flight = self._flight, {}
+        waiting = [*flight.values(), *self._todo.values()]
+        for job_id, item in flight.items():
+            later = self._todo.get(job_id)
+            if later is not None:
+                later.final = later.final or item.final
+        self._todo = {**flight, **self._todo}
+        tickets = [ticket for item in waiting for ticket in item.tickets]
+        for item in waiting:
+            item.tickets = []
+        for ticket in tickets:
+            ticket.lost(problem)
+        self._kernel.timers.add(self._kernel.now() + _RETRY_S, self._wanted.set)
+
+    def drop(self, job: Job) -> None:
+        """Forget a job of which nothing was kept."""
+        self._todo.pop(job.id, None)
+
+    async def close(self) -> StoreError | None:
+        """Write the rest; return why that was not possible, or None."""
+        if self._todo or self._flight:
+            self._idle = anyio.Event()
+            self._wanted.set()
+            await self._idle.wait()
+        return self._problem if self._todo else None

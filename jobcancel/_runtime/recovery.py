@@ -1,0 +1,247 @@
+"""Coming back: from the journal's entries to the jobs as they go on.
+
+What may live in this file: which job goes on in which way after its process has ended. Settled jobs are there to be
+read. Of the others, in the order of their submission: a job that waited waits again. One that was canceling, or whose
+cancel was asked for and kept, is never run again: its compensations run, then it is canceled. One that ran is run
+again or has failed, by its kind; a stage that commits is never begun again blindly. A child of an attempt that is over
+is canceled: the next attempt submits its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any, cast
+
+from anyio import to_thread
+from attrs import define, field
+
+from jobcancel._core.causes import CancelCause
+from jobcancel._core.compensations import Undo
+from jobcancel._core.decision import Cancellation
+from jobcancel._core.endings import Ending
+from jobcancel._core.journal import Body, Entry, Replay
+from jobcancel._core.kinds import Call, Kind
+from jobcancel._core.packing import Packed, pack
+from jobcancel._core.policies import OnRestart
+from jobcancel._core.record import JobRecord
+from jobcancel._core.registry import Registry
+from jobcancel._core.specs import KindSpec
+from jobcancel._core.states import Event, JobState
+from jobcancel.errors import MissingHandlerError
+
+from .durable import DurableKernel, plain_arguments
+from .durable_job import DurableJob
+from .keys import KeyEntry
+
+
+@define
+class SettledJob:
+    """A settled job as it is kept.
+
+    Attributes:
+        job_id: Its id.
+        seq: Its place in the order of submission.
+        spec: Its kind.
+        packed: What it looks like.
+        settled: When it settled, on this process's monotonic clock.
+    """
+
+    job_id: str
+    seq: int
+    spec: KindSpec
+    packed: Packed
+    settled: float
+
+
+@define
+class Recovered:
+    """What the entries tell, sorted while they are read: a million settled jobs would not fit otherwise.
+
+    Attributes:
+        registry: The kinds there are now.
+        offset: What to add to seconds since 1970 to get this process's monotonic clock.
+        settled: Jobs to be read, by id.
+        open: Jobs that go on, by id.
+        keys: Of settled and forgotten jobs: when it was first used, on the monotonic clock, its place, and the entry.
+        seq: The highest place in the order of submission.
+    """
+
+    registry: Registry
+    offset: float
+    settled: dict[str, SettledJob] = field(factory=dict[str, SettledJob])
+    open: dict[str, Replay] = field(factory=dict[str, Replay])
+    keys: dict[str, tuple[float, tuple[str | None, str, str], KeyEntry]] = field(factory=dict[str, Any])
+    seq: int = 0
+    _specs: dict[str, KindSpec] = field(factory=dict[str, KindSpec])
+
+    def read(self, entries: Iterable[Entry]) -> Recovered:
+        """Take all entries."""
+        for job_id, body, final in entries:
+            if final:
+                self._forget(job_id)
+                if body is not None:
+                    self._take_final(job_id, body)
+            elif body is not None:
+                replay = self.open.get(job_id)
+                if replay is None:
+                    replay = self.open[job_id] = Replay(job_id)
+                    self.seq = max(self.seq, body["seq"])
+                replay.take(body)
+        return self
+
+    def spec(self, kind: str) -> KindSpec:
+        """Return a kind's data; the defaults for one that no longer exists."""
+        if kind not in self._specs:
+            self._specs[kind] = self.registry[kind].spec if kind in self.registry else KindSpec(name=kind)
+        return self._specs[kind]
+
+    def _forget(self, job_id: str) -> None:
+        self.open.pop(job_id, None)
+        self.settled.pop(job_id, None)
+        self.keys.pop(job_id, None)
+
+    def _take_final(self, job_id: str, body: Body) -> None:
+        self.seq = max(self.seq, body["seq"])
+        spec, created = self.spec(body["kind"]), body["created_at"] + self.offset
+        failed = body.get("failed", body.get("state") == JobState.FAILED)
+        if body.get("arguments") is not None:
+            entry = KeyEntry(job_id, body["arguments"], created + spec.key_ttl_s, failed)
+            self.keys[job_id] = (created, (body.get("owner"), spec.name, body["key"]), entry)
+        if not body.get("forgotten"):
+            replay = Replay(job_id)
+            replay.take(body)
+            record = JobRecord(job_id, body["seq"], spec, body["created_at"], created, replay.origin)
+            replay.fill(record)
+            self.settled[job_id] = SettledJob(job_id, record.seq, spec, pack(record), record.settled or created)
+
+
+async def load(kernel: DurableKernel) -> None:
+    """Open the store and let its jobs go on.
+
+    Raises:
+        StoreError: It cannot be opened or read; it is closed again.
+    """
+    await to_thread.run_sync(kernel.store.open)
+    try:
+        recovered = Recovered(kernel.registry, kernel.now() - kernel.clock.time())
+        await to_thread.run_sync(lambda: recovered.read(kernel.store.read()))
+        recover(kernel, recovered)
+    except BaseException:
+        await to_thread.run_sync(kernel.store.close)
+        raise
+
+
+def recover(kernel: DurableKernel, recovered: Recovered) -> None:
+    """Let all jobs go on that a store gave. To be called once, in the loop, in one step."""
+    jobs = [_rebuilt(kernel, recovered, replay) for replay in recovered.open.values()]
+    kernel.restore(sorted([*recovered.settled.values(), *jobs], key=attrgetter("seq")), recovered.seq)
+    keys = [*recovered.keys.values()]
+    for job in jobs:
+        if job.origin.key is not None and job.call is not None and not job.lost:
+            entry = KeyEntry(job.id, plain_arguments(job.call), job.created + job.spec.key_ttl_s)
+            keys.append((job.created, (job.origin.owner, job.spec.name, job.origin.key), entry))
+    for _, where, entry in sorted(keys, key=lambda key: key[0]):
+        kernel.restore_key(where, entry)
+    jobs.sort(key=attrgetter("seq"))
+    for job in jobs:
+        _prepare(job, kernel.now())
+    for job in jobs:
+        _adopt(job, kernel.table.live)
+    for job in jobs:
+        _go_on(kernel, job)
+
+
+def _rebuilt(kernel: DurableKernel, recovered: Recovered, replay: Replay) -> DurableJob:
+    """Return a job as it was when its process ended."""
+    fields = replay.fields
+    args: list[Any] = fields.get("args") or []
+    kwargs: Body = fields.get("kwargs") or {}
+    call, problem = _call(kernel.registry, recovered.spec(replay.kind), args, kwargs)
+    created = fields["created_at"] + recovered.offset
+    timeout_s = fields.get("timeout_s")
+    origin = (fields["seq"], fields["created_at"], created, replay.origin, timeout_s, None)
+    job = DurableJob(kernel, call, None, replay.job_id, *origin)
+    replay.fill(job)
+    job.lost, job.code_ended = problem, True
+    job.undo = [Undo(name, args, kwargs, n) for name, n, args, kwargs in replay.undo] or None
+    job.results = {(stage, passage): value for stage, passage, value in replay.results}
+    job.keep(kernel.journal, args, kwargs)
+    job.pages.asked, job.pages.results = replay.asked, replay.results
+    job.pages.committing = fields.get("committing")
+    job.pages.entry()
+    job.pages.kept()  # the journal says all this already
+    return job
+
+
+def _call(registry: Registry, spec: KindSpec, args: list[Any], kwargs: Body) -> tuple[Call[Any], str]:
+    """Return a job's call, and why it cannot be made, or an empty string."""
+    if spec.name not in registry:
+        kind, problem = Kind[..., Any](spec), f"its kind {spec.name!r} is registered no longer, so that it cannot go on"
+    else:
+        kind = registry[spec.name]
+        try:
+            call = kind(*args, **kwargs)
+            kind.bound(call.args, call.kwargs)
+        except (MissingHandlerError, TypeError) as error:
+            problem = f"it cannot go on: {error}"
+        else:
+            return call, ""
+    return Call(kind, cast("Any", kind.handler), tuple(args), kwargs), problem
+
+
+def _prepare(job: DurableJob, now: float) -> None:
+    """Bring a job to where it stands without its process: what was asked is decided, its stage is over."""
+    requests, job.pages.asked = job.pages.asked, []
+    committing, job.pages.committing = job.pages.committing, None
+    stage, job.stage = job.stage, None
+    if stage is not None:
+        job.log().append((stage.name, job.stage_at, None, "interrupted", None))
+    if committing is not None and job.cancel is None:
+        job.undo = None  # the point of no return may have been passed
+    if job.cancel is not None:
+        job.cancel.held = False
+    if job.origin.parent_id is not None:
+        requests.append(Cancellation(CancelCause.PARENT, by=job.origin.parent_id))
+    for request in requests:
+        job.request_cancel(request, now)
+    if job.state is JobState.RUNNING and not job.lost:
+        job.lost = _why_lost(job, committing)
+        if not job.lost:
+            job.apply(Event.INTERRUPTED, now)
+
+
+def _why_lost(job: DurableJob, committing: str | None) -> str:
+    """Return why a job that ran when its process ended cannot be run again, or an empty string."""
+    if job.spec.on_restart is not OnRestart.RERUN:
+        return "its process ended while it ran, and its kind has on_restart='fail'"
+    if committing is not None:
+        return f"its process ended in stage {committing!r}, which commits and cannot be repeated blindly"
+    kept = {stage for stage, _ in job.results}
+    commits = {stage.name for stage in job.spec.stages if stage.commits} - kept
+    for step, _, _, status, _ in job.history or ():
+        if step in commits and status == "done":
+            return (
+                f"its process ended after stage {step!r}, which commits and cannot be repeated blindly; "
+                "enter it with run_stage, which keeps that it is done"
+            )
+    return ""
+
+
+def _adopt(job: DurableJob, live: Any) -> None:
+    """Give a child back to its parent, unless another attempt of the parent follows: that submits its own."""
+    parent = live.get(job.origin.parent_id)
+    if parent is not None and job.settled is None and (parent.lost or parent.cancel is not None):
+        job.parent = parent
+        parent.adopt(job)
+        job.in_batch = parent.progress is not None and job.id in parent.progress.children
+
+
+def _go_on(kernel: DurableKernel, job: DurableJob) -> None:
+    job.change()
+    if job.cancel is not None:
+        kernel.end_lost(job, Ending.UNWOUND)
+    elif job.lost:
+        kernel.end_lost(job, Ending.LOST)
+    else:
+        kernel.admit_again(job)
