@@ -9,7 +9,8 @@ from .one_run import Submission
 from .report import Divergence, Finding, Report
 from .run import Run
 from .scheduling import scheduler
-from .stores import STORE_CHECKS, OpenStore, StoreCheck, store_conformance
+from .store_places import OpenStore, StoreCheck
+from .stores import STORE_CHECKS, store_conformance
 from .timeline import timeline
 
 __all__ = (

@@ -11,19 +11,13 @@ given by a factory that always returns that object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 from jobcancel._core.journal import Entry
-from jobcancel.abc import Store
-from jobcancel.errors import StoreError, StoreInUseError
+from jobcancel.errors import StoreError
 
-OpenStore = Callable[[], Store]
-"""Gives a store, not open yet, on the same place at every call."""
-
-StoreCheck = Callable[[OpenStore], None]
-"""One promise; raises ``AssertionError`` if it is broken."""
+from .store_places import OpenStore, StoreCheck, opened, read, refused, same
 
 _MANY: Final = 10_000
 
@@ -56,18 +50,18 @@ def store_conformance(make: Callable[[], OpenStore]) -> None:
 
 def keeps_order_per_job(store: OpenStore) -> None:
     """The entries of a job come back in the order in which they were appended."""
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.append([Entry("a", {"n": 1}), Entry("b", {"n": 1}), Entry("a", {"n": 2})])
         journal.append([Entry("b", {"n": 2})])
         journal.append([Entry("a", {"n": 3}), Entry("b", {"n": 3})])
         expected = {"a": [{"n": 1}, {"n": 2}, {"n": 3}], "b": [{"n": 1}, {"n": 2}, {"n": 3}]}
-        _same(journal, expected, "the entries of a job come back in the order in which they were appended")
+        same(journal, expected, "the entries of a job come back in the order in which they were appended")
 
 
 def keeps_all_or_nothing(store: OpenStore) -> None:
     """Of a batch that cannot be kept nothing is, and the store works on."""
     promise = "of a batch that cannot be kept nothing is kept, and nothing is superseded"
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.append([Entry("a", {"n": 1})])
         refused = [Entry("b", {}), Entry("a", None, final=True), Entry("c", {"not plain": object()}), Entry("d", {})]
         try:
@@ -78,47 +72,47 @@ def keeps_all_or_nothing(store: OpenStore) -> None:
             raise AssertionError(f"entries that cannot be kept raise StoreError, not {error!r}") from error
         else:
             raise AssertionError("entries that cannot be kept raise StoreError; append() returned")
-        _same(journal, {"a": [{"n": 1}]}, promise)
+        same(journal, {"a": [{"n": 1}]}, promise)
         journal.append([Entry("a", {"n": 2})])
-    with _opened(store) as journal:
-        _same(journal, {"a": [{"n": 1}, {"n": 2}]}, "a store works on after a batch that it could not keep")
+    with opened(store) as journal:
+        same(journal, {"a": [{"n": 1}, {"n": 2}]}, "a store works on after a batch that it could not keep")
 
 
 def final_supersedes(store: OpenStore) -> None:
     """A final entry stands for all of its job's entries before it, in earlier batches and in its own."""
     promise = "a final entry stands for all entries of its job before it, and for no other"
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.append([Entry("a", {"n": 1}), Entry("b", {"n": 1}), Entry("c", {"n": 1})])
         journal.append([Entry("a", {"n": 2}), Entry("a", {"n": 3}, final=True), Entry("b", {"n": 2})])
         journal.append([Entry("c", {"n": 2}, final=True), Entry("c", {"n": 3})])
         expected = {"a": [{"n": 3}], "b": [{"n": 1}, {"n": 2}], "c": [{"n": 2}, {"n": 3}]}
-        _same(journal, expected, promise)
+        same(journal, expected, promise)
         journal.append([Entry("c", {"n": 4}, final=True), Entry("c", {"n": 5}, final=True)])
-        _same(journal, {**expected, "c": [{"n": 5}]}, promise)
+        same(journal, {**expected, "c": [{"n": 5}]}, promise)
 
 
 def forgets(store: OpenStore) -> None:
     """Of a job with a final entry without a body nothing comes back, and its id may be used again."""
     promise = "of a job with a final entry without a body nothing comes back"
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.append([Entry("a", {"n": 1}), Entry("b", {"n": 1}), Entry("c", {"n": 1}), Entry("c", None, final=True)])
         journal.append([Entry("a", None, final=True), Entry("never there", None, final=True)])
-        _same(journal, {"b": [{"n": 1}]}, promise)
+        same(journal, {"b": [{"n": 1}]}, promise)
         journal.append([Entry("b", None, final=True), Entry("b", {"n": 2}), Entry("a", {"n": 2})])
-        _same(journal, {"a": [{"n": 2}], "b": [{"n": 2}]}, "a job that was forgotten may begin anew")
+        same(journal, {"a": [{"n": 2}], "b": [{"n": 2}]}, "a job that was forgotten may begin anew")
 
 
 def reopens(store: OpenStore) -> None:
     """What was kept is there for the next scheduler, and for the one after it."""
     promise = "what was kept is there when the journal is opened again"
-    with _opened(store) as journal:
-        _same(journal, {}, "a journal that was just made is empty")
+    with opened(store) as journal:
+        same(journal, {}, "a journal that was just made is empty")
         journal.append([Entry("a", {"n": 1}), Entry("b", {"n": 1})])
-    with _opened(store) as journal:
-        _same(journal, {"a": [{"n": 1}], "b": [{"n": 1}]}, promise)
+    with opened(store) as journal:
+        same(journal, {"a": [{"n": 1}], "b": [{"n": 1}]}, promise)
         journal.append([Entry("a", {"n": 2}), Entry("b", {"n": 2}, final=True)])
-    with _opened(store) as journal:
-        _same(journal, {"a": [{"n": 1}, {"n": 2}], "b": [{"n": 2}]}, promise)
+    with opened(store) as journal:
+        same(journal, {"a": [{"n": 1}, {"n": 2}], "b": [{"n": 2}]}, promise)
 
 
 def gives_plain_data_back(store: OpenStore) -> None:
@@ -126,10 +120,10 @@ def gives_plain_data_back(store: OpenStore) -> None:
 
     A high surrogate directly followed by a low one may come back as the one character that they stand for.
     """
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.append([Entry("a", {}), Entry("a", _PLAIN)])
-    with _opened(store) as journal:
-        bodies = _read(journal).get("a")
+    with opened(store) as journal:
+        bodies = read(journal).get("a")
     # By repr: equality would take 1 for 1.0 and for True, and -0.0 for 0.0.
     if repr(bodies) != repr([{}, _PLAIN]):
         raise AssertionError(f"bodies come back as they were: {[{}, _PLAIN]!r} came back as {bodies!r}")
@@ -137,7 +131,7 @@ def gives_plain_data_back(store: OpenStore) -> None:
 
 def keeps_copies(store: OpenStore) -> None:
     """What happens to a body after ``append``, or to one that ``read`` gave, does not change what was kept."""
-    with _opened(store) as journal:
+    with opened(store) as journal:
         body: dict[str, Any] = {"list": [1], "dict": {"a": 1}}
         batch = [Entry("a", body)]
         journal.append(batch)
@@ -145,36 +139,36 @@ def keeps_copies(store: OpenStore) -> None:
         body["dict"]["b"] = 2
         batch.clear()
         kept = {"a": [{"list": [1], "dict": {"a": 1}}]}
-        _same(journal, kept, "entries are copies: what their giver changes later changes nothing kept")
-        _read(journal)["a"][0]["list"].clear()
-        _same(journal, kept, "entries are copies: what their reader changes changes nothing kept")
+        same(journal, kept, "entries are copies: what their giver changes later changes nothing kept")
+        read(journal)["a"][0]["list"].clear()
+        same(journal, kept, "entries are copies: what their reader changes changes nothing kept")
 
 
 def refuses_a_second_scheduler(store: OpenStore) -> None:
     """While one has the journal open another is refused, without effect on the first."""
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.append([Entry("a", {"n": 1})])
-        _refused(store())
+        refused(store())
         journal.append([Entry("a", {"n": 2})])
-        _same(journal, {"a": [{"n": 1}, {"n": 2}]}, "a second scheduler that is refused has no effect on the first")
+        same(journal, {"a": [{"n": 1}, {"n": 2}]}, "a second scheduler that is refused has no effect on the first")
 
 
 def refuses_to_open_twice(store: OpenStore) -> None:
     """A store that is open is in use for whoever opens it again, and stays open."""
-    with _opened(store) as journal:
-        _refused(journal)
+    with opened(store) as journal:
+        refused(journal)
         journal.append([Entry("a", {"n": 1})])
-        _same(journal, {"a": [{"n": 1}]}, "a store stays open when opening it again was refused")
+        same(journal, {"a": [{"n": 1}]}, "a store stays open when opening it again was refused")
 
 
 def is_free_after_close(store: OpenStore) -> None:
     """A journal that was let go may be taken by another, and by the same one again."""
-    with _opened(store) as first:
+    with opened(store) as first:
         first.append([Entry("a", {"n": 1})])
-    with _opened(store) as second:
+    with opened(store) as second:
         second.append([Entry("a", {"n": 2})])
-    with _opened(lambda: first):
-        _same(first, {"a": [{"n": 1}, {"n": 2}]}, "a store may be opened again after close()")
+    with opened(lambda: first):
+        same(first, {"a": [{"n": 1}, {"n": 2}]}, "a store may be opened again after close()")
 
 
 def closes_twice(store: OpenStore) -> None:
@@ -188,44 +182,44 @@ def closes_twice(store: OpenStore) -> None:
         journal.close()
     except Exception as error:
         raise AssertionError(f"close() of a store that is not open has no effect; it raised {error!r}") from error
-    with _opened(store) as again:
-        _same(again, {"a": [{"n": 1}]}, "close() of a store that is not open has no effect")
+    with opened(store) as again:
+        same(again, {"a": [{"n": 1}]}, "close() of a store that is not open has no effect")
 
 
 def appends_nothing(store: OpenStore) -> None:
     """An empty batch is kept like any other."""
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.append([])
         journal.append([Entry("a", {"n": 1})])
         journal.append(())
-        _same(journal, {"a": [{"n": 1}]}, "appending nothing changes nothing")
+        same(journal, {"a": [{"n": 1}]}, "appending nothing changes nothing")
 
 
 def compacts_without_loss(store: OpenStore) -> None:
     """After ``compact`` the entries are the same, at once and for the next scheduler."""
     promise = "compact() changes no entry"
     expected = {f"job {n}": [{"n": n, "text": "x" * 1000}] for n in range(1, 1000, 3)}
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.compact()
         journal.append([Entry(f"job {n}", {"n": n, "text": "x" * 1000}) for n in range(999)])
         journal.append([Entry(f"job {n}", None, final=True) for n in range(999) if n % 3 != 1])
         journal.compact()
-        _same(journal, expected, promise)
+        same(journal, expected, promise)
         journal.append([Entry("job 1", {"n": 2})])
         journal.compact()
         journal.compact()
-    with _opened(store) as journal:
-        _same(journal, {**expected, "job 1": [*expected["job 1"], {"n": 2}]}, promise)
+    with opened(store) as journal:
+        same(journal, {**expected, "job 1": [*expected["job 1"], {"n": 2}]}, promise)
 
 
 def keeps_many(store: OpenStore) -> None:
     """Ten thousand entries in one batch, and as many final ones in the next."""
     promise = f"{_MANY} entries in one batch are kept"
-    with _opened(store) as journal:
+    with opened(store) as journal:
         journal.append([Entry(f"job {n % 1000}", {"n": n}) for n in range(_MANY)])
-        _same(journal, {f"job {n}": [{"n": m} for m in range(n, _MANY, 1000)] for n in range(1000)}, promise)
+        same(journal, {f"job {n}": [{"n": m} for m in range(n, _MANY, 1000)] for n in range(1000)}, promise)
         journal.append([Entry(f"job {n % 1000}", {"n": n}, final=True) for n in range(_MANY)])
-        _same(journal, {f"job {n}": [{"n": _MANY - 1000 + n}] for n in range(1000)}, promise)
+        same(journal, {f"job {n}": [{"n": _MANY - 1000 + n}] for n in range(1000)}, promise)
 
 
 STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
@@ -245,40 +239,3 @@ STORE_CHECKS: Final[tuple[StoreCheck, ...]] = (
     keeps_many,
 )
 """Every promise of a store, each a function of one ``OpenStore``."""
-
-
-@contextmanager
-def _opened(store: OpenStore) -> Generator[Store]:
-    journal = store()
-    try:
-        journal.open()
-    except StoreInUseError as error:
-        raise AssertionError(f"a journal that nobody has open can be opened; {error}") from error
-    try:
-        yield journal
-    finally:
-        journal.close()
-
-
-def _refused(journal: Store) -> None:
-    try:
-        journal.open()
-    except StoreInUseError:
-        return
-    raise AssertionError("a journal that is open is refused to another scheduler with StoreInUseError; open() returned")
-
-
-def _read(journal: Store) -> dict[str, list[Any]]:
-    entries: Iterable[Entry] = journal.read()
-    found: dict[str, list[Any]] = {}
-    for entry in entries:
-        found.setdefault(entry.job_id, []).append(entry.body)
-    return found
-
-
-def _same(journal: Store, expected: dict[str, list[Any]], promise: str) -> None:
-    found = _read(journal)
-    for job_id in sorted(expected.keys() | found.keys()):
-        if found.get(job_id) != expected.get(job_id):
-            wanted, got = expected.get(job_id), found.get(job_id)
-            raise AssertionError(f"{promise}: of {job_id!r} {wanted!r:.200} was kept and {got!r:.200} came back")
