@@ -129,7 +129,8 @@ class SqliteStore:
         with telling(self._where):
             [[free]] = connection.execute("PRAGMA freelist_count").fetchall()
             for _ in range(0, free, _PAGES_AT_ONCE):
-                connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                # It gives a row without columns for each page, at the first of which execute() would end it.
+                connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
             self._checkpoint(connection)
 
     def close(self) -> None:

@@ -23,6 +23,8 @@ SCHEMA: Final = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {FORMAT}",
 )
+_NO_SQLITE: Final = "is not an SQLite file, so no journal; give the journal a path of its own"
+
 ALL_ROWS: Final = "SELECT id, job_id, body FROM entry ORDER BY id"
 ROWS_OF_JOB: Final = "SELECT id, job_id, body FROM entry WHERE job_id = ? ORDER BY id"
 
@@ -71,16 +73,19 @@ def _sync_folder(folder: Path) -> None:
 
 
 def refuse_what_is_no_file(where: str, place: Path) -> None:
-    """Refuse what SQLite would only call unable to open.
+    """Refuse what SQLite would only call unable to open, or would take for an empty file.
 
     Raises:
         StoreError: A folder, or in a folder that is not there.
+        StoreFormatError: A file of one byte.
     """
     with telling(where):
         if place.is_dir():
             raise StoreError(where, "is a folder; give the path of a file in it")
         if not place.parent.is_dir():
             raise StoreError(where, f"cannot be made: there is no folder {place.parent}; make it")
+        if place.exists() and place.stat().st_size == 1:
+            raise StoreFormatError(where, _NO_SQLITE)
 
 
 def is_journal(where: str, connection: sqlite3.Connection) -> bool:
@@ -95,8 +100,7 @@ def is_journal(where: str, connection: sqlite3.Connection) -> bool:
         [[things]] = connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
     except sqlite3.DatabaseError as error:
         if primary_code(error) == sqlite3.SQLITE_NOTADB:
-            problem = "is not an SQLite file, so no journal; give the journal a path of its own"
-            raise StoreFormatError(where, problem) from error
+            raise StoreFormatError(where, _NO_SQLITE) from error
         raise
     if (application, version, things) == (0, 0, 0):
         return False
@@ -118,7 +122,7 @@ def refuse_damage(where: str, connection: sqlite3.Connection) -> None:
     """
     said = [line for (line,) in connection.execute("PRAGMA quick_check(1)")]
     if said != ["ok"]:
-        raise StoreFormatError(where, DAMAGED.format(said="; ".join(said)))
+        raise StoreFormatError(where, DAMAGED.format(said=" ".join(" ".join(said).split())))
     try:
         connection.execute(ALL_ROWS).close()
         connection.execute("SELECT name, value FROM meta").close()

@@ -35,6 +35,7 @@ def take(place: Path) -> sqlite3.Connection | None:
         connection = sqlite3.connect(
             lock_file(place), timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
         )
+        connection.execute("PRAGMA journal_mode = MEMORY")  # else it makes a file for a journal that nobody needs
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
         if connection is not None:

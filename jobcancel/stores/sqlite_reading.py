@@ -79,7 +79,8 @@ class JournalFile:
         """
         found: list[str] = []
         try:
-            found += [line for (line,) in self._connection.execute("PRAGMA integrity_check") if line != "ok"]
+            for (said,) in self._connection.execute("PRAGMA integrity_check"):
+                found += [line for line in said.splitlines() if line != "ok"]
             for number, job_id, text in self._connection.execute(ALL_ROWS):
                 wrong = damage(text)
                 if isinstance(wrong, str):
