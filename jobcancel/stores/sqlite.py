@@ -106,7 +106,8 @@ class SqliteStore:
 
         Raises:
             StoreError: It is not open, a body is no plain data, or they cannot be written. Once the cause is gone
-                it works again.
+                it works again. After a disk that took the bytes but failed to flush them, a kill before the next
+                ``append`` succeeds can bring them back.
         """
         connection = self._usable()
         try:
