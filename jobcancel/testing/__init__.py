@@ -9,19 +9,25 @@ from .one_run import Submission
 from .report import Divergence, Finding, Report
 from .run import Run
 from .scheduling import scheduler
+from .store_places import OpenStore, StoreCheck
+from .stores import STORE_CHECKS, store_conformance
 from .timeline import timeline
 
 __all__ = (
+    "STORE_CHECKS",
     "Ask",
     "Divergence",
     "Fault",
     "Finding",
     "ManualClock",
+    "OpenStore",
     "Report",
     "Run",
+    "StoreCheck",
     "Submission",
     "cancel_at",
     "explore",
     "scheduler",
+    "store_conformance",
     "timeline",
 )

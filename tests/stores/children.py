@@ -1,0 +1,90 @@
+"""Other processes for these tests: they say how far they are, wait for word to go on, and are killed where asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jobcancel.abc import Entry
+from jobcancel.stores.sqlite import SqliteStore
+
+# Before the n-th thing that the journal does to its files, this process is gone.
+KILLED_AT = """
+import os, signal, sqlite3, sys
+left = int(sys.argv[2])
+def step():
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+class Connection(sqlite3.Connection):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.set_progress_handler(step, 50)
+    def execute(self, *args):
+        step()
+        return super().execute(*args)
+    def close(self):
+        step()
+        super().close()
+connect = sqlite3.connect
+sqlite3.connect = lambda *args, **options: connect(*args, factory=Connection, **options)
+sys.addaudithook(lambda event, _: step() if event in ("os.rename", "os.remove") else None)
+"""
+
+OWNER = """
+import sys
+from jobcancel.abc import Entry
+from jobcancel.stores.sqlite import SqliteStore
+store = SqliteStore(sys.argv[1])
+store.open()
+store.append([Entry("a", {"n": 1}), Entry("b", {"n": 1})])
+print("open", flush=True)
+sys.stdin.readline()
+store.close()
+"""
+
+
+def run(code: str, *args: object) -> int:
+    """Run code with arguments to its end; return how it ended (negative: the signal that killed it)."""
+    return subprocess.run([sys.executable, "-c", code, *map(str, args)], check=False).returncode
+
+
+def printed(code: str, *args: object) -> list[str]:
+    """Run code with arguments to its end, which must be a good one; return the lines that it printed."""
+    done = subprocess.run([sys.executable, "-c", code, *map(str, args)], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.splitlines()
+
+
+@contextmanager
+def running(code: str, *args: object) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """Start code with arguments and wait for its first line; at the end it is killed."""
+    command = [sys.executable, "-c", code, *map(str, args)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        try:
+            yield child, child.stdout.readline().strip()
+        finally:
+            child.kill()
+
+
+def bodies(path: Path) -> list[tuple[str, object]]:
+    """Open the journal, return what is in it, and close it."""
+    store = SqliteStore(path)
+    store.open()
+    try:
+        return [(entry.job_id, entry.body) for entry in store.read()]
+    finally:
+        store.close()
+
+
+def journal(path: Path, *entries: Entry) -> Path:
+    """Make a journal with these entries, closed."""
+    store = SqliteStore(path)
+    store.open()
+    store.append(entries)
+    store.close()
+    return path

@@ -1,0 +1,79 @@
+"""A log that ends anywhere: what is read back is what was there before its last transaction or after it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from jobcancel.abc import Entry
+from jobcancel.stores.sqlite import SqliteStore
+from jobcancel.stores.sqlite_reading import reading
+from tests.stores.children import bodies, journal
+
+BEFORE = [("a", {"n": 1}), ("b", {"n": 1})]
+AFTER = [("b", {"n": 1}), ("a", {"n": 2}), ("b", {"n": 2}), ("c", {"n": 2})]
+LAST = [Entry("a", {"n": 2}, final=True), Entry("b", {"n": 2}), Entry("c", {"n": 2})]
+
+
+def with_small_pages(path: Path) -> Path:
+    """Make a journal whose pages are SQLite's smallest, so that its log has fewer bytes at which it can end."""
+    connection = sqlite3.connect(journal(path), isolation_level=None)
+    for statement in ("journal_mode = DELETE", "page_size = 512"):
+        connection.execute(f"PRAGMA {statement}").fetchall()
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> tuple[Path, bytes, bytes, int]:
+    """The path of a journal, its file and its log as a kill leaves them, and where the log's last transaction begins."""
+    path = with_small_pages(tmp_path / "journal.db")
+    log = tmp_path / "journal.db-wal"
+    store = SqliteStore(path)
+    store.open()
+    store.append([Entry("a", {"n": 1}), Entry("b", {"n": 1})])
+    begins = log.stat().st_size
+    store.append(LAST)
+    file, logged = path.read_bytes(), log.read_bytes()
+    store.close()
+    return path, file, logged, begins
+
+
+def left(path: Path, file: bytes, log: bytes) -> None:
+    path.write_bytes(file)
+    path.with_name("journal.db-wal").write_bytes(log)
+    path.with_name("journal.db-shm").unlink(missing_ok=True)
+
+
+def test_a_log_cut_at_any_byte_of_its_last_transaction(killed: tuple[Path, bytes, bytes, int]) -> None:
+    path, file, log, begins = killed
+    assert 1000 < len(log) - begins < 10_000
+    for end in range(begins, len(log)):
+        left(path, file, log[:end])
+        assert bodies(path) == BEFORE, end
+    left(path, file, log)
+    assert bodies(path) == AFTER
+
+
+def test_a_log_with_any_byte_of_its_last_transaction_wrong(killed: tuple[Path, bytes, bytes, int]) -> None:
+    path, file, log, begins = killed
+    for at in range(begins, len(log), 37):
+        left(path, file, log[:at] + bytes([log[at] ^ 0xFF]) + log[at + 1 :])
+        assert bodies(path) == BEFORE, at
+
+
+def test_who_only_looks_sees_the_same(killed: tuple[Path, bytes, bytes, int]) -> None:
+    path, file, log, begins = killed
+    index = path.with_name("journal.db-shm")
+    for end in [*range(begins, len(log), 41), len(log)]:
+        left(path, file, log[:end])
+        index.write_bytes(bytes(32768))
+        with reading(path) as looked:
+            found = [(entry.job_id, entry.body) for entry in looked.entries()]
+            assert found == (AFTER if end == len(log) else BEFORE), end
+            assert looked.problems() == []
+        assert path.with_name("journal.db-wal").read_bytes() == log[:end]
