@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar, overload
 
@@ -12,6 +12,7 @@ from ._core.journal import Entry
 from ._core.kinds import Call
 from ._core.snapshot import Page, Snapshot
 from ._core.states import JobState
+from ._core.store import Store
 
 __all__ = ("Clock", "Entry", "JobContext", "JobHandle", "JobService", "Store")
 
@@ -31,57 +32,6 @@ class Clock(Protocol):
 
     async def sleep_until(self, deadline: float) -> None:
         """Return when ``monotonic()`` has reached ``deadline``; ``inf`` sleeps until cancelled."""
-        ...
-
-
-class Store(Protocol):
-    """Where a scheduler's journal is kept: what its jobs were asked and what became of them, as entries in order.
-
-    A scheduler calls it from threads of its own, never two calls at a time and never from the loop's thread, so that
-    every method may block. ``open`` comes first, then ``read`` once, then ``append`` and ``compact`` as often as
-    needed, then ``close``; afterwards it may be opened again. ``jobcancel.testing.store_conformance`` shows whether
-    an implementation keeps all that is promised here.
-    """
-
-    def open(self) -> None:
-        """Take the journal for this scheduler alone; make it if there is none. No effect if it raises.
-
-        Raises:
-            StoreInUseError: Another scheduler has it, in this process or in another.
-            StoreFormatError: It is a newer version's, damaged, or no journal. It is left as it is.
-            StoreError: It cannot be reached.
-        """
-        ...
-
-    def read(self) -> Iterable[Entry]:
-        """Give the entries, those of one job in the order in which they were appended, beginning with its first.
-
-        Raises:
-            StoreFormatError: They cannot be read (while they are given).
-        """
-        ...
-
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Keep the entries, all of them or none; when this returns they outlast the process.
-
-        Of a job with a ``final`` entry nothing that came before it has to be kept; of one with a final entry without
-        a body nothing at all.
-
-        Raises:
-            StoreError: They were not kept. The scheduler tries again with what nobody waits for.
-        """
-        ...
-
-    def compact(self) -> None:
-        """Give room back that entries no longer need; the entries that ``read`` gives stay the same.
-
-        Raises:
-            StoreError: It cannot be written; the entries are there all the same.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let the journal go; no effect if it is not open. Another scheduler may then take it."""
         ...
 
 
@@ -149,6 +99,7 @@ class JobService(Protocol):
             TypeError: The arguments do not fit.
             QueueFullError: The kind's ``max_pending`` jobs are waiting.
             IdempotencyConflictError: The key was used with other arguments.
+            StoreError: The job could not be kept; nothing was submitted.
         """
         ...
 
@@ -174,6 +125,7 @@ class JobService(Protocol):
 
         Raises:
             JobNotFoundError: No such job.
+            StoreError: It could not be kept; nothing was asked.
         """
         ...
 

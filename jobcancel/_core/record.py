@@ -7,7 +7,6 @@ the history and the watchers attach to it and nowhere else. Times are arguments,
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Final
 
 from jobcancel.errors import IllegalTransitionError, StageActiveError, StageUnavailableError
@@ -20,6 +19,7 @@ from .history import RawEntry, implied_history
 from .origin import NO_ORIGIN, Origin
 from .policies import OnCancel
 from .progress import ProgressRecord
+from .release import Release
 from .specs import KindSpec, Stage
 from .states import Event, JobState, step
 
@@ -29,14 +29,6 @@ _STARTED: Final = Event.STARTED
 _WITHDRAWN: Final = Event.WITHDRAWN
 _CANCELING: Final = Outcome.CANCELING
 _DEFERRED: Final = Outcome.DEFERRED
-
-
-class Release(Enum):
-    """What becomes of a held cancel when a stage ends."""
-
-    NOTHING = "nothing is held"
-    DELIVER = "deliver it, raise nothing here"
-    RAISE = "deliver it and raise it here"
 
 
 class JobRecord:

@@ -8,16 +8,14 @@ again and applied. A failed commit has therefore nothing to take back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
 from jobcancel._core.causes import CancelCause, Failure
 from jobcancel._core.decision import Cancellation, Outcome, Verdict
-from jobcancel._core.endings import Ending
-from jobcancel._core.journal import Entry, remains
+from jobcancel._core.journal import Entry
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
 from jobcancel._core.packing import Packed, Settled
@@ -31,16 +29,16 @@ from jobcancel.errors import StoreError, UnknownKindError
 from .admission import Admission
 from .clock import Timers
 from .durable_job import DurableJob, durable
+from .durable_keys import DurableKeys
 from .durable_stage import DurableStage
+from .durable_table import DurableTable
 from .job import Job
 from .journal import Journal, Ticket
 from .kernel import Kernel
-from .keys import Key, KeyEntry, Keys
 from .log import say
-from .table import JobTable
 
 if TYPE_CHECKING:
-    from .recovery import SettledJob
+    pass
 
 _CHANGES = (Outcome.CANCELED, Outcome.CANCELING, Outcome.DEFERRED)
 
@@ -74,10 +72,10 @@ class DurableKernel(Kernel):
     def begin_anew(self) -> None:
         """Forget everything: the store knows it all."""
         self.timers = Timers(self.clock)
-        self.table = self._table = DurableTable(self)
+        self.table = DurableTable(self.timers, self._forget)
         self.journal: Journal = Journal(self, self.store)
-        self._admission = Admission(self._max_running)
-        self._keys = Keys(plain_arguments, self._key_gone)
+        self.admission = Admission(self._max_running)
+        self.keys = self._kept_keys = DurableKeys(self._key_gone)
         self._limbo: dict[str, Ticket[DurableJob]] = {}
         self._closing = False
 
@@ -100,7 +98,7 @@ class DurableKernel(Kernel):
         """
         call = call.plainly()
         while origin.key is not None:
-            first = self._keys.find(origin.owner, call, origin.key, self.now())
+            first = self.keys.find(origin.owner, call, origin.key, self.now())
             if first is None:
                 break
             waiting = self._limbo.get(first)
@@ -126,15 +124,15 @@ class DurableKernel(Kernel):
         """
         if call.kind.home is not self.registry:
             raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry))
-        self._seq += 1
+        self.seq += 1
         job = DurableJob(
-            self, call, parent, self._new_id(), self._seq, self._time(), self.now(), origin, timeout_s, undo
+            self, call, parent, self._new_id(), self.seq, self._time(), self.now(), origin, timeout_s, undo
         )
         if job.id in self.table or job.id in self._limbo:
             raise ValueError(f"the id factory gave {job.id!r} twice; ids must be unique")
-        job.limbo, job.admitted = True, self._admission.admit(job)
+        job.limbo, job.admitted = True, self.admission.admit(job)
         if origin.key is not None:
-            self._keys.remember(job, call, origin.key, job.created)
+            self.keys.remember(job, call, origin.key, job.created)
         job.keep(self.journal, call.args, call.kwargs)
         ticket = self._limbo[job.id] = Ticket(self, lambda: self._taken(job), lambda: self._dropped(job))
         return self.journal.promise(job.pages, ticket)
@@ -148,7 +146,7 @@ class DurableKernel(Kernel):
         if parent is not None:
             parent.adopt(job)
         if job.admitted:
-            self._start(job, self.now())
+            self.start(job, self.now())
         else:
             self.expect(job)
         # It may have come too late for its parent's own round.
@@ -161,12 +159,12 @@ class DurableKernel(Kernel):
         del self._limbo[job.id]
         self.journal.drop(job)
         if job.origin.key is not None:
-            self._keys.drop(job, job.origin.key)
+            self.keys.drop(job, job.origin.key)
         if not job.admitted:
-            self._admission.withdraw(job)
+            self.admission.withdraw(job)
         elif job.queue is not None:
-            for next_job in self._admission.release(job):
-                self._start(next_job, self.now())
+            for next_job in self.admission.release(job):
+                self.start(next_job, self.now())
 
     def ask(self, job: Job | Settled, request: Cancellation) -> Ticket[Verdict] | Verdict:
         """Decide a request, or, if it would change anything, keep it first; then ``answered`` has the verdict."""
@@ -194,12 +192,12 @@ class DurableKernel(Kernel):
             await self.journal.commit(job.id)
         return verdict
 
-    def _start(self, job: Job, now: float) -> None:
+    def start(self, job: Job, now: float) -> None:
         """Start a job that has its slot, unless it is in limbo or the scheduler closes: then it stays pending."""
         if durable(job).limbo:
             durable(job).admitted = True
         elif not self._closing or job.parent is not None:
-            super()._start(job, now)
+            super().start(job, now)
 
     def stop(self, job: Job, *, drains: bool) -> None:
         """Stop a job for a shutdown: what waits goes on waiting, and what can be run again is interrupted."""
@@ -233,46 +231,7 @@ class DurableKernel(Kernel):
             result = None
             job.log().append(("result_not_kept", self.now(), None, "noted", {"repr": repr(job.result)}))
             say(logging.WARNING, job, "has a result that is no plain data: a restart will not know it")
-        entry = self._key_entry(job.id, job.spec.name, job.origin.owner, job.origin.key)
-        return job.pages.final(result, None if entry is None else entry.arguments)
-
-    def _key_entry(self, job_id: str, kind: str, owner: str | None, key: str | None) -> KeyEntry | None:
-        return None if key is None else self._keys.entry((owner, kind, key), job_id, self.now())
-
-    def restore(self, jobs: Iterable[SettledJob | DurableJob], seq: int) -> None:
-        """Take what the store gave, in the order of submission."""
-        self._seq = seq
-        settled: list[SettledJob] = []
-        for job in jobs:
-            if isinstance(job, DurableJob):
-                self.table.add(job)
-            else:
-                self._table.put(job.job_id, job.packed)
-                settled.append(job)
-        settled.sort(key=attrgetter("settled"))
-        for each in settled:
-            self._table.retain(each.job_id, each.spec)
-
-    def restore_key(self, where: Key, entry: KeyEntry) -> None:
-        """Remember a key that the store gave."""
-        self._keys.restore(where, entry)
-
-    def admit_again(self, job: DurableJob) -> None:
-        """Let a job that an earlier process had taken start, or wait."""
-        job.code_ended = False
-        if self._admission.admit(job, always=True):
-            self._start(job, self.now())
-        elif job.attempt == 1:
-            self.expect(job)
-
-    def end_lost(self, job: DurableJob, ending: Ending) -> None:
-        """End a job whose process has ended: run its compensations if there are any, and nothing else."""
-        if job.settled is not None or job.undo or job.children:
-            job.doomed = ending
-            self._spawn(job)
-        else:
-            self.end(job, *job.ending(ending, job.lost))
-            self.let_go(job)
+        return job.pages.final(result, self._kept_keys.arguments_of(job.id, job.facts, job.origin.key, self.now()))
 
     def part(self, job: DurableJob) -> None:
         """Let a job be that stays unsettled here; who waits for it hears of that."""
@@ -289,47 +248,10 @@ class DurableKernel(Kernel):
         await to_thread.run_sync(self.store.close)
         return problem
 
-    def forget(self, job_id: str, packed: Packed) -> None:
+    def _forget(self, job_id: str, packed: Packed) -> None:
         """Have a job forgotten whose retention is over; its key, if it has one, is kept as long as was promised."""
-        job = Settled(job_id, packed)
-        entry = self._key_entry(job_id, job.facts.kind, job.facts.owner, job.key)
-        body = None
-        if entry is not None and job.key is not None:
-            body = remains(job.facts, job.key, job.created_at, entry.arguments, failed=entry.failed)
-        self.journal.replace(Entry(job_id, body, final=True))
+        self.journal.replace(Entry(job_id, self._kept_keys.remains(Settled(job_id, packed), self.now()), final=True))
 
     def _key_gone(self, job_id: str) -> None:
         if job_id not in self.table and job_id not in self._limbo:
             self.journal.replace(Entry(job_id, None, final=True))
-
-
-class DurableTable(JobTable):
-    """The jobs of a scheduler with a store.
-
-    Args:
-        kernel: The scheduler's inside.
-    """
-
-    def __init__(self, kernel: DurableKernel) -> None:
-        super().__init__(kernel.timers)
-        self._kernel = kernel
-
-    def settle(self, job: Job) -> None:
-        """Pack a settled job whose code has ended; one that will be run again stays as it is."""
-        if job.settled is not None:
-            super().settle(job)
-
-    def put(self, job_id: str, packed: Packed) -> None:
-        """Take a settled job as the store knows it; ``retain`` says how long it is kept."""
-        self._jobs[job_id] = packed
-
-    def _drop(self, job_id: str) -> None:
-        packed = self._jobs[job_id]
-        super()._drop(job_id)
-        self._kernel.forget(job_id, cast("Packed", packed))
-
-
-def plain_arguments(call: Call[Any]) -> dict[str, Any]:
-    """Return a call's arguments by parameter as plain data, as they will be after a restart."""
-    arguments: dict[str, Any] = plain(call.kind.bound(call.args, call.kwargs), "args")
-    return arguments

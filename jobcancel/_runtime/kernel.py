@@ -55,6 +55,9 @@ class Kernel:
         timers: Timeouts, expiry, grace, retention.
         table: The jobs.
         deliveries: The cancels on their way.
+        admission: Who waits, and who may start.
+        keys: The idempotency keys.
+        seq: The newest job's place in the order of submission.
         loop: The loop it runs on; set while it is entered.
         scope_type: anyio's cancel scope for that loop, looked up once: the look-up costs half of making one.
         thread: The identity of the loop's thread.
@@ -84,9 +87,9 @@ class Kernel:
         self.timers: Timers = Timers(clock)
         self.table: JobTable = JobTable(self.timers)
         self.deliveries: Deliveries = Deliveries(self)
-        self._admission = Admission(max_running)
-        self._keys = Keys()
-        self._seq = 0
+        self.admission: Admission = Admission(max_running)
+        self.keys: Keys = Keys()
+        self.seq: int = 0
         self.main: Main[Job] = run
         self.tasks: int = 0
         self.on_idle: set[anyio.Event] = set()
@@ -103,11 +106,11 @@ class Kernel:
             IdempotencyConflictError: The key was used with other arguments.
         """
         now = self.now()
-        first = self._keys.find(origin.owner, call, key, now)
+        first = self.keys.find(origin.owner, call, key, now)
         if first is not None:
             return (self.table.get(first) if first in self.table else first), False
         job = self.take(call, None, origin, timeout_s, undo)
-        self._keys.remember(job, call, key, now)
+        self.keys.remember(job, call, key, now)
         return job, True
 
     def take(
@@ -121,18 +124,18 @@ class Kernel:
         """
         if call.kind.home is not self.registry:
             raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry))
-        self._seq += 1
-        job = Job(self, call, parent, self._new_id(), self._seq, self._time(), self.now(), origin, timeout_s, undo)
+        self.seq += 1
+        job = Job(self, call, parent, self._new_id(), self.seq, self._time(), self.now(), origin, timeout_s, undo)
         self.table.add(job)
         try:
-            starts = self._admission.admit(job)
+            starts = self.admission.admit(job)
         except QueueFullError:
             self.table.remove(job)
             raise
         if parent is not None:
             parent.adopt(job)
         if starts:
-            self._start(job, job.created)
+            self.start(job, job.created)
         else:
             self.expect(job)
         return job
@@ -156,12 +159,12 @@ class Kernel:
             else:
                 self.deliveries.queue(job)
         elif verdict.outcome is Outcome.CANCELED:
-            self._admission.withdraw(job)
+            self.admission.withdraw(job)
             self._settled(job)
             self.let_go(job)
         return verdict
 
-    def _start(self, job: Job, now: float) -> None:
+    def start(self, job: Job, now: float) -> None:
         """Start a job that has been admitted."""
         job.apply(_STARTED, now)
         if job.timers is not None:
@@ -177,10 +180,14 @@ class Kernel:
     def _doom(self, job: Job, ending: Ending) -> None:
         """End a job that waits and has compensations: its task runs them and nothing else, and takes no slot."""
         if job.doomed is None:
-            self._admission.withdraw(job)
+            self.admission.withdraw(job)
             job.disarm()  # it does not expire while it is undone
-            job.doomed = ending
-            self._spawn(job)
+            self.doom(job, ending)
+
+    def doom(self, job: Job, ending: Ending) -> None:
+        """End a job whose code does not begin: its task runs its compensations and nothing else."""
+        job.doomed = ending
+        self._spawn(job)
 
     def _time_out(self, job: Job) -> None:
         reason = f"timeout_s={job.timeout_s:g} is over"
@@ -190,7 +197,7 @@ class Kernel:
         if job.undo and job.compensates(Event.FAILED):
             self._doom(job, Ending.EXPIRED)
         else:
-            self._admission.withdraw(job)
+            self.admission.withdraw(job)
             self.end(job, *job.ending(Ending.EXPIRED))
             self.let_go(job)
 
@@ -206,7 +213,7 @@ class Kernel:
         if job.timers is not None:
             job.disarm()
         if job.origin is not NO_ORIGIN and job.origin.key is not None:
-            self._keys.settled(job, job.origin.key)
+            self.keys.settled(job, job.origin.key)
         if job.waiters is not None or job.watchers is not None:
             job.wake()
         if job.parent is not None:
@@ -223,8 +230,8 @@ class Kernel:
     def let_go(self, job: Job) -> None:
         """Let a settled job go whose code has ended: give back its slot, drop its code's objects, keep it packed."""
         if job.queue is not None:
-            for next_job in self._admission.release(job):
-                self._start(next_job, self.now())
+            for next_job in self.admission.release(job):
+                self.start(next_job, self.now())
         job.code_ended = True
         job.call = job.scope = job.parent = None
         job.context = _NO_CONTEXT

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import anyio
 from anyio.from_thread import BlockingPortal
 
-from jobcancel.errors import WrongTaskError
+from jobcancel.errors import DeadlockError, WrongTaskError
 
+from .job import CURRENT
 from .kernel import Kernel
 from .loops import current_loop
 from .recovery import load
@@ -150,6 +151,17 @@ async def outlast(kernel: Kernel, event: anyio.Event) -> BaseException | None:
             interruption = error  # a native cancel of the host, or Ctrl-C: they pierce shields
         else:
             return interruption
+
+
+def refuse_own(kernel: Kernel, wanted: str) -> None:
+    """Refuse what one of the scheduler's own jobs would wait for for ever, its compensations included.
+
+    Raises:
+        DeadlockError: Such a job asks.
+    """
+    asking = CURRENT.get()
+    if asking is not None and asking.kernel is kernel and asking.task is not None:
+        raise DeadlockError(asking.id, wanted)
 
 
 async def end_jobs(kernel: Kernel, drain_s: float) -> BaseException | None:

@@ -9,111 +9,30 @@ is canceled: the next attempt submits its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, cast
 
 from anyio import to_thread
-from attrs import define, field
 
 from jobcancel._core.causes import CancelCause
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending
-from jobcancel._core.journal import Body, Entry, Replay
+from jobcancel._core.journal import Body
 from jobcancel._core.kinds import Call, Kind
-from jobcancel._core.packing import Packed, pack
 from jobcancel._core.policies import OnRestart
-from jobcancel._core.record import JobRecord
 from jobcancel._core.registry import Registry
+from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
 from jobcancel._core.states import Event, JobState
 from jobcancel.errors import MissingHandlerError
 
-from .durable import DurableKernel, plain_arguments
+from .durable import DurableKernel
 from .durable_job import DurableJob
+from .durable_keys import plain_arguments
+from .durable_table import DurableTable
 from .keys import KeyEntry
-
-
-@define
-class SettledJob:
-    """A settled job as it is kept.
-
-    Attributes:
-        job_id: Its id.
-        seq: Its place in the order of submission.
-        spec: Its kind.
-        packed: What it looks like.
-        settled: When it settled, on this process's monotonic clock.
-    """
-
-    job_id: str
-    seq: int
-    spec: KindSpec
-    packed: Packed
-    settled: float
-
-
-@define
-class Recovered:
-    """What the entries tell, sorted while they are read: a million settled jobs would not fit otherwise.
-
-    Attributes:
-        registry: The kinds there are now.
-        offset: What to add to seconds since 1970 to get this process's monotonic clock.
-        settled: Jobs to be read, by id.
-        open: Jobs that go on, by id.
-        keys: Of settled and forgotten jobs: when it was first used, on the monotonic clock, its place, and the entry.
-        seq: The highest place in the order of submission.
-    """
-
-    registry: Registry
-    offset: float
-    settled: dict[str, SettledJob] = field(factory=dict[str, SettledJob])
-    open: dict[str, Replay] = field(factory=dict[str, Replay])
-    keys: dict[str, tuple[float, tuple[str | None, str, str], KeyEntry]] = field(factory=dict[str, Any])
-    seq: int = 0
-    _specs: dict[str, KindSpec] = field(factory=dict[str, KindSpec])
-
-    def read(self, entries: Iterable[Entry]) -> Recovered:
-        """Take all entries."""
-        for job_id, body, final in entries:
-            if final:
-                self._forget(job_id)
-                if body is not None:
-                    self._take_final(job_id, body)
-            elif body is not None:
-                replay = self.open.get(job_id)
-                if replay is None:
-                    replay = self.open[job_id] = Replay(job_id)
-                    self.seq = max(self.seq, body["seq"])
-                replay.take(body)
-        return self
-
-    def spec(self, kind: str) -> KindSpec:
-        """Return a kind's data; the defaults for one that no longer exists."""
-        if kind not in self._specs:
-            self._specs[kind] = self.registry[kind].spec if kind in self.registry else KindSpec(name=kind)
-        return self._specs[kind]
-
-    def _forget(self, job_id: str) -> None:
-        self.open.pop(job_id, None)
-        self.settled.pop(job_id, None)
-        self.keys.pop(job_id, None)
-
-    def _take_final(self, job_id: str, body: Body) -> None:
-        self.seq = max(self.seq, body["seq"])
-        spec, created = self.spec(body["kind"]), body["created_at"] + self.offset
-        failed = body.get("failed", body.get("state") == JobState.FAILED)
-        if body.get("arguments") is not None:
-            entry = KeyEntry(job_id, body["arguments"], created + spec.key_ttl_s, failed)
-            self.keys[job_id] = (created, (body.get("owner"), spec.name, body["key"]), entry)
-        if not body.get("forgotten"):
-            replay = Replay(job_id)
-            replay.take(body)
-            record = JobRecord(job_id, body["seq"], spec, body["created_at"], created, replay.origin)
-            replay.fill(record)
-            self.settled[job_id] = SettledJob(job_id, record.seq, spec, pack(record), record.settled or created)
+from .recovered import Recovered, SettledJob
 
 
 async def load(kernel: DurableKernel) -> None:
@@ -135,14 +54,14 @@ async def load(kernel: DurableKernel) -> None:
 def recover(kernel: DurableKernel, recovered: Recovered) -> None:
     """Let all jobs go on that a store gave. To be called once, in the loop, in one step."""
     jobs = [_rebuilt(kernel, recovered, replay) for replay in recovered.open.values()]
-    kernel.restore(sorted([*recovered.settled.values(), *jobs], key=attrgetter("seq")), recovered.seq)
+    _fill_table(kernel, recovered, jobs)
     keys = [*recovered.keys.values()]
     for job in jobs:
         if job.origin.key is not None and job.call is not None and not job.lost:
             entry = KeyEntry(job.id, plain_arguments(job.call), job.created + job.spec.key_ttl_s)
             keys.append((job.created, (job.origin.owner, job.spec.name, job.origin.key), entry))
     for _, where, entry in sorted(keys, key=lambda key: key[0]):
-        kernel.restore_key(where, entry)
+        kernel.keys.restore(where, entry)
     jobs.sort(key=attrgetter("seq"))
     for job in jobs:
         _prepare(job, kernel.now())
@@ -150,6 +69,19 @@ def recover(kernel: DurableKernel, recovered: Recovered) -> None:
         _adopt(job, kernel.table.live)
     for job in jobs:
         _go_on(kernel, job)
+
+
+def _fill_table(kernel: DurableKernel, recovered: Recovered, jobs: list[DurableJob]) -> None:
+    """Put all jobs in their places: by submission to be found, by settlement to be let go."""
+    table, kernel.seq = cast("DurableTable", kernel.table), recovered.seq
+    every: list[SettledJob | DurableJob] = [*recovered.settled.values(), *jobs]
+    for job in sorted(every, key=attrgetter("seq")):
+        if isinstance(job, DurableJob):
+            table.add(job)
+        else:
+            table.put(job.job_id, job.packed)
+    for settled in sorted(recovered.settled.values(), key=attrgetter("settled")):
+        table.retain(settled.job_id, settled.spec)
 
 
 def _rebuilt(kernel: DurableKernel, recovered: Recovered, replay: Replay) -> DurableJob:
@@ -240,8 +172,21 @@ def _adopt(job: DurableJob, live: Any) -> None:
 def _go_on(kernel: DurableKernel, job: DurableJob) -> None:
     job.change()
     if job.cancel is not None:
-        kernel.end_lost(job, Ending.UNWOUND)
+        _end(kernel, job, Ending.UNWOUND)
     elif job.lost:
-        kernel.end_lost(job, Ending.LOST)
+        _end(kernel, job, Ending.LOST)
     else:
-        kernel.admit_again(job)
+        job.code_ended = False
+        if kernel.admission.admit(job, always=True):
+            kernel.start(job, kernel.now())
+        elif job.attempt == 1:  # else it has waited once
+            kernel.expect(job)
+
+
+def _end(kernel: DurableKernel, job: DurableJob, ending: Ending) -> None:
+    """End a job: run its compensations if there are any, and nothing else."""
+    if job.settled is not None or job.undo or job.children:
+        kernel.doom(job, ending)
+    else:
+        kernel.end(job, *job.ending(ending, job.lost))
+        kernel.let_go(job)

@@ -19,7 +19,7 @@ from jobcancel._core.registry import Registry
 from jobcancel._core.snapshot import Page, Snapshot
 from jobcancel._core.states import JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import DeadlockError, SchedulerClosedError
+from jobcancel.errors import SchedulerClosedError
 
 from .clock import SystemClock
 from .compensation import checked
@@ -27,9 +27,9 @@ from .durable import DurableKernel
 from .facade import BlockingJobs
 from .handle import Handle, cancel_all_durably, cancel_durably, request_cancel
 from .ids import ulids
-from .job import CURRENT, Job
+from .job import Job
 from .kernel import Kernel
-from .lifecycle import Session, end_jobs
+from .lifecycle import Session, end_jobs, refuse_own
 from .query import Filters, find
 from .waiting import until_settled
 from .watch import Watcher
@@ -75,11 +75,8 @@ class Scheduler:
                 raise ValueError(f"{name} must be {least} or more, not {value!r}")
         clock = clock or SystemClock()
         self._registry, self._max_threads, self._drain_s = registry, max_threads, drain_s
-        new_id = new_id or ulids(clock.time)
-        if store is None:
-            self._kernel = Kernel(registry, app, max_running, clock, new_id)
-        else:
-            self._kernel = DurableKernel(registry, app, max_running, clock, new_id, store)
+        inside = (registry, app, max_running, clock, new_id or ulids(clock.time))
+        self._kernel = Kernel(*inside) if store is None else DurableKernel(*inside, store)
         self._session: Session | None = None
         self._accepting = False
 
@@ -144,13 +141,7 @@ class Scheduler:
         compensations: Iterable[Callable[[], object]] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]:
-        """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost.
-
-        With a store it returns when the job is kept, whoever cancels the caller meanwhile.
-
-        Raises:
-            StoreError: The job was not kept; nothing was submitted.
-        """
+        """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost."""
         if isinstance(call, str):
             call = self._registry[call](*args, **kwargs)
         elif args or kwargs:
@@ -182,13 +173,7 @@ class Scheduler:
         defer: bool = False,
         force: bool = False,
     ) -> Verdict:
-        """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it.
-
-        With a store it returns when the verdict is kept, whoever cancels the caller meanwhile.
-
-        Raises:
-            StoreError: It was not kept; nothing was asked.
-        """
+        """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it."""
         job = self._kernel.table.get(job_id, owner)
         if self._kernel.durable is not None:
             return await cancel_durably(self._kernel.durable, job, by, reason, defer=defer, force=force)
@@ -263,14 +248,8 @@ class Scheduler:
                 raise interruption
 
     def refuse_own(self, wanted: str) -> None:
-        """Refuse what one of the scheduler's own jobs would wait for for ever, its compensations included.
-
-        Raises:
-            DeadlockError: Such a job asks.
-        """
-        asking = CURRENT.get()
-        if asking is not None and asking.kernel is self._kernel and asking.task is not None:
-            raise DeadlockError(asking.id, wanted)
+        """Refuse what one of the scheduler's own jobs would wait for for ever; raises ``DeadlockError``."""
+        refuse_own(self._kernel, wanted)
 
     @property
     def from_thread(self) -> BlockingJobs:

@@ -42,6 +42,27 @@ EXAMPLES: list[tuple[errors.JobCancelError, dict[str, Any], str]] = [
     ),
     (errors.UnknownKindError("a", ()), {"known": ()}, "no kind is named 'a'; registered: none"),
     (
+        errors.UnknownCompensationError("refnd", ("refund", "delete")),
+        {"name": "refnd", "known": ("refund", "delete")},
+        "no compensation is named 'refnd'; registered: delete, refund; register it with @registry.compensation('refnd')",
+    ),
+    (
+        errors.StoreError("jobs.db", "the disk is full; free some room"),
+        {"where": "jobs.db", "problem": "the disk is full; free some room"},
+        "journal jobs.db: the disk is full; free some room",
+    ),
+    (
+        errors.StoreInUseError("jobs.db", 4711),
+        {"where": "jobs.db", "pid": 4711},
+        "journal jobs.db is in use by process 4711: one scheduler has a journal at a time; "
+        "stop that one, or give this one another journal",
+    ),
+    (
+        errors.StoreFormatError("jobs.db", "it is no journal"),
+        {"where": "jobs.db", "problem": "it is no journal"},
+        "journal jobs.db: it is no journal",
+    ),
+    (
         errors.MissingHandlerError("ingest"),
         {"kind": "ingest"},
         "kind 'ingest' has no handler; register one with @registry.handler('ingest')",

@@ -6,7 +6,7 @@ import pytest
 
 from jobcancel import Event, FailureCode, JobState, Outcome, StageActiveError, StageUnavailableError, Verdict
 from jobcancel._core.endings import Ending
-from jobcancel._core.record import Release
+from jobcancel._core.release import Release
 from tests.core.jobs import job_in, stage, timeout, user
 
 

@@ -7,7 +7,8 @@ import pytest
 from jobcancel import Event, FailureCode, JobState, Outcome, StageActiveError, StageUnavailableError, Verdict
 from jobcancel._core.endings import Ending
 from jobcancel._core.origin import NO_ORIGIN
-from jobcancel._core.record import JobRecord, Release
+from jobcancel._core.record import JobRecord
+from jobcancel._core.release import Release
 from jobcancel._core.specs import KindSpec, Stage
 from tests.core.jobs import job_in, stage, user
 

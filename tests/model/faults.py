@@ -12,7 +12,8 @@ from jobcancel._core import decision, record
 from jobcancel._core.causes import CancelCause
 from jobcancel._core.decision import Cancellation, Decision, Outcome, Verdict, decide_cancel
 from jobcancel._core.endings import Ending, decide_ending
-from jobcancel._core.record import JobRecord, Release
+from jobcancel._core.record import JobRecord
+from jobcancel._core.release import Release
 from jobcancel._core.specs import Stage
 from jobcancel._core.states import Event, JobState, Step, step
 

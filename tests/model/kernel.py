@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jobcancel._core.causes import CancelCause, Failure
 from jobcancel._core.decision import Cancellation, Outcome
 from jobcancel._core.endings import Ending
-from jobcancel._core.record import Release
+from jobcancel._core.release import Release
 from jobcancel._core.states import Event
 from jobcancel.errors import IllegalTransitionError
 

@@ -222,7 +222,9 @@ def test_a_file_that_is_damaged_while_it_is_open(path: Path) -> None:
 @pytest.mark.parametrize("entry", [Entry("a", {"n": object()}), Entry("a", {"n": 10**5000}), Entry("\udcff", {"n": 1})])
 def test_an_entry_that_no_text_can_hold(entry: Entry, path: Path) -> None:
     store = opened(path)
-    with pytest.raises(StoreError, match=r": an entry of job a is no plain data that JSON can hold|: a job's id is no t"):
+    with pytest.raises(
+        StoreError, match=r": an entry of job a is no plain data that JSON can hold|: a job's id is no t"
+    ):
         store.append([*BATCH, entry])
     works_again(store, path)
 

@@ -15,8 +15,8 @@ registry = Registry()
 async def ingest(job: JobContext, url: str, *, depth: int = 1) -> dict[str, int]:
     await job.run_sync(len, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await job.run_stage("clone", size_of)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    job.add_compensation(remove, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    job.add_compensation(remove)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    job.add_compensation(remove, 5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    job.add_compensation(remove)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     job.progress("half")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     return {"depth": depth}
 

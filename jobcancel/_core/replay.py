@@ -1,0 +1,106 @@
+"""From a journal's entries back to the job that they tell of; ``journal`` has the way there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .causes import CancelCause, Failure, FailureCode
+from .decision import Cancellation, Outcome
+from .journal import Body
+from .origin import NO_ORIGIN, Origin
+from .progress import ProgressRecord
+from .record import JobRecord
+from .specs import Stage
+from .states import JobState
+
+
+class Replay:
+    """A job as its entries tell it.
+
+    Attributes:
+        job_id: Its id.
+        fields: What the entries said last, by name.
+        history: What happened; None while that is implied.
+        undo: Its compensations, oldest first.
+        results: What ``run_stage`` gave.
+    """
+
+    __slots__ = ("children", "fields", "history", "job_id", "results", "undo")
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        self.fields: Body = {}
+        self.history: list[list[Any]] | None = None
+        self.undo: list[list[Any]] = []
+        self.results: list[tuple[str, int, Any]] = []
+        self.children: list[str] = []
+
+    def take(self, body: Body) -> None:
+        """Apply the next entry."""
+        if "history" in body:
+            self.history = self.history or []
+            self.history += body["history"]
+        if "undo" in body:
+            kept, added = body["undo"]
+            self.undo = [*self.undo[:kept], *added]
+        self.results += [(stage, passage, value) for stage, passage, value in body.get("results", ())]
+        self.children += body.get("children", ())
+        self.fields |= body
+
+    @property
+    def kind(self) -> str:
+        """Its kind's name."""
+        name: str = self.fields["kind"]
+        return name
+
+    @property
+    def state(self) -> JobState:
+        """Where it was in its life."""
+        return JobState(self.fields["state"])
+
+    @property
+    def origin(self) -> Origin:
+        """What was said of it at its submit."""
+        origin = Origin(*(self.fields.get(name) for name in Origin._fields))
+        return NO_ORIGIN if origin == NO_ORIGIN else origin
+
+    @property
+    def asked(self) -> list[Cancellation]:
+        """Requests that were kept and never decided."""
+        return [Cancellation(CancelCause.USER, *request) for request in self.fields.get("asked") or ()]
+
+    def fill(self, job: JobRecord) -> None:
+        """Make a job, new but for its identity, what its entries say; its undos aside."""
+        fields, created = self.fields, job.created
+        job.state, job.attempt = self.state, fields["attempt"]
+        job.started, job.settled = _at(created, fields.get("started")), _at(created, fields.get("settled"))
+        job.undos = fields.get("undos") or 0
+        if self.history is not None:
+            job.history = [(step, created + at, *rest) for step, at, *rest in self.history]
+        if fields.get("stage") is not None:
+            name, at, commits = fields["stage"]
+            declared = [stage for stage in job.spec.stages if stage.name == name]
+            job.stage, job.stage_at = declared[0] if declared else Stage(name, commits=commits), created + at
+        if fields.get("progress") is not None:
+            done, total, message, *counts = fields["progress"]
+            job.progress = ProgressRecord(done, total, message, list(self.children), *counts)
+        if fields.get("cancel") is not None:
+            job.cancel = _cancellation(fields["cancel"], created)
+        if fields.get("failure") is not None:
+            code, message, details = fields["failure"]
+            job.failure = Failure(FailureCode(code), message, details)
+        job.result = fields.get("result")
+
+
+def _cancellation(fields: list[Any], created: float) -> Cancellation:
+    cause, by, reason, requested, outcome, delivered, marks = fields
+    cancel = Cancellation(CancelCause(cause), by, reason)
+    cancel.requested_at, cancel.outcome = created + requested, Outcome(outcome)
+    cancel.delivered_at = _at(created, delivered)
+    for mark in marks:
+        setattr(cancel, mark, True)
+    return cancel
+
+
+def _at(created: float, since: float | None) -> float | None:
+    return None if since is None else created + since
