@@ -30,7 +30,8 @@ class Entry(NamedTuple):
         job_id: Whose it is.
         body: What it says, as plain data (None, bool, int, float, str, lists, and dicts by string); None with
             ``final``: the job is to be forgotten.
-        final: Whether it stands for all entries of that job before it, which need not be kept any longer.
+        final: Whether it stands for all entries of that job before it, which need not be kept any longer. Its body
+            says so too, so that a store need not give this back.
     """
 
     job_id: str
@@ -99,7 +100,7 @@ class JobJournal:
             arguments: By parameter, or None for a job without a key.
         """
         job = self.job
-        said = {**_identity(job), **_standing(job), "result": result, "arguments": arguments}
+        said = {**_identity(job), **_standing(job), "result": result, "arguments": arguments, "final": True}
         if job.cancel is not None:
             said["cancel"] = _cancel(job.cancel, job.created)
         if job.failure is not None:
@@ -195,6 +196,7 @@ def _relative(entry: RawEntry, created: float) -> list[Any]:
 def remains(facts: Facts, key: str, created_at: float, arguments: Body, *, failed: bool) -> Body:
     """Return what is kept of a job that was let go while its key still leads to it."""
     return {
+        "final": True,
         "forgotten": True,
         "seq": facts.seq,
         "kind": facts.kind,
