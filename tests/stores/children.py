@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator
@@ -50,7 +52,9 @@ store.close()
 
 def run(code: str, *args: object) -> int:
     """Run code with arguments to its end; return how it ended (negative: the signal that killed it)."""
-    return subprocess.run([sys.executable, "-c", code, *map(str, args)], check=False).returncode
+    # Who is killed saves no coverage.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return subprocess.run([sys.executable, "-c", code, *map(str, args)], check=False, env=environment).returncode
 
 
 def printed(code: str, *args: object) -> list[str]:
@@ -69,6 +73,13 @@ def running(code: str, *args: object) -> Generator[tuple[subprocess.Popen[str], 
             yield child, child.stdout.readline().strip()
         finally:
             child.kill()
+
+
+def connection_of(store: SqliteStore) -> sqlite3.Connection:
+    """Return the connection of an open store, to look at it or to set it limits."""
+    connection = store._connection  # pyright: ignore[reportPrivateUsage]
+    assert connection is not None
+    return connection
 
 
 def bodies(path: Path) -> list[tuple[str, object]]:
