@@ -193,6 +193,19 @@ def test_a_fork_of_its_owner_can_neither_write_it_nor_let_it_go(tmp_path: Path) 
     assert bodies(tmp_path / "journal.db") == [("a", {"n": 1}), ("a", {"n": 3})]
 
 
+def test_a_process_that_did_not_open_it_leaves_the_log_to_the_one_that_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path / "journal.db")
+    store.open()
+    owner = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: owner + 1)
+    with pytest.raises(StoreError, match=f" was opened by process {owner}, of which this is a fork; open another "):
+        store.append([Entry("a", {"n": 1})])
+    store.close()
+    assert bodies(tmp_path / "journal.db") == []
+
+
 LEFT_BEHIND = """
 import os, signal, sys
 from jobcancel.abc import Entry
