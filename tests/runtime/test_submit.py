@@ -17,6 +17,7 @@ from jobcancel import (
     Scheduler,
     SchedulerClosedError,
     Stage,
+    UnknownCompensationError,
     UnknownKindError,
 )
 
