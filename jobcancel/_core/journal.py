@@ -7,6 +7,7 @@ seconds since the job was submitted, so that they mean the same to a process wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .compensations import AnyUndo, Undo, name_of
@@ -59,28 +60,31 @@ class JobJournal:
         self.asked: list[Cancellation] = []
         self.committing: str | None = None
         self.results: list[tuple[str, int, Any]] = []
-        self._written = self._made = _Said({}, 0, [], 0, 0)
+        self._written = self._made = _Said({}, 0, (), 0, 0)
 
     def entry(self) -> Entry:
         """Return what has changed since the last entry that was kept."""
         job, before = self.job, self._written
-        said = {**_identity(job), **self._arguments(), **_standing(job), "asked": _asked(self.asked)}
-        said["committing"] = self.committing
-        if job.cancel is not None:
-            said["cancel"] = _cancel(job.cancel, job.created)
-        history, undo = job.history or [], list(job.undo or ())
-        children = [] if job.progress is None else job.progress.children
-        body = {name: value for name, value in said.items() if before.fields.get(name) != value}
+        said = _standing(job)
+        said["asked"], said["committing"] = _asked(self.asked), self.committing
+        said["cancel"] = None if job.cancel is None else _cancel(job.cancel, job.created)
+        body = self._identity() if not before.fields else {}
+        for name, value in said.items():
+            if before.fields.get(name) != value:
+                body[name] = value
+        history, undo, results = job.history or (), job.undo or (), self.results
+        children = () if job.progress is None else job.progress.children
         if len(history) > before.history:
             body["history"] = [_relative(entry, job.created) for entry in history[before.history :]]
-        kept = _common(before.undo, undo)
-        if kept < len(before.undo) or kept < len(undo):
-            body["undo"] = [kept, [_undo(each) for each in undo[kept:]]]
-        if len(self.results) > before.results:
-            body["results"] = [list(result) for result in self.results[before.results :]]
+        if undo or before.undo:
+            kept = _common(before.undo, undo)
+            if kept < len(before.undo) or kept < len(undo):
+                body["undo"] = [kept, [_undo(each) for each in undo[kept:]]]
+        if len(results) > before.results:
+            body["results"] = [list(result) for result in results[before.results :]]
         if len(children) > before.children:
-            body["children"] = children[before.children :]
-        self._made = _Said(said, len(history), undo, len(self.results), len(children))
+            body["children"] = list(children[before.children :])
+        self._made = _Said(said, len(history), tuple(undo), len(results), len(children))
         return Entry(job.id, body)
 
     def kept(self) -> None:
@@ -111,8 +115,11 @@ class JobJournal:
             said["children"] = job.progress.children
         return Entry(job.id, {name: value for name, value in said.items() if value is not None}, final=True)
 
-    def _arguments(self) -> Body:
-        return {"args": self.args or None, "kwargs": self.kwargs or None, "timeout_s": self.timeout_s}
+    def _identity(self) -> Body:
+        """Return what is said once."""
+        args, kwargs, timeout_s = self.args or None, self.kwargs or None, self.timeout_s
+        identity = {**_identity(self.job), "args": args, "kwargs": kwargs, "timeout_s": timeout_s}
+        return {name: value for name, value in identity.items() if value is not None}
 
 
 class _Said(NamedTuple):
@@ -120,7 +127,7 @@ class _Said(NamedTuple):
 
     fields: Body
     history: int
-    undo: list[AnyUndo]
+    undo: Sequence[AnyUndo]
     results: int
     children: int
 
@@ -174,7 +181,7 @@ def _undo(undo: AnyUndo) -> list[Any]:
     return [name_of(undo), 0, [], {}]  # a function of this process: that it was there is all that can be kept
 
 
-def _common(before: list[AnyUndo], now: list[AnyUndo]) -> int:
+def _common(before: Sequence[AnyUndo], now: Sequence[AnyUndo]) -> int:
     """Return how many undos, from the oldest, are still the same."""
     kept = 0
     for earlier, later in zip(before, now, strict=False):
