@@ -51,14 +51,27 @@ class JobJournal:
         asked: Requests that are kept but not yet decided.
         committing: The stage that commits and is about to begin, or open.
         results: What ``run_stage`` gave in this and earlier attempts: stage, which passage through it (from 0), value.
+        finished: Whether the final entry was made: nothing may follow it.
     """
 
-    __slots__ = ("_made", "_written", "args", "asked", "committing", "job", "kwargs", "results", "timeout_s")
+    __slots__ = (
+        "_made",
+        "_written",
+        "args",
+        "asked",
+        "committing",
+        "finished",
+        "job",
+        "kwargs",
+        "results",
+        "timeout_s",
+    )
 
     def __init__(self, job: JobRecord, args: list[Any], kwargs: Body, timeout_s: float | None) -> None:
         self.job, self.args, self.kwargs, self.timeout_s = job, args, kwargs, timeout_s
         self.asked: list[Cancellation] = []
         self.committing: str | None = None
+        self.finished: bool = False
         self.results: list[tuple[str, int, Any]] = []
         self._written = self._made = _Said({}, 0, (), 0, 0)
 
@@ -103,7 +116,7 @@ class JobJournal:
             result: What is kept of its result, plain data.
             arguments: By parameter, or None for a job without a key.
         """
-        job = self.job
+        job, self.finished = self.job, True
         said = {**_identity(job), **_standing(job), "result": result, "arguments": arguments, "final": True}
         if job.cancel is not None:
             said["cancel"] = _cancel(job.cancel, job.created)

@@ -95,7 +95,7 @@ class _Item:
 
     def entry(self) -> Entry | None:
         """Return what to write, if there is anything."""
-        if self.final is not None or self.pages is None:
+        if self.final is not None or self.pages is None or self.pages.finished:
             return self.final
         entry = self.pages.entry()
         return entry if entry.body else None
@@ -120,7 +120,9 @@ class Journal:
         self._problem: StoreError | None = None
 
     def write(self, pages: JobJournal) -> None:
-        """Have a job's changes written soon."""
+        """Have a job's changes written soon; no effect once its final entry was made."""
+        if pages.finished:
+            return
         self._item(pages.job.id, pages)
         self._linger()
 
