@@ -31,7 +31,8 @@ from typing import Any, Final, TextIO
 import coverage
 import pytest
 
-ARGUMENTS: Final = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis")
+# Plain asserts: the package has a plugin for pytest, which would therefore import its modules itself, mutants aside.
+ARGUMENTS: Final = ("-q", "-x", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:schemathesis")
 PASSED, FAILED, MISTAKE = 0, 1, 99
 MEMORY: Final = 4 << 30  # bytes: a mutant that never stops to append dies of it
 # What is imported anew for a mutant: whatever may have been made of its package.
