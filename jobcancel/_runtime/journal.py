@@ -236,10 +236,11 @@ class Journal:
 
     async def close(self) -> StoreError | None:
         """Write the rest; return why that was not possible, or None."""
-        if self._todo or self._flight:
-            self._idle = anyio.Event()
-            self._wanted.set()
-            await self._idle.wait()
+        for _ in range(2):  # what is on its way now may fail, and is then tried once more
+            if self._todo or self._flight:
+                self._idle = anyio.Event()
+                self._wanted.set()
+                await self._idle.wait()
         if self._todo:
             tell(logging.ERROR, "the last changes of %d jobs could not be written: %s", len(self._todo), self._problem)
             return self._problem

@@ -1,0 +1,368 @@
+"""What happens while a commit is on its way: nothing is seen too early, nothing is answered too early, nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from jobcancel import (
+    FailureCode,
+    JobContext,
+    JobHandle,
+    JobState,
+    Outcome,
+    QueueFullError,
+    Registry,
+    Scheduler,
+    Stage,
+    StoreError,
+    Verdict,
+)
+from jobcancel.testing import ManualClock
+
+from .gated import GatedStore
+
+
+class Gate:
+    """A handler's way to stop and go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = anyio.Event(), anyio.Event()
+
+    async def __call__(self, job: JobContext) -> str:
+        self.begun.set()
+        await self.go_on.wait()
+        return "done"
+
+
+@asynccontextmanager
+async def closed_gate(registry: Registry, **options: Any) -> AsyncGenerator[tuple[Scheduler, GatedStore, TaskGroup]]:
+    """A scheduler whose commits wait; the gate is opened before it is left."""
+    store = GatedStore()
+    async with Scheduler(registry, store=store, **options) as scheduler, anyio.create_task_group() as group:
+        yield scheduler, store, group
+        store.open_gate()
+
+
+async def test_a_job_is_seen_and_starts_when_it_is_kept_and_not_before(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work")(gate)
+    async with closed_gate(registry) as (scheduler, store, group):
+        store.closed = True
+        group.start_soon(scheduler.submit, kind())
+        await store.arrived()
+        assert (await scheduler.find()).jobs == ()
+        assert not gate.begun.is_set()
+        store.open_gate()
+        await gate.begun.wait()
+        (job,) = (await scheduler.find()).jobs
+        assert job.state is JobState.RUNNING
+        gate.go_on.set()
+        assert (await scheduler.wait(job.id)).state is JobState.SUCCEEDED
+
+
+async def test_a_job_that_is_not_kept_leaves_its_place_its_key_and_its_slot(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work", max_running=1, max_pending=1)(gate)
+    errors: list[StoreError] = []
+    async with closed_gate(registry) as (scheduler, store, group):
+        store.closed = True
+
+        async def submit(key: str) -> None:
+            try:
+                await scheduler.submit(kind(), key=key)
+            except StoreError as error:
+                errors.append(error)
+
+        group.start_soon(submit, "a")
+        await store.arrived()
+        group.start_soon(submit, "b")
+        while len(errors) < 2:
+            with pytest.raises(QueueFullError):  # one has the slot, and one waits, though nobody sees them
+                await _both_are_in(scheduler, kind, errors)
+            store.fail_one()
+            await _until(lambda: len(errors) == 2)
+        store.open_gate()
+        assert (await scheduler.find()).jobs == ()
+        first = await scheduler.submit(kind(), key="b")
+        second = await scheduler.submit(kind(), key="a")
+        assert (first.created, second.created) == (True, True)
+        await gate.begun.wait()
+        gate.go_on.set()
+        assert (await second.wait()).state is JobState.SUCCEEDED
+
+
+async def _both_are_in(scheduler: Scheduler, kind: Any, errors: list[StoreError]) -> None:
+    for _ in range(100):
+        await checkpoint()
+    await scheduler.submit(kind())
+
+
+async def _until(true: Any) -> None:
+    while not true():
+        await checkpoint()
+
+
+async def test_the_same_key_twice_at_once_is_one_job(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work")(gate)
+    handles: list[JobHandle[str]] = []
+    async with closed_gate(registry) as (scheduler, store, group):
+        store.closed = True
+
+        async def submit() -> None:
+            handles.append(await scheduler.submit(kind(), key="k"))
+
+        group.start_soon(submit)
+        await store.arrived()
+        group.start_soon(submit)
+        await _turns()
+        assert handles == []
+        store.open_gate()
+        await _until(lambda: len(handles) == 2)
+        assert handles[0].id == handles[1].id
+        assert sorted(handle.created for handle in handles) == [False, True]
+        gate.go_on.set()
+
+
+async def test_who_waits_for_a_key_whose_first_submit_fails_submits_himself(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work")(gate)
+    outcomes: list[str] = []
+    async with closed_gate(registry) as (scheduler, store, group):
+        store.closed = True
+
+        async def submit() -> None:
+            try:
+                outcomes.append("created" if (await scheduler.submit(kind(), key="k")).created else "found")
+            except StoreError:
+                outcomes.append("failed")
+
+        group.start_soon(submit)
+        await store.arrived()
+        group.start_soon(submit)
+        await _turns()
+        store.fail_one()
+        await _until(lambda: outcomes == ["failed"])
+        store.open_gate()
+        await _until(lambda: len(outcomes) == 2)
+        assert outcomes == ["failed", "created"]
+        gate.go_on.set()
+
+
+async def _turns() -> None:
+    for _ in range(20):
+        await checkpoint()
+
+
+async def test_a_cancel_changes_nothing_before_it_is_kept(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work")(gate)
+    verdicts: list[Verdict] = []
+    async with closed_gate(registry) as (scheduler, store, group):
+        handle = await scheduler.submit(kind())
+        await gate.begun.wait()
+        store.closed = True
+
+        async def cancel() -> None:
+            verdicts.append(await handle.cancel())
+
+        group.start_soon(cancel)
+        await store.arrived()
+        await _turns()
+        snapshot = await scheduler.get(handle.id)
+        assert (snapshot.state, snapshot.cancel, verdicts) == (JobState.RUNNING, None, [])
+        store.open_gate()
+        assert (await handle.wait()).state is JobState.CANCELED
+        await _until(lambda: verdicts)
+        assert verdicts[0].outcome is Outcome.CANCELING
+
+
+async def test_a_job_that_ends_while_its_cancel_is_on_its_way_has_ended(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work")(gate)
+    verdicts: list[Verdict] = []
+    async with closed_gate(registry) as (scheduler, store, group):
+        handle = await scheduler.submit(kind())
+        await gate.begun.wait()
+        store.closed = True
+
+        async def cancel() -> None:
+            verdicts.append(await handle.cancel())
+
+        group.start_soon(cancel)
+        await store.arrived()
+        gate.go_on.set()
+        assert await handle.result() == "done"
+        store.open_gate()
+        await _until(lambda: verdicts)
+        assert (verdicts[0].outcome, verdicts[0].state) == (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED)
+    async with Scheduler(registry, store=store) as scheduler:
+        snapshot = await scheduler.get(handle.id)
+        assert (snapshot.state, snapshot.cancel, snapshot.result) == (JobState.SUCCEEDED, None, "done")
+    assert [body for job_id, body in store.bodies if job_id == handle.id][-1]["final"] is True
+
+
+async def test_a_stage_that_refuses_may_begin_while_a_cancel_is_on_its_way(registry: Registry) -> None:
+    entered, go_in, go_on = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def handler(job: JobContext) -> None:
+        await go_in.wait()
+        async with job.stage("paying"):
+            entered.set()
+            await go_on.wait()
+
+    kind = registry.kind("work", stages=[Stage("paying", on_cancel="refuse")])(handler)
+    verdicts: list[Verdict] = []
+    async with closed_gate(registry) as (scheduler, store, group):
+        handle = await scheduler.submit(kind())
+        store.closed = True
+
+        async def cancel() -> None:
+            verdicts.append(await handle.cancel())
+
+        group.start_soon(cancel)
+        await store.arrived()
+        go_in.set()
+        await entered.wait()
+        store.open_gate()
+        await _until(lambda: verdicts)
+        assert (verdicts[0].outcome, verdicts[0].stage) == (Outcome.REFUSED, "paying")
+        go_on.set()
+        assert (await handle.wait()).state is JobState.SUCCEEDED
+
+
+async def test_a_cancel_that_is_not_kept_is_no_cancel(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work")(gate)
+    errors: list[StoreError] = []
+    async with closed_gate(registry) as (scheduler, store, group):
+        handle = await scheduler.submit(kind())
+        await gate.begun.wait()
+        store.closed = True
+
+        async def cancel() -> None:
+            try:
+                await handle.cancel()
+            except StoreError as error:
+                errors.append(error)
+
+        group.start_soon(cancel)
+        await store.arrived()
+        store.fail_one()
+        await _until(lambda: errors)
+        store.open_gate()
+        gate.go_on.set()
+        snapshot = await handle.wait()
+        assert (snapshot.state, snapshot.cancel) == (JobState.SUCCEEDED, None)
+    async with Scheduler(registry, store=store) as scheduler:
+        assert (await scheduler.get(handle.id)).state is JobState.SUCCEEDED
+
+
+async def test_the_callers_own_cancellation_loses_neither_the_job_nor_the_cancel(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work")(gate)
+    async with closed_gate(registry) as (scheduler, store, group):
+        store.closed = True
+        handles: list[JobHandle[str]] = []
+
+        async def submit() -> None:
+            with anyio.CancelScope() as scope:
+                group.start_soon(_cancel_at_the_gate, store, scope)
+                handles.append(await scheduler.submit(kind()))
+
+        group.start_soon(submit)
+        await _until(lambda: handles)  # its caller was cancelled, and got its handle
+        await gate.begun.wait()
+        gate.go_on.set()
+        assert (await handles[0].wait()).state is JobState.SUCCEEDED
+
+
+async def _cancel_at_the_gate(store: GatedStore, scope: anyio.CancelScope) -> None:
+    await store.arrived()
+    scope.cancel()
+    await _turns()
+    store.open_gate()
+
+
+async def test_a_job_that_is_kept_while_the_scheduler_closes_waits_for_the_next_one(registry: Registry) -> None:
+    gate = Gate()
+    kind = registry.kind("work")(gate)
+    store = GatedStore()
+    handles: list[JobHandle[str]] = []
+    async with anyio.create_task_group() as group, Scheduler(registry, store=store) as scheduler:
+        store.closed = True
+
+        async def submit() -> None:
+            handles.append(await scheduler.submit(kind()))
+
+        group.start_soon(submit)
+        await store.arrived()
+        group.start_soon(_open_later, store)
+    assert (await handles[0].wait()).state is JobState.PENDING
+    assert not gate.begun.is_set()
+    gate.go_on.set()
+    async with Scheduler(registry, store=store) as scheduler:
+        assert (await scheduler.wait(handles[0].id)).state is JobState.SUCCEEDED
+
+
+async def _open_later(store: GatedStore) -> None:
+    await _turns()
+    store.open_gate()
+
+
+async def test_a_stage_that_commits_begins_when_that_is_kept_and_waits_while_it_cannot_be(registry: Registry) -> None:
+    begun, at_it = anyio.Event(), anyio.Event()
+
+    async def handler(job: JobContext) -> None:
+        at_it.set()
+        async with job.stage("paying"):
+            begun.set()
+
+    kind = registry.kind("work", stages=[Stage("paying", commits=True)])(handler)
+    async with closed_gate(registry) as (scheduler, store, _):
+        store.closed = True
+        async with anyio.create_task_group() as submitting:
+            submitting.start_soon(scheduler.submit, kind())
+            await store.arrived()
+            store.pass_one()
+        await at_it.wait()
+        await store.arrived()
+        store.fail_one()
+        await _turns()
+        assert not begun.is_set()
+        store.open_gate()
+        await begun.wait()
+
+
+async def test_a_cancel_ends_the_wait_for_the_point_of_no_return(registry: Registry, clock: ManualClock) -> None:
+    at_it = anyio.Event()
+    undone: list[str] = []
+
+    async def undo() -> None:
+        undone.append("undone")
+
+    async def handler(job: JobContext) -> None:
+        job.add_compensation(undo)
+        at_it.set()
+        async with job.stage("paying"):
+            raise AssertionError("the stage began")
+
+    kind = registry.kind("work", stages=[Stage("paying", commits=True)], timeout_s=60)(handler)
+    async with closed_gate(registry, clock=clock) as (scheduler, store, _):
+        handle = await scheduler.submit(kind())
+        store.closed = True
+        await at_it.wait()
+        await store.arrived()
+        store.fail_one()
+        await _turns()
+        await clock.advance(60)
+        snapshot = await handle.wait()
+        assert snapshot.failure is not None
+        assert (snapshot.failure.code, undone) == (FailureCode.TIMED_OUT, ["undone"])
