@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from itertools import count
-from typing import Any, Concatenate, ParamSpec, Unpack
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, Unpack
 
 import anyio.lowlevel
 import pytest
@@ -13,17 +14,26 @@ from jobcancel import JobContext, JobHandle, Kind, Registry, Scheduler
 from jobcancel._core.specs import KindOptions
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.kernel import Kernel
+from jobcancel.abc import Store
+from jobcancel.stores.sqlite import SqliteStore
 from jobcancel.testing import ManualClock
 
 P = ParamSpec("P")
+
+# The tests that say nothing of a scheduler with a store, each with its reason.
+MEMORY_ALONE: Final = {
+    "test_1_nothing_runs_between_the_decision_and_the_transition": "with a store an answer waits for its commit",
+}
 
 
 class Live:
     """A running scheduler, its registry and its clock."""
 
+    new_store: Callable[[Live], Store | None] = lambda live: None  # set by the fixture ``store``
+
     def __init__(self, **options: Any) -> None:
         self.registry, self.clock = Registry(), ManualClock()
-        self.scheduler = Scheduler(self.registry, clock=self.clock, **options)
+        self.scheduler = Scheduler(self.registry, clock=self.clock, store=self.new_store(), **options)
         self._names = (f"kind_{number}" for number in count(1))
 
     def kind(
@@ -51,6 +61,20 @@ class Live:
     def kernel(self) -> Kernel:
         """The scheduler's inside."""
         return self.scheduler._kernel  # pyright: ignore[reportPrivateUsage]  # nothing public counts a task's steps
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "anyio_backend" in metafunc.fixturenames:
+        reason = MEMORY_ALONE.get(metafunc.function.__name__)
+        metafunc.parametrize("store", ["memory"] if reason else ["memory", "sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every scheduler of the test has a journal in a file of its own, or none."""
+    if getattr(request, "param", "memory") == "sqlite":
+        paths = (tmp_path / f"{number}.db" for number in count(1))
+        monkeypatch.setattr(Live, "new_store", lambda live: SqliteStore(next(paths), synchronous="normal"))
 
 
 @pytest.fixture
