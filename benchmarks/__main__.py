@@ -20,7 +20,14 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--http", action="store_true", help="measure a cancel over HTTP in place of the scheduler")
     parser.add_argument("--explorer", action="store_true", help="measure the test kit's explorer in its place")
+    parser.add_argument("--durable", action="store_true", help="measure the journal in its place")
     options = parser.parse_args()
+    if options.durable:
+        from . import durable  # noqa: PLC0415
+
+        for line in durable.report(quick=options.quick):
+            print(line, flush=True)
+        return 0
     if options.explorer:
         from . import explored  # noqa: PLC0415
 

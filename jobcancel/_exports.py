@@ -1,6 +1,7 @@
 """What ``import jobcancel`` offers; ``jobcancel`` itself loads this file when somebody asks for a name of it."""
 
 from ._core.causes import CancelCause, Failure, FailureCode
+from ._core.compensations import Compensation, CompensationContext, Undo
 from ._core.context import JobContext, JobHandle
 from ._core.decision import Outcome, Verdict
 from ._core.diagram import mermaid
@@ -13,7 +14,7 @@ from ._core.specs import Stage
 from ._core.states import Event, JobState
 from ._runtime.blocking import BlockingScheduler
 from ._runtime.scheduler import Scheduler
-from .abc import Clock, JobService, Store
+from .abc import Clock, Entry, JobService, Store
 from .errors import (
     ContractDataError,
     DeadlockError,
@@ -37,6 +38,7 @@ from .errors import (
     StoreError,
     StoreFormatError,
     StoreInUseError,
+    UnknownCompensationError,
     UnknownKindError,
     UnknownStageError,
     WrongTaskError,
@@ -49,8 +51,11 @@ __all__ = (
     "CancelCause",
     "CancelStatus",
     "Clock",
+    "Compensation",
+    "CompensationContext",
     "ContractDataError",
     "DeadlockError",
+    "Entry",
     "Event",
     "Failure",
     "FailureCode",
@@ -92,6 +97,8 @@ __all__ = (
     "StoreError",
     "StoreFormatError",
     "StoreInUseError",
+    "Undo",
+    "UnknownCompensationError",
     "UnknownKindError",
     "UnknownStageError",
     "Verdict",

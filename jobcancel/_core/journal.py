@@ -7,6 +7,7 @@ seconds since the job was submitted, so that they mean the same to a process wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .compensations import AnyUndo, Undo, name_of
@@ -30,7 +31,8 @@ class Entry(NamedTuple):
         job_id: Whose it is.
         body: What it says, as plain data (None, bool, int, float, str, lists, and dicts by string); None with
             ``final``: the job is to be forgotten.
-        final: Whether it stands for all entries of that job before it, which need not be kept any longer.
+        final: Whether it stands for all entries of that job before it, which need not be kept any longer. Its body
+            says so too, so that a store need not give this back.
     """
 
     job_id: str
@@ -49,37 +51,53 @@ class JobJournal:
         asked: Requests that are kept but not yet decided.
         committing: The stage that commits and is about to begin, or open.
         results: What ``run_stage`` gave in this and earlier attempts: stage, which passage through it (from 0), value.
+        finished: Whether the final entry was made: nothing may follow it.
     """
 
-    __slots__ = ("_made", "_written", "args", "asked", "committing", "job", "kwargs", "results", "timeout_s")
+    __slots__ = (
+        "_made",
+        "_written",
+        "args",
+        "asked",
+        "committing",
+        "finished",
+        "job",
+        "kwargs",
+        "results",
+        "timeout_s",
+    )
 
     def __init__(self, job: JobRecord, args: list[Any], kwargs: Body, timeout_s: float | None) -> None:
         self.job, self.args, self.kwargs, self.timeout_s = job, args, kwargs, timeout_s
         self.asked: list[Cancellation] = []
         self.committing: str | None = None
+        self.finished: bool = False
         self.results: list[tuple[str, int, Any]] = []
-        self._written = self._made = _Said({}, 0, [], 0, 0)
+        self._written = self._made = _Said({}, 0, (), 0, 0)
 
     def entry(self) -> Entry:
         """Return what has changed since the last entry that was kept."""
         job, before = self.job, self._written
-        said = {**_identity(job), **self._arguments(), **_standing(job), "asked": _asked(self.asked)}
-        said["committing"] = self.committing
-        if job.cancel is not None:
-            said["cancel"] = _cancel(job.cancel, job.created)
-        history, undo = job.history or [], list(job.undo or ())
-        children = [] if job.progress is None else job.progress.children
-        body = {name: value for name, value in said.items() if before.fields.get(name) != value}
+        said = _standing(job)
+        said["asked"], said["committing"] = _asked(self.asked), self.committing
+        said["cancel"] = None if job.cancel is None else _cancel(job.cancel, job.created)
+        body = self._identity() if not before.fields else {}
+        for name, value in said.items():
+            if before.fields.get(name) != value:
+                body[name] = value
+        history, undo, results = job.history or (), job.undo or (), self.results
+        children = () if job.progress is None else job.progress.children
         if len(history) > before.history:
             body["history"] = [_relative(entry, job.created) for entry in history[before.history :]]
-        kept = _common(before.undo, undo)
-        if kept < len(before.undo) or kept < len(undo):
-            body["undo"] = [kept, [_undo(each) for each in undo[kept:]]]
-        if len(self.results) > before.results:
-            body["results"] = [list(result) for result in self.results[before.results :]]
+        if undo or before.undo:
+            kept = _common(before.undo, undo)
+            if kept < len(before.undo) or kept < len(undo):
+                body["undo"] = [kept, [_undo(each) for each in undo[kept:]]]
+        if len(results) > before.results:
+            body["results"] = [list(result) for result in results[before.results :]]
         if len(children) > before.children:
-            body["children"] = children[before.children :]
-        self._made = _Said(said, len(history), undo, len(self.results), len(children))
+            body["children"] = list(children[before.children :])
+        self._made = _Said(said, len(history), tuple(undo), len(results), len(children))
         return Entry(job.id, body)
 
     def kept(self) -> None:
@@ -98,8 +116,8 @@ class JobJournal:
             result: What is kept of its result, plain data.
             arguments: By parameter, or None for a job without a key.
         """
-        job = self.job
-        said = {**_identity(job), **_standing(job), "result": result, "arguments": arguments}
+        job, self.finished = self.job, True
+        said = {**_identity(job), **_standing(job), "result": result, "arguments": arguments, "final": True}
         if job.cancel is not None:
             said["cancel"] = _cancel(job.cancel, job.created)
         if job.failure is not None:
@@ -110,8 +128,11 @@ class JobJournal:
             said["children"] = job.progress.children
         return Entry(job.id, {name: value for name, value in said.items() if value is not None}, final=True)
 
-    def _arguments(self) -> Body:
-        return {"args": self.args or None, "kwargs": self.kwargs or None, "timeout_s": self.timeout_s}
+    def _identity(self) -> Body:
+        """Return what is said once."""
+        args, kwargs, timeout_s = self.args or None, self.kwargs or None, self.timeout_s
+        identity = {**_identity(self.job), "args": args, "kwargs": kwargs, "timeout_s": timeout_s}
+        return {name: value for name, value in identity.items() if value is not None}
 
 
 class _Said(NamedTuple):
@@ -119,7 +140,7 @@ class _Said(NamedTuple):
 
     fields: Body
     history: int
-    undo: list[AnyUndo]
+    undo: Sequence[AnyUndo]
     results: int
     children: int
 
@@ -141,7 +162,7 @@ def _standing(job: JobRecord) -> Body:
     """Return where a job stands, and what of its progress does not only grow."""
     created, stage, progress = job.created, job.stage, job.progress
     return {
-        "state": job.state.value,
+        "state": job.state._value_,  # the plain string without the cost of the property
         "attempt": job.attempt,
         "started": _since(created, job.started),
         "settled": _since(created, job.settled),
@@ -173,7 +194,7 @@ def _undo(undo: AnyUndo) -> list[Any]:
     return [name_of(undo), 0, [], {}]  # a function of this process: that it was there is all that can be kept
 
 
-def _common(before: list[AnyUndo], now: list[AnyUndo]) -> int:
+def _common(before: Sequence[AnyUndo], now: Sequence[AnyUndo]) -> int:
     """Return how many undos, from the oldest, are still the same."""
     kept = 0
     for earlier, later in zip(before, now, strict=False):
@@ -195,6 +216,7 @@ def _relative(entry: RawEntry, created: float) -> list[Any]:
 def remains(facts: Facts, key: str, created_at: float, arguments: Body, *, failed: bool) -> Body:
     """Return what is kept of a job that was let go while its key still leads to it."""
     return {
+        "final": True,
         "forgotten": True,
         "seq": facts.seq,
         "kind": facts.kind,

@@ -27,7 +27,12 @@ class OnGraceExpired(StrEnum):
 
 
 class OnRestart(StrEnum):
-    """What a durable store's recovery does with a job that was running; without such a store it has no effect."""
+    """What becomes of a job that was running when its process ended; without a store it has no effect.
+
+    ``fail`` ends it ``WORKER_LOST``, with its compensations. ``rerun`` runs it again as the next attempt, with the
+    results that ``run_stage`` gave; a shutdown is then no cancel. A job in, or past, a stage that commits is not run
+    again blindly: it has failed.
+    """
 
     FAIL = "fail"
     RERUN = "rerun"

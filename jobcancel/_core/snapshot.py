@@ -26,8 +26,9 @@ class HistoryEntry:
         step: A transition's event, a stage's name, a note's name, or a compensation's.
         at: When it happened or began (UTC).
         duration_ms: How long it took in milliseconds; None for an instant and for a stage that is open.
-        status: The new state of a transition; of a stage ``running``, ``done``, ``failed``, ``timed_out`` or
-            ``canceled``; of a compensation ``compensated`` or ``CLEANUP_FAILED``; else ``noted``.
+        status: The new state of a transition; of a stage ``running``, ``done``, ``failed``, ``timed_out``,
+            ``canceled``, ``abandoned``, ``interrupted`` (its process ended) or ``reused`` (an earlier attempt's result
+            stood in for it); of a compensation ``compensated`` or ``CLEANUP_FAILED``; else ``noted``.
         details: What was noted, as plain data.
     """
 

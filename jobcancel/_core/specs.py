@@ -114,7 +114,7 @@ class KindSpec:
         rerun_failed: Whether a key whose first job failed starts a new job.
         retain_s: Seconds a settled job stays readable.
         retain_count: How many settled jobs of the kind stay readable, the newest; None for no limit.
-        on_restart: What a durable store's recovery does with a job that was running.
+        on_restart: What becomes of a job that was running when its process ended, with a store.
     """
 
     name: str = field(converter=_plain_name, validator=_named)

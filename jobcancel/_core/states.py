@@ -69,7 +69,7 @@ TRANSITIONS: Final[Mapping[JobState, Mapping[Event, JobState]]] = MappingProxyTy
             _E.SUCCEEDED: _S.SUCCEEDED,
             _E.PARTIALLY_SUCCEEDED: _S.PARTIALLY_SUCCEEDED,
             _E.FAILED: _S.FAILED,
-            _E.INTERRUPTED: _S.PENDING,  # the next attempt; only a durable store's recovery sends it
+            _E.INTERRUPTED: _S.PENDING,  # the next attempt; only a scheduler with a store sends it
         },
         _S.CANCELING: {
             _E.UNWOUND: _S.CANCELED,

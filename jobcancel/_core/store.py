@@ -28,7 +28,7 @@ class Store(Protocol):
         ...
 
     def read(self) -> Iterable[Entry]:
-        """Give the entries, those of one job in the order in which they were appended, beginning with its first.
+        """Give the entries, those of one job in the order in which they were appended; their ``final`` may be lost.
 
         Raises:
             StoreFormatError: They cannot be read (while they are given).

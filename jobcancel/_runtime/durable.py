@@ -66,7 +66,6 @@ class DurableKernel(Kernel):
         self.durable = self
         self.store = store
         self._max_running = max_running
-        self._closing = False
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -77,7 +76,7 @@ class DurableKernel(Kernel):
         self.admission = Admission(self._max_running)
         self.keys = self._kept_keys = DurableKeys(self._key_gone)
         self._limbo: dict[str, Ticket[DurableJob]] = {}
-        self._closing = False
+        self.closing = False
 
     async def submit(
         self,
@@ -196,12 +195,11 @@ class DurableKernel(Kernel):
         """Start a job that has its slot, unless it is in limbo or the scheduler closes: then it stays pending."""
         if durable(job).limbo:
             durable(job).admitted = True
-        elif not self._closing or job.parent is not None:
+        elif not self.closing or job.parent is not None:
             super().start(job, now)
 
     def stop(self, job: Job, *, drains: bool) -> None:
         """Stop a job for a shutdown: what waits goes on waiting, and what can be run again is interrupted."""
-        self._closing = True
         if job.state is JobState.PENDING or drains:
             return
         if job.spec.on_restart is OnRestart.RERUN and job.cancel is None:
@@ -241,10 +239,10 @@ class DurableKernel(Kernel):
 
     async def close(self) -> StoreError | None:
         """Write what is left and let the store go; return why that could not be done, or None."""
+        problem = await self.journal.close()
         for job in self.table.live.values():
             if not durable(job).parted:
                 self.part(durable(job))
-        problem = await self.journal.close()
         await to_thread.run_sync(self.store.close)
         return problem
 

@@ -14,9 +14,14 @@ from jobcancel._core.policies import OnRestart
 from jobcancel.errors import StageUnavailableError, StaleAttemptError
 
 from .durable_job import DurableJob, durable
+from .journal import Ticket
 from .stage import StageScope, deliver_first
 
 T = TypeVar("T")
+
+
+def _begin() -> None:
+    """Nothing follows from the commit but that the stage begins."""
 
 
 class DurableStage(StageScope):
@@ -35,7 +40,9 @@ class DurableStage(StageScope):
             return
         job.pages.committing = stage.name
         try:
-            await job.journal.commit(job.id)
+            await job.journal.promise(
+                job.pages, Ticket(job.kernel, _begin, None)
+            ).done()  # while the disk is full it waits
             await stop_first(job, stage.name)
             await StageScope.__aenter__(self)
         except BaseException:

@@ -29,6 +29,7 @@ T = TypeVar("T")
 _COMMIT: Final = 1000  # jobs in one commit: writing down more of them would hold up the loop
 _LINGER_S: Final = 0.02  # how long a change that nobody waits for may wait for others to be written with it
 _RETRY_S: Final = 1.0  # between two tries while the store fails
+_COMPACT: Final = 10_000  # jobs that have become one entry, or none, between two compactions
 
 
 class Ticket(Generic[T]):
@@ -37,13 +38,15 @@ class Ticket(Generic[T]):
     Args:
         kernel: The scheduler's inside.
         apply: What follows at once from the commit; its value is the answer.
-        give_up: What follows from its failure.
+        give_up: What follows from its failure; None if it waits until the store is well again.
     """
 
-    __slots__ = ("_apply", "_error", "_event", "_give_up", "_kernel", "_value")
+    __slots__ = ("_apply", "_error", "_event", "_kernel", "_value", "give_up")
 
-    def __init__(self, kernel: Kernel, apply: Callable[[], T], give_up: Callable[[], None] = lambda: None) -> None:
-        self._kernel, self._apply, self._give_up = kernel, apply, give_up
+    def __init__(
+        self, kernel: Kernel, apply: Callable[[], T], give_up: Callable[[], None] | None = lambda: None
+    ) -> None:
+        self._kernel, self._apply, self.give_up = kernel, apply, give_up
         self._event = anyio.Event()
         self._value: T | None = None
         self._error: BaseException | None = None
@@ -59,7 +62,8 @@ class Ticket(Generic[T]):
     def lost(self, error: StoreError) -> None:
         """Give up what could not be kept."""
         self._error = error
-        self._give_up()
+        if self.give_up is not None:
+            self.give_up()
         self._event.set()
 
     async def done(self) -> None:
@@ -91,7 +95,7 @@ class _Item:
 
     def entry(self) -> Entry | None:
         """Return what to write, if there is anything."""
-        if self.final is not None or self.pages is None:
+        if self.final is not None or self.pages is None or self.pages.finished:
             return self.final
         entry = self.pages.entry()
         return entry if entry.body else None
@@ -111,11 +115,14 @@ class Journal:
         self._flight: dict[str, _Item] = {}
         self._wanted = anyio.Event()
         self._lingers = False
+        self._finals = 0
         self._idle: anyio.Event | None = None
         self._problem: StoreError | None = None
 
     def write(self, pages: JobJournal) -> None:
-        """Have a job's changes written soon."""
+        """Have a job's changes written soon; no effect once its final entry was made."""
+        if pages.finished:
+            return
         self._item(pages.job.id, pages)
         self._linger()
 
@@ -138,9 +145,10 @@ class Journal:
 
     def _linger(self) -> None:
         """Begin the next commit soon, unless somebody who waits makes it begin at once."""
-        if not self._lingers and self._problem is None:
+        if not self._lingers:
             self._lingers = True
-            self._kernel.timers.add(self._kernel.now() + _LINGER_S, self._begin)
+            delay = _LINGER_S if self._problem is None else _RETRY_S
+            self._kernel.timers.add(self._kernel.now() + delay, self._begin)
 
     def _begin(self) -> None:
         self._lingers = False
@@ -165,7 +173,8 @@ class Journal:
             await self._wanted.wait()
             self._wanted = anyio.Event()
             while self._todo and await self._write():
-                pass
+                if self._finals >= _COMPACT:
+                    await self._compact()
             if self._idle is not None:
                 self._idle.set()
 
@@ -182,6 +191,7 @@ class Journal:
             self._failed(error if isinstance(error, StoreError) else StoreError(repr(self._store), repr(error)))
             return False
         self._flight, self._problem = {}, None
+        self._finals += sum(entry.final for entry in entries)
         for item in flight.values():
             if item.pages is not None:
                 item.pages.kept()
@@ -190,24 +200,35 @@ class Journal:
                 ticket.kept()
         return True
 
+    async def _compact(self) -> None:
+        """Have the store give back the room of what it need not keep any longer."""
+        self._finals = 0
+        try:
+            await to_thread.run_sync(self._store.compact)
+        except Exception as error:  # noqa: BLE001  # the store may be the host's; nothing is lost by that
+            tell(logging.WARNING, "%r could not be compacted: %s", self._store, error)
+
     def _failed(self, problem: StoreError) -> None:
         """Tell everyone who waits, keep what nobody waits for, and try again later."""
         if self._problem is None:
             tell(logging.ERROR, "%s; what the running jobs do is written when it can be", problem)
         self._problem = problem
         flight, self._flight = self._flight, {}
-        waiting = [*flight.values(), *self._todo.values()]
         for job_id, item in flight.items():
             later = self._todo.get(job_id)
             if later is not None:
                 later.final = later.final or item.final
+                later.tickets = [*item.tickets, *later.tickets]
         self._todo = {**flight, **self._todo}
-        tickets = [ticket for item in waiting for ticket in item.tickets]
+        waiting = list(self._todo.values())
+        given_up: list[Ticket[Any]] = []
         for item in waiting:
-            item.tickets = []
-        for ticket in tickets:
+            given_up += [ticket for ticket in item.tickets if ticket.give_up is not None]
+            item.tickets = [ticket for ticket in item.tickets if ticket.give_up is None]
+        for ticket in given_up:
             ticket.lost(problem)
-        self._kernel.timers.add(self._kernel.now() + _RETRY_S, self._wanted.set)
+        if self._todo:
+            self._linger()
 
     def drop(self, job: Job) -> None:
         """Forget a job of which nothing was kept."""
@@ -219,4 +240,9 @@ class Journal:
             self._idle = anyio.Event()
             self._wanted.set()
             await self._idle.wait()
-        return self._problem if self._todo else None
+        if self._todo:
+            tell(logging.ERROR, "the last changes of %d jobs could not be written: %s", len(self._todo), self._problem)
+            return self._problem
+        if self._finals:
+            await self._compact()
+        return None

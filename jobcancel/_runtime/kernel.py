@@ -66,6 +66,7 @@ class Kernel:
         durable: Itself if it has a store, and None in memory.
         main: A job's task, from its first step to its last.
         tasks: How many jobs have a task that has not ended.
+        closing: Whether a shutdown has begun.
         on_idle: Events that are set when the last task has ended.
     """
 
@@ -92,6 +93,7 @@ class Kernel:
         self.seq: int = 0
         self.main: Main[Job] = run
         self.tasks: int = 0
+        self.closing: bool = False
         self.on_idle: set[anyio.Event] = set()
 
     def take_once(

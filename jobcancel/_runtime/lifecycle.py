@@ -173,6 +173,7 @@ async def end_jobs(kernel: Kernel, drain_s: float) -> BaseException | None:
     Returns:
         The interruption of the host that came meanwhile, for the caller to raise, or None.
     """
+    kernel.closing = True
     _stop(kernel, drains=True)
     interruption = None
     if drain_s > 0 and kernel.tasks:

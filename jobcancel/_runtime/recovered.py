@@ -60,12 +60,13 @@ class Recovered:
 
     def read(self, entries: Iterable[Entry]) -> Recovered:
         """Take all entries."""
-        for job_id, body, final in entries:
-            if final:
+        for job_id, body, _ in entries:
+            if body is None:
                 self._forget(job_id)
-                if body is not None:
-                    self._take_final(job_id, body)
-            elif body is not None:
+            elif body.get("final"):
+                self._forget(job_id)
+                self._take_final(job_id, body)
+            else:
                 replay = self.open.get(job_id)
                 if replay is None:
                     replay = self.open[job_id] = Replay(job_id)

@@ -54,7 +54,6 @@ async def load(kernel: DurableKernel) -> None:
 def recover(kernel: DurableKernel, recovered: Recovered) -> None:
     """Let all jobs go on that a store gave. To be called once, in the loop, in one step."""
     jobs = [_rebuilt(kernel, recovered, replay) for replay in recovered.open.values()]
-    _fill_table(kernel, recovered, jobs)
     keys = [*recovered.keys.values()]
     for job in jobs:
         if job.origin.key is not None and job.call is not None and not job.lost:
@@ -62,6 +61,7 @@ def recover(kernel: DurableKernel, recovered: Recovered) -> None:
             keys.append((job.created, (job.origin.owner, job.spec.name, job.origin.key), entry))
     for _, where, entry in sorted(keys, key=lambda key: key[0]):
         kernel.keys.restore(where, entry)
+    _fill_table(kernel, recovered, jobs)  # it may let jobs go, and has to know then whether a key leads to them
     jobs.sort(key=attrgetter("seq"))
     for job in jobs:
         _prepare(job, kernel.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -64,7 +65,8 @@ def create(place: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
+    # Windows opens no folder, and needs not be told to keep a name.
+    with suppress(PermissionError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

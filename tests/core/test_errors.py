@@ -44,7 +44,8 @@ EXAMPLES: list[tuple[errors.JobCancelError, dict[str, Any], str]] = [
     (
         errors.UnknownCompensationError("refnd", ("refund", "delete")),
         {"name": "refnd", "known": ("refund", "delete")},
-        "no compensation is named 'refnd'; registered: delete, refund; register it with @registry.compensation('refnd')",
+        "no compensation is named 'refnd'; registered: delete, refund; "
+        "register it with @registry.compensation('refnd')",
     ),
     (
         errors.StoreError("jobs.db", "the disk is full; free some room"),

@@ -17,6 +17,7 @@ from jobcancel import (
     Scheduler,
     SchedulerClosedError,
     Stage,
+    UnknownCompensationError,
     UnknownKindError,
 )
 
@@ -89,7 +90,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"timeout_s": True}, TypeError, "timeout_s must be a number of seconds or None, not bool"),
     ({"timeout_s": 0}, ValueError, "timeout_s must be above 0"),
     ({"timeout_s": float("nan")}, ValueError, "timeout_s must be above 0"),
-    ({"compensations": ["undo"]}, TypeError, "a compensation must be a callable or the name of one that is registered"),
+    ({"compensations": [5]}, TypeError, "a compensation must be a callable or the name of one that is registered"),
+    ({"compensations": ["undo"]}, UnknownCompensationError, "no compensation is named 'undo'"),
     ({"compensations": print}, TypeError, "not iterable"),
 ]
 

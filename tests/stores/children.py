@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator
@@ -48,14 +50,20 @@ store.close()
 """
 
 
+def environment() -> dict[str, str]:
+    """Return this process's, without what has coverage measured: who is killed leaves a broken file of it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 def run(code: str, *args: object) -> int:
     """Run code with arguments to its end; return how it ended (negative: the signal that killed it)."""
-    return subprocess.run([sys.executable, "-c", code, *map(str, args)], check=False).returncode
+    return subprocess.run([sys.executable, "-c", code, *map(str, args)], check=False, env=environment()).returncode
 
 
 def printed(code: str, *args: object) -> list[str]:
     """Run code with arguments to its end, which must be a good one; return the lines that it printed."""
-    done = subprocess.run([sys.executable, "-c", code, *map(str, args)], check=True, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code, *map(str, args)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment())
     return done.stdout.splitlines()
 
 
@@ -63,12 +71,20 @@ def printed(code: str, *args: object) -> list[str]:
 def running(code: str, *args: object) -> Generator[tuple[subprocess.Popen[str], str]]:
     """Start code with arguments and wait for its first line; at the end it is killed."""
     command = [sys.executable, "-c", code, *map(str, args)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment()) as child:
         assert child.stdout is not None
         try:
             yield child, child.stdout.readline().strip()
         finally:
             child.kill()
+
+
+def connection_of(store: SqliteStore) -> sqlite3.Connection:
+    """Return the connection of an open store, to look at it or to set it limits."""
+    connection = store._connection  # pyright: ignore[reportPrivateUsage]
+    assert connection is not None
+    return connection
 
 
 def bodies(path: Path) -> list[tuple[str, object]]:

@@ -17,7 +17,7 @@ from jobcancel.abc import Entry, Store
 from jobcancel.errors import StoreError, StoreInUseError
 from jobcancel.stores.sqlite import SqliteStore
 from jobcancel.testing import STORE_CHECKS, StoreCheck
-from tests.stores.children import KILLED_AT, OWNER, bodies, journal, printed, run, running
+from tests.stores.children import KILLED_AT, OWNER, bodies, connection_of, journal, printed, run, running
 
 NOTHING_OPEN = r": is not open; open\(\) comes first$"
 
@@ -39,8 +39,7 @@ def test_what_synchronous_says_is_what_sqlite_is_told(
 ) -> None:
     store = SqliteStore(tmp_path / "journal.db", synchronous=synchronous)
     store.open()
-    connection = store._connection
-    assert connection is not None
+    connection = connection_of(store)
     assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
@@ -149,8 +148,9 @@ def test_in_use_without_a_process_to_name_while_the_other_has_not_made_its_file_
     path = tmp_path / "journal.db"
     owner = sqlite3.connect(tmp_path / "journal.db-lock", isolation_level=None)
     owner.execute("BEGIN EXCLUSIVE")
-    for make in (lambda: None, path.touch):
-        make()
+    for there in (False, True):
+        if there:
+            path.touch()
         with pytest.raises(StoreInUseError, match=r" is in use by process None: ") as caught:
             SqliteStore(path).open()
         assert caught.value.pid is None
@@ -191,6 +191,19 @@ def test_a_fork_of_its_owner_can_neither_write_it_nor_let_it_go(tmp_path: Path) 
     refusal = f"was opened by process {pid}, of which this is a fork; open another one here"
     assert (said, kept) == ([refusal, refusal, "True"], "[1, 3]")
     assert bodies(tmp_path / "journal.db") == [("a", {"n": 1}), ("a", {"n": 3})]
+
+
+def test_a_process_that_did_not_open_it_leaves_the_log_to_the_one_that_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path / "journal.db")
+    store.open()
+    owner = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: owner + 1)
+    with pytest.raises(StoreError, match=f" was opened by process {owner}, of which this is a fork; open another "):
+        store.append([Entry("a", {"n": 1})])
+    store.close()
+    assert bodies(tmp_path / "journal.db") == []
 
 
 LEFT_BEHIND = """
@@ -239,17 +252,18 @@ store.close()
 
 
 def test_a_kill_at_any_step_of_its_life_leaves_what_was_there_before_or_after_the_step(tmp_path: Path) -> None:
-    first = [("a", {"n": 1}), ("b", {"n": 1})]
-    second = [("b", {"n": 1}), ("a", {"n": 2}), ("b", {"n": 2})]
+    nothing: list[tuple[str, object]] = []
+    first: list[tuple[str, object]] = [("a", {"n": 1}), ("b", {"n": 1})]
+    second: list[tuple[str, object]] = [("b", {"n": 1}), ("a", {"n": 2}), ("b", {"n": 2})]
     seen: list[list[tuple[str, object]]] = []
-    for step in range(0, 10_000, 2):
+    for step in range(0, 10_000, 3):
         path = tmp_path / f"{step}.db"
         ended = run(KILLED_AT + LIFE, path, step)
         seen.append(bodies(path))
         if ended == 0:
             break
         assert ended == -signal.SIGKILL
-    ranks = [[[], first, second].index(entries) for entries in seen]
+    ranks = [[nothing, first, second].index(entries) for entries in seen]
     assert ranks == sorted(ranks)
     assert set(ranks) == {0, 1, 2}
 

@@ -68,7 +68,7 @@ store.compact()
 def test_a_kill_in_the_middle_leaves_every_entry_and_the_next_one_finishes(tmp_path: Path) -> None:
     full(tmp_path / "full.db").close()
     killed = 0
-    for step in range(0, 1_000_000, 170):
+    for step in range(0, 1_000_000, 400):
         path = tmp_path / "killed.db"
         shutil.copyfile(tmp_path / "full.db", path)
         ended = run(KILLED_AT + COMPACT, path, step)

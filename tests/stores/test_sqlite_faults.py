@@ -14,7 +14,7 @@ import pytest
 from jobcancel.abc import Entry
 from jobcancel.errors import StoreError, StoreFormatError
 from jobcancel.stores.sqlite import SqliteStore
-from tests.stores.children import bodies, printed
+from tests.stores.children import bodies, connection_of, printed
 
 FIRST, SECOND, THIRD = Entry("a", {"n": 1}), Entry("a", {"n": 2}, final=True), Entry("a", {"n": 3})
 BATCH = [Entry("b", {"n": 2}), SECOND, Entry("c", {"n": 2})]
@@ -173,24 +173,24 @@ def test_who_has_it_is_not_known_when_that_cannot_be_read(path: Path, faults: di
 
 def test_a_disk_without_room(path: Path) -> None:
     store = opened(path)
-    assert store._connection is not None
-    [[pages]] = store._connection.execute("PRAGMA page_count").fetchall()
-    store._connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+    connection = connection_of(store)
+    [[pages]] = connection.execute("PRAGMA page_count").fetchall()
+    connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
     message = r": has no room left \(database or disk is full, SQLITE_FULL\); make room on its disk$"
     for _ in range(2):
         with pytest.raises(StoreError, match=message):
             store.append([*BATCH, *(Entry(f"job {n}", {"text": "x" * 1000}) for n in range(100))])
-    store._connection.execute("PRAGMA max_page_count = 1000000").fetchall()
+    connection.execute("PRAGMA max_page_count = 1000000").fetchall()
     works_again(store, path)
 
 
 def test_a_file_that_may_not_be_written_any_more(path: Path) -> None:
     store = opened(path)
-    assert store._connection is not None
-    store._connection.execute("PRAGMA query_only = 1")
+    connection = connection_of(store)
+    connection.execute("PRAGMA query_only = 1")
     with pytest.raises(StoreError, match=r": may not be written \(attempt to write a readonly database, SQLITE_READO"):
         store.append(BATCH)
-    store._connection.execute("PRAGMA query_only = 0")
+    connection.execute("PRAGMA query_only = 0")
     works_again(store, path)
 
 
@@ -209,8 +209,8 @@ def test_another_program_that_has_it_locked_for_too_long(path: Path) -> None:
 
 def test_a_file_that_is_damaged_while_it_is_open(path: Path) -> None:
     store = opened(path)
-    assert store._connection is not None
-    store._connection.execute("DROP TABLE entry")
+    connection = connection_of(store)
+    connection.execute("DROP TABLE entry")
     with pytest.raises(StoreError, match=r": does not work: no such table: entry, SQLITE_ERROR$"):
         list(store.read())
     store.close()

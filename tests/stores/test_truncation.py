@@ -30,7 +30,7 @@ def with_small_pages(path: Path) -> Path:
 
 @pytest.fixture
 def killed(tmp_path: Path) -> tuple[Path, bytes, bytes, int]:
-    """The path of a journal, its file and its log as a kill leaves them, and where the log's last transaction begins."""
+    """The path of a journal, its file and log as a kill leaves them, and where the log's last transaction begins."""
     path = with_small_pages(tmp_path / "journal.db")
     log = tmp_path / "journal.db-wal"
     store = SqliteStore(path)
