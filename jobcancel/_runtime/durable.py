@@ -32,7 +32,7 @@ from .durable_job import DurableJob, durable
 from .durable_keys import DurableKeys
 from .durable_stage import DurableStage
 from .durable_table import DurableTable
-from .job import Job
+from .job import CURRENT, Job
 from .journal import Journal, Ticket
 from .kernel import Kernel
 from .log import say
@@ -187,6 +187,8 @@ class DurableKernel(Kernel):
             StoreError: It could not be kept, and nothing was applied.
         """
         verdict = asked if isinstance(asked, Verdict) else await asked.answer()
+        if isinstance(job, Job) and CURRENT.get() is job and verdict.outcome is Outcome.CANCELING:
+            self.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come before the loop's turn
         if isinstance(asked, Verdict) or verdict.outcome not in _CHANGES:
             await self.journal.commit(job.id)
         return verdict

@@ -126,7 +126,8 @@ async def apart(kernel: Kernel, main: Callable[[], Coroutine[Any, Any, T]]) -> t
 
     async def run(_: None) -> None:
         try:
-            values.append(await main())
+            with kernel.scope_type(shield=True):  # trio's tasks live inside the host's scope
+                values.append(await main())
         except Exception as error:  # noqa: BLE001  # it is raised where somebody waits for it
             errors.append(error)
         finally:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from itertools import count
-from typing import Any, Concatenate, ParamSpec, Unpack
+from pathlib import Path
+from typing import Any, ClassVar, Concatenate, Final, ParamSpec, Unpack
 
 import anyio.lowlevel
 import pytest
@@ -13,17 +14,31 @@ from jobcancel import JobContext, JobHandle, Kind, Registry, Scheduler
 from jobcancel._core.specs import KindOptions
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.kernel import Kernel
+from jobcancel.abc import Store
+from jobcancel.stores.sqlite import SqliteStore
 from jobcancel.testing import ManualClock
 
 P = ParamSpec("P")
+
+# The tests that say nothing of a scheduler with a store, each with its reason; ``test_durable`` has its counterpart.
+MEMORY_ALONE: Final = {
+    "test_1_nothing_runs_between_the_decision_and_the_transition": "with a store an answer waits for its commit",
+    "test_9_a_cancel_between_admission_and_first_step_is_not_lost": "a job begins while its submit's answer travels",
+    "test_9_a_cancel_in_the_same_turn_as_a_stages_end_is_not_lost": "a request is decided when it is kept, turns later",
+}
 
 
 class Live:
     """A running scheduler, its registry and its clock."""
 
+    now: ClassVar[list[Live]] = []  # those of this test
+    new_store: Callable[[Live], Store | None] = lambda live: None  # set by the fixture ``store``
+
     def __init__(self, **options: Any) -> None:
         self.registry, self.clock = Registry(), ManualClock()
+        options.setdefault("store", self.new_store())
         self.scheduler = Scheduler(self.registry, clock=self.clock, **options)
+        self.now.append(self)
         self._names = (f"kind_{number}" for number in count(1))
 
     def kind(
@@ -48,9 +63,34 @@ class Live:
         return self.kernel.table.live[handle.id]
 
     @property
+    def waits(self) -> bool:
+        """Whether something waits for a commit."""
+        durable = self.kernel.durable
+        if durable is None:
+            return False
+        journal = durable.journal  # nothing public tells what it has to do
+        todo, flight = journal._todo, journal._flight  # pyright: ignore[reportPrivateUsage]
+        return bool(flight) or any(item.tickets for item in todo.values())
+
+    @property
     def kernel(self) -> Kernel:
         """The scheduler's inside."""
         return self.scheduler._kernel  # pyright: ignore[reportPrivateUsage]  # nothing public counts a task's steps
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "anyio_backend" in metafunc.fixturenames:
+        reason = MEMORY_ALONE.get(metafunc.function.__name__)
+        metafunc.parametrize("store", ["memory"] if reason else ["memory", "sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every scheduler of the test has a journal in a file of its own, or none."""
+    Live.now.clear()
+    if getattr(request, "param", "memory") == "sqlite":
+        paths = (tmp_path / f"{number}.db" for number in count(1))
+        monkeypatch.setattr(Live, "new_store", lambda live: SqliteStore(next(paths), synchronous="normal"))
 
 
 @pytest.fixture
@@ -62,6 +102,8 @@ async def live(anyio_backend: Any) -> AsyncGenerator[Live]:
 
 
 async def turns(count: int = 20) -> None:
-    """Let everything that is ready run, again and again."""
-    for _ in range(count):
+    """Let everything that is ready run, again and again, what a commit makes ready too."""
+    left = count
+    while left:
         await anyio.lowlevel.checkpoint()
+        left = count if any(live.waits for live in Live.now) else left - 1

@@ -72,23 +72,25 @@ async def test_a_scheduler_that_was_left_keeps_no_job_whole(anyio_backend: Any) 
 async def test_tasks_that_have_ended_are_counted_no_longer_while_others_unwind(live: Live, anyio_backend: Any) -> None:
     release = anyio.Event()
 
-    async def slow(job: JobContext, until: anyio.Event) -> None:
+    until = [release]
+
+    async def slow(job: JobContext, number: int) -> None:
         try:
             await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
-                await until.wait()
+                await until[number].wait()
 
     kind = live.kind(slow)
-    await (await live.scheduler.submit(kind(release))).cancel()
-    for _ in range(20):
-        until = anyio.Event()
-        handle = await live.scheduler.submit(kind(until))
+    await (await live.scheduler.submit(kind(0))).cancel()
+    for number in range(1, 21):
+        until.append(anyio.Event())
+        handle = await live.scheduler.submit(kind(number))
         await turns()
         await handle.cancel()
         await turns()
         await live.clock.advance(0.6)  # a look
-        until.set()
+        until[number].set()
         await handle.wait()
 
     loop = live.kernel.loop
