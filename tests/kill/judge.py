@@ -1,0 +1,271 @@
+"""What must hold after every kill: the rules, each with a number that its findings carry."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import define, field
+
+from jobcancel._core.states import TERMINAL, JobState
+
+from .books import ACCEPTED, Books, Line, Reading, Told, When
+from .kinds import COMMITS, NO_RERUN
+
+_CLOSE_S: Final = 0.00001  # times are kept relative: the last digit may be rounded the other way
+
+
+@define
+class Judge:
+    """Reads one journal again and again, and says what is wrong with it."""
+
+    books: Books
+    before: Reading = field(init=False)
+    findings: list[str] = field(factory=list[str])
+    recovered: Counter[str] = field(factory=Counter[str])
+    _final: dict[str, Line] = field(factory=dict[str, Line])
+    _undo: dict[str, dict[str, int]] = field(factory=dict[str, dict[str, int]])
+    _results: dict[tuple[str, str, int], int] = field(factory=dict[tuple[str, str, int], int])
+    _told: set[str] = field(factory=set[str])
+
+    def __attrs_post_init__(self) -> None:
+        self.before = Reading({}, {}, set(), -1)
+
+    def judge(self, life: int) -> None:
+        """Judge what is there after a life."""
+        self.books.take_effects()
+        now, problems = self.books.read(life)
+        for problem in [*problems, *self.books.problems]:
+            self._find(10, "", problem)
+        self.books.problems.clear()
+        for job_id, told in self.books.jobs.items():
+            self._judge_job(job_id, told, now)
+        for (kind, key), ids in self.books.keys.items():
+            if len(ids) > 1:
+                self._find(9, min(ids), f"the key {key!r} of {kind} led to {len(ids)} jobs")
+        self._judge_sticking(now)
+        self._judge_snapshots(now)
+        self._count(now)
+        self._remember(now)
+        self.before = now
+
+    def judge_rest(self) -> None:
+        """Judge that nothing is open."""
+        for job_id, replay in self.before.open.items():
+            self._find(0, job_id, f"is still {replay.state} in the end")
+        for job_id, told in self.books.jobs.items():
+            if told.began and told.undoing and job_id in self.before.settled and not self.books.forgets:
+                begun, ended = set(told.undoing), told.undone
+                if begun - ended:
+                    self._find(6, job_id, f"compensations began and never ended: {sorted(begun - ended)}")
+
+    def _find(self, rule: int, job_id: str, problem: str) -> None:
+        finding = f"rule {rule}: {job_id} {problem}"
+        if finding not in self._told:
+            self._told.add(finding)
+            self.findings.append(finding)
+
+    def _judge_job(self, job_id: str, told: Told, now: Reading) -> None:
+        settled, replay = now.settled.get(job_id), now.open.get(job_id)
+        if settled is None and replay is None and not self._may_be_gone(job_id, told, now):
+            self._find(1, job_id, f"was acknowledged and is not in the journal after life {now.life}")
+        accepted = [verdict for verdict in told.verdicts if verdict[1] in ACCEPTED]
+        if accepted:
+            self._judge_accepted(job_id, told, accepted[0], settled, replay)
+        elif (
+            settled is not None
+            and told.asked
+            and len(told.asked) == len([v for v in told.verdicts if v[1] == "refused"])
+            and not self._group_asked(told)
+            and settled["cancel"] is not None
+            and settled["cancel"]["cause"] == "user"
+        ):
+            self._find(3, job_id, "was canceled by a user, all of whose requests were refused")
+        for when, outcome, state in told.verdicts:
+            if outcome == "already_terminal":
+                self._judge_terminal(job_id, told, when, state, settled, replay)
+        for problem in told.problems:
+            self._find(8, job_id, problem)
+        self._judge_stages(job_id, told)
+        if settled is not None:
+            self._judge_undone(job_id, told, accepted, settled)
+
+    def _group_asked(self, told: Told) -> bool:
+        return bool(told.submitted and self.books.was_asked(told.submitted[0]["id"]) and not told.asked)
+
+    def _may_be_gone(self, job_id: str, told: Told, now: Reading) -> bool:
+        """Return whether the journal may say nothing of a job: nobody was told of it, or its retention may be over."""
+        if not told.submitted and not told.verdicts:
+            return True
+        if not self.books.forgets:
+            return False
+        return bool(
+            job_id in self._final
+            or self.books.was_asked(job_id)
+            or any(line["parent"] for line in told.submitted)
+            or len(told.over) == len(told.began) > 0
+            or any(when[0] < now.life for when, _ in told.began)
+        )
+
+    def _judge_accepted(
+        self, job_id: str, told: Told, verdict: tuple[When, str, str], settled: Line | None, replay: Any
+    ) -> None:
+        when, outcome, _ = verdict
+        if replay is not None and replay.fields.get("cancel") is None and not replay.asked:
+            self._find(2, job_id, f"has an acknowledged cancel ({outcome}), and is {replay.state} without one")
+        if settled is not None:
+            state, failure = settled["state"], settled["failure"]
+            if outcome == "canceled" and state != "canceled":
+                self._find(2, job_id, f"was canceled while it waited, and is {state}")
+            if failure is not None and failure["code"] == "WORKER_LOST":
+                self._find(2, job_id, f"has an acknowledged cancel ({outcome}) and is lost")
+            if settled["cancel"] is None and state in {"canceled", "succeeded"}:
+                self._find(2, job_id, f"has an acknowledged cancel ({outcome}), of which nothing is known")
+        for began, attempt in told.began:
+            if began[0] > when[0] or (began > when and outcome != "deferred"):
+                self._find(2, job_id, f"began attempt {attempt} after its cancel was acknowledged ({outcome})")
+
+    def _judge_terminal(
+        self, job_id: str, told: Told, when: When, state: str, settled: Line | None, replay: Any
+    ) -> None:
+        if replay is not None or (settled is not None and settled["state"] != state):
+            now = replay.state if settled is None else settled["state"]
+            self._find(4, job_id, f"was said to be {state} and is {now}")
+        if any(began > when for began, _ in told.began):
+            self._find(4, job_id, f"was said to be {state} and began again")
+
+    def _judge_stages(self, job_id: str, told: Told) -> None:
+        for stage in COMMITS:
+            if len([when for when, name in told.committed if name == stage]) > 1:
+                self._find(7, job_id, f"ran its stage {stage}, which commits, more than once")
+        for when, stage, passage in told.ran:
+            life = self._results.get((job_id, stage, passage))
+            if life is not None and when[0] > life:
+                self._find(8, job_id, f"ran passage {passage} of {stage} again, whose result was kept")
+        final = self._final.get(job_id)
+        if final is not None:
+            for when, _ in told.began:
+                if when[0] > final["life"]:
+                    self._find(5, job_id, f"was {final['state']} and began again")
+
+    def _judge_undone(
+        self, job_id: str, told: Told, accepted: list[tuple[When, str, str]], settled: Line
+    ) -> None:
+        """Judge the compensations of a settled job: those registered before an acknowledged cancel, and those kept."""
+        if settled["state"] not in {"canceled", "failed"}:
+            return
+        last_commit = max((when for when, _ in told.committed), default=(-1, -1))
+        begun = set(told.undoing)
+        if accepted and settled["state"] == "canceled":
+            asked = accepted[0][0]
+            for mark, when in told.registered.items():
+                safe = when[0] == asked[0] and when < asked and when > last_commit
+                if safe and mark not in begun:
+                    self._find(6, job_id, f"was canceled, and its compensation {mark} did not run")
+        for mark, life in self._undo.get(job_id, {}).items():
+            if last_commit[0] <= life and mark not in begun and not self._dropped(told, mark, life):
+                self._find(6, job_id, f"is {settled['state']}, and its kept compensation {mark} did not run")
+        tokens = {token: mark for mark, runs in told.undoing.items() for _, token in runs}
+        if len(tokens) < len(told.undoing):
+            self._find(6, job_id, "gave two compensations the same token")
+        if any(len({token for _, token in runs}) > 1 for runs in told.undoing.values()):
+            self._find(6, job_id, "gave one compensation two tokens")
+
+    def _dropped(self, told: Told, mark: str, life: int) -> bool:
+        """Return whether a stage that commits has run since a compensation was registered."""
+        registered = told.registered.get(mark, (life, 0))
+        return any(when > registered for when, _ in told.committed)
+
+    def _judge_sticking(self, now: Reading) -> None:
+        for job_id, final in self._final.items():
+            settled = now.settled.get(job_id)
+            if settled is None:
+                if job_id in now.open or not self.books.forgets:
+                    self._find(5, job_id, f"was {final['state']} and is not settled any more")
+            elif settled["state"] != final["state"]:
+                self._find(5, job_id, f"was {final['state']} and is {settled['state']}")
+            elif differs(settled, final["snapshot"]):
+                self._find(5, job_id, f"has changed after it settled: {differs(settled, final['snapshot'])}")
+        for job_id, settled in now.settled.items():
+            ends = [entry for entry in settled["history"] if entry["status"] in _TERMINAL_WORDS and _is_end(entry)]
+            if len(ends) > 1:
+                self._find(5, job_id, f"settled {len(ends)} times: {[entry['step'] for entry in ends]}")
+
+    def _judge_snapshots(self, now: Reading) -> None:
+        for snapshot in self.books.snapshots:
+            settled = now.settled.get(snapshot["id"])
+            if settled is not None and (what := differs(settled, snapshot)):
+                self._find(10, snapshot["id"], f"was told to be another than it is in the journal: {what}")
+            elif settled is None and not self.books.forgets:
+                self._find(10, snapshot["id"], "was told to be settled and is not so in the journal")
+        self.books.snapshots.clear()
+
+    def _count(self, now: Reading) -> None:
+        """Count which way the jobs went that the last kill had left open."""
+        for job_id, replay in self.before.open.items():
+            settled, later = now.settled.get(job_id), now.open.get(job_id)
+            attempt = settled["attempt"] if settled else later.fields["attempt"] if later else 0
+            if attempt > replay.fields["attempt"]:
+                self.recovered["rerun"] += 1
+            elif settled and settled["failure"] and settled["failure"]["code"] == "WORKER_LOST":
+                self.recovered["lost"] += 1
+            elif settled and settled["state"] == "canceled":
+                self.recovered["canceled"] += 1
+            elif replay.state is JobState.PENDING:
+                self.recovered["waiting"] += 1
+            if replay.kind in NO_RERUN and attempt > replay.fields["attempt"]:
+                self._find(2, job_id, "ran again, though its kind has on_restart='fail'")
+
+    def _remember(self, now: Reading) -> None:
+        for job_id, settled in now.settled.items():
+            if job_id not in self._final:
+                self._final[job_id] = {"state": settled["state"], "life": now.life, "snapshot": settled}
+        for job_id, replay in now.open.items():
+            if replay.fields.get("committing") is None and replay.state not in TERMINAL:
+                self._undo[job_id] = {mark: now.life for mark in _marks(replay)}
+            else:
+                self._undo.pop(job_id, None)
+            for stage, passage, _ in replay.results:
+                self._results.setdefault((job_id, stage, passage), now.life)
+
+
+_TERMINAL_WORDS: Final = frozenset(state.value for state in TERMINAL)
+
+
+def _is_end(entry: Line) -> bool:
+    return entry["duration_ms"] is None and entry["step"] in {
+        "succeeded", "partially_succeeded", "failed", "unwound", "withdrawn", "abandoned",
+    }  # fmt: skip
+
+
+def _marks(replay: Any) -> Iterator[str]:
+    for _, _, args, _ in replay.undo:
+        yield from args[:1]
+
+
+def differs(one: Any, other: Any, path: str = "") -> str:
+    """Return where two snapshots differ, or an empty string; times may differ by their last digit."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in one.keys() | other.keys():
+            if what := differs(one.get(name), other.get(name), f"{path}.{name}"):
+                return what
+        return ""
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, (left, right) in enumerate(zip(one, other, strict=True)):
+            if what := differs(left, right, f"{path}[{number}]"):
+                return what
+        return ""
+    if one == other or _close(one, other):
+        return ""
+    return f"{path.removeprefix('.')} is {one!r} and {other!r}"
+
+
+def _close(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) < _CLOSE_S * 1000
+    try:
+        return abs((datetime.fromisoformat(one) - datetime.fromisoformat(other)).total_seconds()) < _CLOSE_S
+    except (TypeError, ValueError):
+        return False
