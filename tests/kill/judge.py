@@ -28,6 +28,7 @@ class Judge:
     _final: dict[str, Line] = field(factory=dict[str, Line])
     _undo: dict[str, dict[str, int]] = field(factory=dict[str, dict[str, int]])
     _results: dict[tuple[str, str, int], int] = field(factory=dict[tuple[str, str, int], int])
+    _open: dict[str, int] = field(factory=dict[str, int])
     _told: set[str] = field(factory=set[str])
 
     def __attrs_post_init__(self) -> None:
@@ -119,7 +120,9 @@ class Judge:
             state, failure = settled["state"], settled["failure"]
             if outcome == "canceled" and state != "canceled":
                 self._find(2, job_id, f"was canceled while it waited, and is {state}")
-            if failure is not None and failure["code"] == "WORKER_LOST":
+            # One that came while the lost job was being undone is beside the point: it has failed already.
+            lost = failure is not None and failure["code"] == "WORKER_LOST"
+            if lost and when[0] <= self._open.get(job_id, -1):
                 self._find(2, job_id, f"has an acknowledged cancel ({outcome}) and is lost")
             if settled["cancel"] is None and state in {"canceled", "succeeded"}:
                 self._find(2, job_id, f"has an acknowledged cancel ({outcome}), of which nothing is known")
@@ -223,6 +226,7 @@ class Judge:
             if job_id not in self._final:
                 self._final[job_id] = {"state": settled["state"], "life": now.life, "snapshot": settled}
         for job_id, replay in now.open.items():
+            self._open[job_id] = now.life
             if replay.fields.get("committing") is None and replay.state not in TERMINAL:
                 self._undo[job_id] = {mark: now.life for mark in _marks(replay)}
             else:
