@@ -100,6 +100,11 @@ class Cancellation:
         self.unresponsive: bool = False
 
 
+def shutdown_request() -> Cancellation:
+    """Return the request of a scheduler that shuts down."""
+    return Cancellation(CancelCause.SHUTDOWN, reason="the scheduler shuts down")
+
+
 class Decision(NamedTuple):
     """What a request leads to.
 

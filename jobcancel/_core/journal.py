@@ -104,6 +104,10 @@ class JobJournal:
         """Know that the entry made last was kept."""
         self._written = self._made
 
+    def says(self, name: str) -> Any:
+        """Return what the journal says now."""
+        return self._written.fields.get(name)
+
     @property
     def begun(self) -> bool:
         """Whether the journal says anything of the job."""

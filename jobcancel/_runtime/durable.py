@@ -114,6 +114,8 @@ class DurableKernel(Kernel):
         origin: Origin,
         timeout_s: float | None,
         undo: list[Any] | None,
+        *,
+        in_batch: bool = False,
     ) -> Ticket[DurableJob]:
         """Take a new job into limbo: it has its place and its key, and neither starts nor is seen before it is kept.
 
@@ -129,6 +131,7 @@ class DurableKernel(Kernel):
         )
         if job.id in self.table or job.id in self._limbo:
             raise ValueError(f"the id factory gave {job.id!r} twice; ids must be unique")
+        job.in_batch = in_batch
         job.limbo, job.admitted = True, self.admission.admit(job)
         if origin.key is not None:
             self.keys.remember(job, call, origin.key, job.created)
@@ -144,6 +147,8 @@ class DurableKernel(Kernel):
         parent = job.parent
         if parent is not None:
             parent.adopt(job)
+            if job.in_batch:
+                parent.enroll(job)
         if job.admitted:
             self.start(job, self.now())
         else:
@@ -204,10 +209,17 @@ class DurableKernel(Kernel):
         """Stop a job for a shutdown: what waits goes on waiting, and what can be run again is interrupted."""
         if job.state is JobState.PENDING or drains:
             return
-        if job.spec.on_restart is OnRestart.RERUN and job.cancel is None:
+        if job.spec.on_restart is OnRestart.RERUN and job.cancel is None and not durable(job).committed:
             durable(job).stop()
         else:
             super().stop(job, drains=drains)
+
+    async def undoing(self, job: Job) -> None:
+        """Let a job's compensations be kept before they run: after a crash another one shall not get a token again."""
+        try:
+            await self.journal.commit(job.id)
+        except StoreError:
+            pass  # a broken disk shall not keep anything from being undone
 
     def end(self, job: Job, event: Event, failure: Failure | None, value: Any = None) -> None:
         """Settle a job, or make it wait for its next attempt."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from jobcancel._core.causes import Failure
+from jobcancel._core.decision import shutdown_request
 from jobcancel._core.endings import Ending
 from jobcancel._core.journal import JobJournal
 from jobcancel._core.policies import OnCancel
@@ -14,6 +16,9 @@ from jobcancel._core.states import Event
 from .job import Job
 from .journal import Journal
 from .watch import attach
+
+
+_LEFT: Final = frozenset({"done", "failed", "timed_out", "canceled", "interrupted"})  # how a stage that began ended
 
 
 class DurableJob(Job):
@@ -82,10 +87,27 @@ class DurableJob(Job):
             self.stop_code()
 
     def stop_code(self) -> None:
-        """Cancel the scope so that another attempt can follow, unless a stage shields the code now."""
-        if self.cancel is None and not self.code_ended and self.on_cancel is OnCancel.INTERRUPT:
+        """Cancel the scope so that another attempt can follow, unless a stage shields the code now.
+
+        A stage that commits is let finish, since it could not begin again; with it another attempt may have become
+        impossible.
+        """
+        commits = self.stage is not None and self.stage.commits
+        if self.cancel is not None or self.code_ended or commits or self.on_cancel is not OnCancel.INTERRUPT:
+            return
+        if self.committed:
+            self.kernel.cancel(self, shutdown_request())
+        else:
             self.stopped = True
             self.kernel.loop.soon(self.cut)
+
+    @property
+    def committed(self) -> str:
+        """The stage that commits and would begin again in another attempt, since its result was not kept; or ''."""
+        kept = Counter(stage for stage, _, _ in self.pages.results)
+        begun = Counter(step for step, _, _, status, _ in self.history or () if status in _LEFT)
+        stages = (stage.name for stage in self.spec.stages if stage.commits)
+        return next((name for name in stages if begun[name] > kept[name]), "")
 
     def ending(
         self, ending: Ending, message: str = "", details: dict[str, Any] | None = None

@@ -20,10 +20,6 @@ from .stage import StageScope, deliver_first
 T = TypeVar("T")
 
 
-def _begin() -> None:
-    """Nothing follows from the commit but that the stage begins."""
-
-
 class DurableStage(StageScope):
     """One passage through a stage of a journaled job.
 
@@ -40,9 +36,7 @@ class DurableStage(StageScope):
             return
         job.pages.committing = stage.name
         try:
-            await job.journal.promise(
-                job.pages, Ticket(job.kernel, _begin, None)
-            ).done()  # while the disk is full it waits
+            await _begin_committing(job)
             await stop_first(job, stage.name)
             await StageScope.__aenter__(self)
         except BaseException:
@@ -55,6 +49,18 @@ class DurableStage(StageScope):
     ) -> None:
         durable(self._job).pages.committing = None  # written with the stage's end
         await StageScope.__aexit__(self, kind, error, trace)
+
+
+async def _begin_committing(job: DurableJob) -> None:
+    """Return when it is kept that the stage begins, and no request waits for its decision; a full disk is waited for.
+
+    A request that is kept beside it was therefore decided before the stage began, or is to be.
+    """
+    while True:
+        ticket = Ticket[None](job.kernel, lambda: None, None)
+        await job.journal.promise(job.pages, ticket).done()
+        if not job.pages.asked and not job.pages.says("asked"):
+            return
 
 
 async def stop_first(job: DurableJob, wanted: str) -> None:

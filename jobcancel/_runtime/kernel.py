@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from jobcancel._core.causes import CancelCause, Failure
-from jobcancel._core.decision import Cancellation, Outcome, Verdict
+from jobcancel._core.decision import Cancellation, Outcome, Verdict, shutdown_request
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import NO_ORIGIN, Origin
@@ -150,7 +150,7 @@ class Kernel:
     def stop(self, job: Job, *, drains: bool) -> None:
         """Stop a job for a shutdown; while it drains only one that waits."""
         if job.state is JobState.PENDING or not drains:
-            self.cancel(job, Cancellation(CancelCause.SHUTDOWN, reason="the scheduler shuts down"))
+            self.cancel(job, shutdown_request())
 
     def cancel(self, job: Job, request: Cancellation) -> Verdict:
         """Decide a request and do what follows from it, in one step."""

@@ -129,7 +129,7 @@ def _prepare(job: DurableJob, now: float) -> None:
     stage, job.stage = job.stage, None
     if stage is not None:
         job.log().append((stage.name, job.stage_at, None, "interrupted", None))
-    if committing is not None and job.cancel is None:
+    if committing is not None and job.cancel is None and not (requests and stage is None):
         job.undo = None  # the point of no return may have been passed
     if job.cancel is not None:
         job.cancel.held = False
@@ -149,14 +149,11 @@ def _why_lost(job: DurableJob, committing: str | None) -> str:
         return "its process ended while it ran, and its kind has on_restart='fail'"
     if committing is not None:
         return f"its process ended in stage {committing!r}, which commits and cannot be repeated blindly"
-    kept = {stage for stage, _ in job.results}
-    commits = {stage.name for stage in job.spec.stages if stage.commits} - kept
-    for step, _, _, status, _ in job.history or ():
-        if step in commits and status == "done":
-            return (
-                f"its process ended after stage {step!r}, which commits and cannot be repeated blindly; "
-                "enter it with run_stage, which keeps that it is done"
-            )
+    if job.committed:
+        return (
+            f"its process ended after stage {job.committed!r}, which commits and cannot be repeated blindly; "
+            "enter it with run_stage, which keeps that it is done"
+        )
     return ""
 
 
