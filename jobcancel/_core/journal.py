@@ -50,6 +50,7 @@ class JobJournal:
         timeout_s: Seconds it may run, or None for its kind's.
         asked: Requests that are kept but not yet decided.
         committing: The stage that commits and is about to begin, or open.
+        starting: Whether its code may begin, though it is said to be pending.
         results: What ``run_stage`` gave in this and earlier attempts: stage, which passage through it (from 0), value.
         finished: Whether the final entry was made: nothing may follow it.
     """
@@ -64,6 +65,7 @@ class JobJournal:
         "job",
         "kwargs",
         "results",
+        "starting",
         "timeout_s",
     )
 
@@ -71,6 +73,7 @@ class JobJournal:
         self.job, self.args, self.kwargs, self.timeout_s = job, args, kwargs, timeout_s
         self.asked: list[Cancellation] = []
         self.committing: str | None = None
+        self.starting: bool = False
         self.finished: bool = False
         self.results: list[tuple[str, int, Any]] = []
         self._written = self._made = _Said({}, 0, (), 0, 0)
@@ -80,6 +83,7 @@ class JobJournal:
         job, before = self.job, self._written
         said = _standing(job)
         said["asked"], said["committing"] = _asked(self.asked), self.committing
+        said["starting"] = self.starting or None
         said["cancel"] = None if job.cancel is None else _cancel(job.cancel, job.created)
         body = self._identity() if not before.fields else {}
         for name, value in said.items():
@@ -107,6 +111,11 @@ class JobJournal:
     def says(self, name: str) -> Any:
         """Return what the journal says now."""
         return self._written.fields.get(name)
+
+    @property
+    def knows_undo(self) -> bool:
+        """Whether the journal says all of the job's compensations."""
+        return [*self._written.undo] == [*(self.job.undo or ())]
 
     @property
     def begun(self) -> bool:

@@ -136,6 +136,7 @@ class DurableKernel(Kernel):
         if origin.key is not None:
             self.keys.remember(job, call, origin.key, job.created)
         job.keep(self.journal, call.args, call.kwargs)
+        job.pages.starting = job.admitted
         ticket = self._limbo[job.id] = Ticket(self, lambda: self._taken(job), lambda: self._dropped(job))
         return self.journal.promise(job.pages, ticket)
 
@@ -196,6 +197,9 @@ class DurableKernel(Kernel):
             self.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come before the loop's turn
         if isinstance(asked, Verdict) or verdict.outcome not in _CHANGES:
             await self.journal.commit(job.id)
+        elif isinstance(job, Job) and job.settled is None and not durable(job).pages.knows_undo:
+            # One was registered while the request was on its way to the journal. It is applied: no error is due.
+            await self.journal.promise(durable(job).pages, Ticket[None](self, lambda: None, None)).answer()
         return verdict
 
     def start(self, job: Job, now: float) -> None:
@@ -213,6 +217,12 @@ class DurableKernel(Kernel):
             durable(job).stop()
         else:
             super().stop(job, drains=drains)
+
+    async def starting(self, job: Job) -> None:
+        """Let it be kept that a job's code begins, if it must not begin twice; a full disk is waited for."""
+        pages = durable(job).pages
+        if job.spec.on_restart is OnRestart.FAIL and not pages.says("starting") and pages.says("started") is None:
+            await self.journal.promise(pages, Ticket[None](self, lambda: None, None)).done()
 
     async def undoing(self, job: Job) -> None:
         """Let a job's compensations be kept before they run: after a crash another one shall not get a token again."""

@@ -101,6 +101,7 @@ def _rebuilt(kernel: DurableKernel, recovered: Recovered, replay: Replay) -> Dur
     job.keep(kernel.journal, args, kwargs)
     job.pages.asked, job.pages.results = replay.asked, replay.results
     job.pages.committing = fields.get("committing")
+    job.pages.starting = bool(fields.get("starting"))
     job.pages.entry()
     job.pages.kept()  # the journal says all this already
     return job
@@ -135,6 +136,9 @@ def _prepare(job: DurableJob, now: float) -> None:
         job.cancel.held = False
     if job.origin.parent_id is not None:
         requests.append(Cancellation(CancelCause.PARENT, by=job.origin.parent_id))
+    if job.state is JobState.PENDING and job.pages.starting and job.spec.on_restart is OnRestart.FAIL:
+        job.apply(Event.STARTED, now)  # its code may have begun: nothing more was written of it
+    job.pages.starting = False
     for request in requests:
         job.request_cancel(request, now)
     if job.state is JobState.RUNNING and not job.lost:

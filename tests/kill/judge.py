@@ -89,6 +89,8 @@ class Judge:
                 self._judge_terminal(job_id, told, when, state, settled, replay)
         for problem in told.problems:
             self._find(8, job_id, problem)
+        if told.submitted and told.submitted[0]["kind"] in NO_RERUN and len(told.began) > 1:
+            self._find(2, job_id, "began twice, though its kind has on_restart='fail'")
         self._judge_stages(job_id, told)
         if settled is not None:
             self._judge_undone(job_id, told, accepted, settled)
