@@ -24,6 +24,7 @@ SCHEMA: Final = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {FORMAT}",
 )
+_LOG_HEADER: Final = 32  # bytes, of SQLite's write-ahead log
 _NO_SQLITE: Final = "is not an SQLite file, so no journal; give the journal a path of its own"
 
 ALL_ROWS: Final = "SELECT id, job_id, body FROM entry ORDER BY id"
@@ -133,9 +134,16 @@ def refuse_damage(where: str, connection: sqlite3.Connection) -> None:
 
 
 def is_at_rest(place: Path) -> bool:
-    """Return whether all of the journal is in its one file: no service has it open, none was killed with it."""
+    """Return whether all of the journal is in its one file: no service has it open, none was killed with it.
+
+    A service that was killed when it began its log anew leaves one that is a header and nothing else, which SQLite
+    does not read without writing.
+    """
     log = beside(place, "-wal")
-    return not log.exists() or (log.stat().st_size == 0 and not beside(place, "-shm").exists())
+    if not log.exists():
+        return True
+    size = log.stat().st_size
+    return size == _LOG_HEADER or (size == 0 and not beside(place, "-shm").exists())
 
 
 def connect_to_look(place: Path, *, mend: bool = False) -> sqlite3.Connection:

@@ -10,7 +10,7 @@ import pytest
 from jobcancel.abc import Entry
 from jobcancel.stores.sqlite import SqliteStore
 from jobcancel.stores.sqlite_reading import reading
-from tests.stores.children import bodies, journal
+from tests.stores.children import bodies, journal, run
 
 BEFORE = [("a", {"n": 1}), ("b", {"n": 1})]
 AFTER = [("b", {"n": 1}), ("a", {"n": 2}), ("b", {"n": 2}), ("c", {"n": 2})]
@@ -77,3 +77,26 @@ def test_who_only_looks_sees_the_same(killed: tuple[Path, bytes, bytes, int]) ->
             assert found == (AFTER if end == len(log) else BEFORE), end
             assert looked.problems() == []
         assert path.with_name("journal.db-wal").read_bytes() == log[:end]
+
+
+BEGINS_LOG = """
+import os, sys
+from jobcancel.abc import Entry
+from jobcancel.stores import SqliteStore
+store = SqliteStore(sys.argv[1])
+store.open()
+store.append([Entry("a", {"n": 1})])
+store.compact()
+store.append([Entry("b", {"n": 1})])
+os.truncate(sys.argv[1] + "-wal", 32)  # its header: what comes first is written first
+os._exit(0)  # as killed: with its log and the index of that
+"""
+
+
+def test_a_service_that_was_killed_when_it_began_its_log_anew(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    assert run(BEGINS_LOG, path) == 0
+    with reading(path) as file:
+        assert file.problems() == []
+        assert [(entry.job_id, entry.body) for entry in file.entries()] == [("a", {"n": 1})]
+    assert bodies(path) == [("a", {"n": 1})]
