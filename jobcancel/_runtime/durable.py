@@ -208,6 +208,9 @@ class DurableKernel(Kernel):
             durable(job).admitted = True
         elif not self.closing or job.parent is not None:
             super().start(job, now)
+        else:
+            durable(job).pages.starting = False
+            self.journal.write(durable(job).pages)
 
     def stop(self, job: Job, *, drains: bool) -> None:
         """Stop a job for a shutdown: what waits goes on waiting, and what can be run again is interrupted."""

@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=randbelow(10**6), help="of the load (default: a random one)")
     parser.add_argument("--backend", choices=BACKENDS, help="one alone (default: all that are installed)")
     parser.add_argument("--keep", type=Path, help="where to keep the journals (default: only those with findings)")
+    parser.add_argument("--first", action="store_true", help="end with the first journal that has findings")
     options = parser.parse_args(arguments)
     backends = [options.backend] if options.backend else [name for name in BACKENDS if find_spec(name)]
     folder = options.keep or Path(tempfile.mkdtemp(prefix="jobcancel-kill-"))
@@ -46,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         kills += max(killer.kills, 1)
         for finding in killer.judge.findings:
             print(f"FINDING {killer.folder}: {finding}", flush=True)
+        if killer.judge.findings and options.first:
+            break
         if not killer.judge.findings and not options.keep:
             shutil.rmtree(killer.folder)
     findings = report(killers, time.monotonic() - began)

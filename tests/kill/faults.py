@@ -10,7 +10,7 @@ from typing import Final
 from tests.faults import Fault
 from tests.run_faults import copy_tree, mistake_in, planted, run_python
 
-KILLS: Final = ("-m", "tests.kill", "--seed", "1", "--backend", "asyncio", "--times")
+KILLS: Final = ("-m", "tests.kill", "--seed", "1", "--backend", "asyncio", "--first", "--times")
 TIMES: Final = 50
 TIMEOUT_S: Final = 300.0
 _RUNTIME: Final = "jobcancel/_runtime/"
