@@ -41,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     while kills < options.times:
         number = len(killers)
         backend = backends[number % len(backends)]
-        killer = Killer(folder / f"{number}-{backend}", backend, options.seed + number, number % _FORGETS == _FORGETS - 1)
+        killer = Killer(
+            folder / f"{number}-{backend}", backend, options.seed + number, number % _FORGETS == _FORGETS - 1
+        )
         killers.append(killer)
         killer.run(min(_LIVES, -(-options.times // len(backends)), options.times - kills))
         kills += max(killer.kills, 1)

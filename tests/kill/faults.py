@@ -71,8 +71,8 @@ FAULTS: Final = (
     Fault(
         "a stage that was passed is begun again after a shutdown",
         _RUNTIME + "durable_job.py",
-        "        return next((name for name in stages if begun[name] > kept[name]), \"\")\n",
-        "        return next((name for name in stages if begun[name] > kept[name] + 9), \"\")\n",
+        '        return next((name for name in stages if begun[name] > kept[name]), "")\n',
+        '        return next((name for name in stages if begun[name] > kept[name] + 9), "")\n',
         "rule 7:",
     ),
     Fault(

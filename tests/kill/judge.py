@@ -155,9 +155,7 @@ class Judge:
                 if when[0] > final["life"]:
                     self._find(5, job_id, f"was {final['state']} and began again")
 
-    def _judge_undone(
-        self, job_id: str, told: Told, accepted: list[tuple[When, str, str]], settled: Line
-    ) -> None:
+    def _judge_undone(self, job_id: str, told: Told, accepted: list[tuple[When, str, str]], settled: Line) -> None:
         """Judge the compensations of a settled job: those registered before an acknowledged cancel, and those kept."""
         if settled["state"] not in {"canceled", "failed"}:
             return
