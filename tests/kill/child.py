@@ -80,18 +80,19 @@ class Load:
             await anyio.sleep(random.random() * 0.01)
             if not self.known:
                 continue
-            flags = {"defer": random.random() < 0.2, "force": random.random() < 0.1}
+            defer, force = random.random() < 0.2, random.random() < 0.1
             try:
                 if random.random() < 0.1:
                     group = str(random.randrange(20))
                     pen.effect("asking", group=group)
-                    answers = (await self.scheduler.cancel_many(labels={"group": group}, **flags)).values()
-                    self._acknowledge([*answers])
+                    answers = await self.scheduler.cancel_many(labels={"group": group}, defer=defer, force=force)
+                    self._acknowledge([*answers.values()])
                 else:
                     job_id = random.choice(self.known)
                     before = await self.scheduler.get(job_id)
                     pen.effect("asking", id=job_id)
-                    self._acknowledge([await self.scheduler.cancel(job_id, by="a user", reason="why not", **flags)])
+                    ask = self.scheduler.cancel(job_id, by="a user", reason="why not", defer=defer, force=force)
+                    self._acknowledge([await ask])
                     if before.settled:
                         pen.acknowledge("settled", snapshot=before.to_dict())
             except JobNotFoundError:

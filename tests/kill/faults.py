@@ -1,4 +1,4 @@
-"""``python -m tests.kill.faults``: plants faults in a copy of the package; some kills have to report each by its rule."""
+"""``python -m tests.kill.faults``: plants faults in a copy of the package; kills have to report each by its rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ FAULTS: Final = (
     Fault(
         "a submit is answered before it is kept",
         _RUNTIME + "durable.py",
-        "        job = await self.reserve(call, parent, origin, timeout_s, undo).answer()\n        return job.id, True\n",
+        "        job = await self.reserve(call, parent, origin, timeout_s, undo).answer()\n"
+        "        return job.id, True\n",
         "        ticket = self.reserve(call, parent, origin, timeout_s, undo)\n"
         "        return next(job_id for job_id, each in self._limbo.items() if each is ticket), True\n",
         "was acknowledged and is not in the journal",
@@ -28,8 +29,8 @@ FAULTS: Final = (
     Fault(
         "a cancel is answered before it is kept",
         _RUNTIME + "durable.py",
-        "        pages.asked.append(request)\n",
-        "        return self.cancel(job, request)\n        pages.asked.append(request)\n",
+        "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.asked.remove(request)))\n",
+        "        ticket = Ticket(self, decide)\n        ticket.kept()\n        return ticket\n",
         "rule 2:",
     ),
     Fault(

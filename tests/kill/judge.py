@@ -226,7 +226,7 @@ class Judge:
         for job_id, replay in now.open.items():
             self._open[job_id] = now.life
             if replay.fields.get("committing") is None and replay.state not in TERMINAL:
-                self._undo[job_id] = {mark: now.life for mark in _marks(replay)}
+                self._undo[job_id] = dict.fromkeys(_marks(replay), now.life)
             else:
                 self._undo.pop(job_id, None)
             for stage, passage, _ in replay.results:

@@ -164,7 +164,7 @@ async def test_a_scheduler_that_is_left_while_the_disk_fails_says_so(
 ) -> None:
     path, jobs = tmp_path / "journal.db", Jobs()
     store = FailingStore(path, busy_timeout_s=0)
-    with ExitStack() as later, pytest.raises(StoreError):
+    with ExitStack() as later, pytest.raises(StoreError):  # noqa: PT012  # it comes when the block is left
         async with Scheduler(jobs.registry, store=store) as scheduler:
             handles = [await scheduler.submit(jobs.work(n)) for n in range(2)]
             await jobs.both_run.wait()
