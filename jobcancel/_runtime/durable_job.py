@@ -83,7 +83,9 @@ class DurableJob(Job):
 
     def stop_code(self) -> None:
         """Cancel the scope so that another attempt can follow, unless a stage shields the code now."""
-        if self.cancel is None and not self.code_ended and self.on_cancel is OnCancel.INTERRUPT:
+        if self.cancel is not None or self.on_cancel is not OnCancel.INTERRUPT:
+            return
+        if self.children if self.code_ended else self.stage is None or not self.stage.commits:
             self.stopped = True
             self.kernel.loop.soon(self.cut)
 
@@ -91,14 +93,41 @@ class DurableJob(Job):
         self, ending: Ending, message: str = "", details: dict[str, Any] | None = None
     ) -> tuple[Event, Failure | None]:
         """Return what the end of the code means for the job: code that unwound since it was stopped begins again."""
-        if ending is Ending.UNWOUND and self.stopped and self.cancel is None:
-            ending = Ending.INTERRUPTED
+        if self.stopped and self.cancel is None:
+            cut_short = ending in (Ending.RETURNED, Ending.PARTIAL) and self.children_canceled
+            if ending is Ending.UNWOUND or cut_short:
+                ending = Ending.INTERRUPTED
+        if ending is Ending.INTERRUPTED and self.cancel is None:
+            message = self.committed()
+            if message:
+                ending, details = Ending.LOST, None
         return Job.ending(self, ending, message, details)
+
+    def committed(self) -> str:
+        """Return why no other attempt may follow if the job has passed a stage that commits, or an empty string.
+
+        What ``run_stage`` has kept is not repeated, so that another attempt may follow.
+        """
+        kept = {stage for stage, _, _ in self.pages.results}
+        commits = {stage.name for stage in self.spec.stages if stage.commits} - kept
+        for step, _, _, status, _ in self.history or ():
+            if step in commits and status == "done":
+                return (
+                    f"its process ended after stage {step!r}, which commits and cannot be repeated blindly; "
+                    "enter it with run_stage, which keeps that it is done"
+                )
+        return ""
+
+    def wake(self) -> None:
+        """Wake everyone who waits; what the code of an abandoned job still says is journaled until that ends."""
+        Job.wake(self)
+        if self.settled is not None and not self.code_ended:
+            attach(self, self)
 
     def cut(self) -> None:
         """Cancel the scope of code that was stopped, and its children; no effect if it ended or is canceled."""
-        if self.cancel is None and not self.code_ended:
-            if self.scope is not None:
+        if self.cancel is None:
+            if self.scope is not None and not self.code_ended:
                 self.scope.cancel()
             self.kernel.deliveries.cancel_children(self)
 

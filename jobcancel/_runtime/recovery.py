@@ -149,21 +149,13 @@ def _why_lost(job: DurableJob, committing: str | None) -> str:
         return "its process ended while it ran, and its kind has on_restart='fail'"
     if committing is not None:
         return f"its process ended in stage {committing!r}, which commits and cannot be repeated blindly"
-    kept = {stage for stage, _ in job.results}
-    commits = {stage.name for stage in job.spec.stages if stage.commits} - kept
-    for step, _, _, status, _ in job.history or ():
-        if step in commits and status == "done":
-            return (
-                f"its process ended after stage {step!r}, which commits and cannot be repeated blindly; "
-                "enter it with run_stage, which keeps that it is done"
-            )
-    return ""
+    return job.committed()
 
 
 def _adopt(job: DurableJob, live: Any) -> None:
-    """Give a child back to its parent, unless another attempt of the parent follows: that submits its own."""
+    """Give a child back to its parent, which waits for it, though another attempt may submit its own."""
     parent = live.get(job.origin.parent_id)
-    if parent is not None and job.settled is None and (parent.lost or parent.cancel is not None):
+    if parent is not None and job.settled is None:
         job.parent = parent
         parent.adopt(job)
         job.in_batch = parent.progress is not None and job.id in parent.progress.children
@@ -175,6 +167,8 @@ def _go_on(kernel: DurableKernel, job: DurableJob) -> None:
         _end(kernel, job, Ending.UNWOUND)
     elif job.lost:
         _end(kernel, job, Ending.LOST)
+    elif job.attempt == 1 and job.created + job.spec.expires_s <= kernel.now():
+        _end(kernel, job, Ending.EXPIRED)  # its time was over while nothing ran
     else:
         job.code_ended = False
         if kernel.admission.admit(job, always=True):
