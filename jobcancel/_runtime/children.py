@@ -6,7 +6,6 @@ from typing import Any, TypeVar, cast
 
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
-from jobcancel._core.progress import ProgressRecord
 from jobcancel._core.snapshot import Snapshot
 from jobcancel.errors import DeadlockError
 
@@ -38,22 +37,16 @@ async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | Non
         _refuse_deadlock(job, call)
     kernel, origin = job.kernel, Origin(job.origin.owner, labels, None, job.id)
     if kernel.durable is None:
-        children = [_in_batch(job, kernel.take(call, job, origin, None, None)) for call in calls]
+        children = [kernel.take(call, job, origin, None, None) for call in calls]
+        for child in children:
+            job.enlist(child)
     else:
-        tickets = [kernel.durable.reserve(call.plainly(), job, origin, None, None) for call in calls]
-        children = [_in_batch(job, await ticket.answer()) for ticket in tickets]
+        tickets = [kernel.durable.reserve(call.plainly(), job, origin, None, None, batch=True) for call in calls]
+        children = [await ticket.answer() for ticket in tickets]
     job.changed()
     for child in children:
         await until_settled(child)
     return [cast("Snapshot[R]", child.snapshot()) for child in children]
-
-
-def _in_batch(job: Job, child: Job) -> Job:
-    child.in_batch = True
-    if job.progress is None:
-        job.progress = ProgressRecord()
-    job.progress.children.append(child.id)
-    return child
 
 
 async def _may_submit(job: Job) -> None:

@@ -112,6 +112,8 @@ class DurableKernel(Kernel):
         origin: Origin,
         timeout_s: float | None,
         undo: list[Any] | None,
+        *,
+        batch: bool = False,
     ) -> Ticket[DurableJob]:
         """Take a new job into limbo: it has its place and its key, and neither starts nor is seen before it is kept.
 
@@ -127,7 +129,7 @@ class DurableKernel(Kernel):
         )
         if job.id in self.table or job.id in self._limbo:
             raise ValueError(f"the id factory gave {job.id!r} twice; ids must be unique")
-        job.limbo, job.admitted = True, self.admission.admit(job)
+        job.limbo, job.admitted, job.in_batch = True, self.admission.admit(job), batch
         if origin.key is not None:
             self.keys.remember(job, call, origin.key, job.created)
         job.keep(self.journal, call.args, call.kwargs)
@@ -142,6 +144,8 @@ class DurableKernel(Kernel):
         parent = job.parent
         if parent is not None:
             parent.adopt(job)
+            if job.in_batch:
+                parent.enlist(job)  # now: it may settle before its parent's code hears of it
         if job.admitted:
             self.start(job, self.now())
         else:

@@ -13,6 +13,7 @@ from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
 from jobcancel._core.packing import Facts, facts_of, snapshot_of
+from jobcancel._core.progress import ProgressRecord
 from jobcancel._core.record import JobRecord
 from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
@@ -126,6 +127,13 @@ class Job(JobRecord):
         if self.children is None:
             self.children = {}
         self.children[child.id] = child
+
+    def enlist(self, child: Job) -> None:
+        """Count a child in the progress, as one of a batch."""
+        child.in_batch = True
+        if self.progress is None:
+            self.progress = ProgressRecord()
+        self.progress.children.append(child.id)
 
     def release(self, child: Job) -> None:
         """Let go of a child that has settled, and count how it ended."""

@@ -64,9 +64,9 @@ def recover(kernel: DurableKernel, recovered: Recovered) -> None:
     _fill_table(kernel, recovered, jobs)  # it may let jobs go, and has to know then whether a key leads to them
     jobs.sort(key=attrgetter("seq"))
     for job in jobs:
-        _prepare(job, kernel.now())
-    for job in jobs:
         _adopt(job, kernel.table.live)
+    for job in jobs:
+        _prepare(job, kernel.now())
     for job in jobs:
         _go_on(kernel, job)
 
@@ -137,6 +137,8 @@ def _prepare(job: DurableJob, now: float) -> None:
         requests.append(Cancellation(CancelCause.PARENT, by=job.origin.parent_id))
     for request in requests:
         job.request_cancel(request, now)
+    if job.parent is not None and job.settled is not None:
+        job.parent.release(job)  # withdrawn
     if job.state is JobState.RUNNING and not job.lost:
         job.lost = _why_lost(job, committing)
         if not job.lost:

@@ -112,13 +112,13 @@ class Host:
 
 async def written(scheduler: Scheduler) -> None:
     """Return when everything that has happened is in the journal."""
-    await settle()
     durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]  # nothing public writes at once
     assert durable is not None
     journal = durable.journal
-    while journal._todo or journal._flight:  # pyright: ignore[reportPrivateUsage]
+    await settle()
+    while journal.busy:
         journal._wanted.set()  # pyright: ignore[reportPrivateUsage]
-        await anyio.lowlevel.checkpoint()
+        await settle()
 
 
 async def settle() -> None:

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from jobcancel import CancelCause, CompensationContext, JobContext, JobState
-from tests.runtime.restarts import Host, never, settle
+from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 
 @pytest.mark.parametrize("on_restart", ["fail", "rerun"])
@@ -33,14 +33,15 @@ async def test_a_child_of_an_attempt_that_is_over_settles_before_its_parent(anyi
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(parent())
-        await settle()
+        await written(scheduler)
         (young,) = (await scheduler.find(kind="child")).jobs
         async with host.killed(scheduler) as again:
             await refunding.wait()
             await settle()
-            assert not (await again.get(handle.id)).settled
+            before = await again.get(handle.id)
             release.set()
             snapshot, settled = await again.wait(handle.id), await again.get(young.id)
+            assert not before.settled
     assert snapshot.state is (JobState.SUCCEEDED if on_restart == "rerun" else JobState.FAILED)
     assert settled.cancel is not None
     assert (settled.state, settled.parent_id) == (JobState.CANCELED, handle.id)
@@ -66,7 +67,7 @@ async def test_a_child_that_waited_is_withdrawn_and_one_that_has_settled_stays(a
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(parent())
-        await settle()
+        await written(scheduler)
         before = [job.state for job in reversed((await scheduler.find(kind="child")).jobs)]
         async with host.killed(scheduler) as again:
             snapshot = await again.wait(handle.id)
@@ -115,14 +116,12 @@ async def test_a_child_whose_parent_settled_is_canceled_alone(anyio_backend: Any
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(parent())
-        await settle()
+        await written(scheduler)
         (young,) = (await scheduler.find(kind="child")).jobs
         async with host.killed(scheduler) as again:
+            assert (await again.wait(young.id)).state is JobState.CANCELED
             rest = [entry for entry in host.store.kept if entry.job_id == young.id]
-            await again.cancel(handle.id)
-            store = host.store.killed()
-            store.kept = rest
-            async with host.running(store=type(store)(*rest)) as third:
+            async with host.running(store=TestedStore(*rest)) as third:
                 assert (await third.wait(young.id)).state is JobState.CANCELED
 
 
@@ -139,11 +138,11 @@ async def test_a_parent_and_its_child_never_settle_in_the_wrong_order_in_the_jou
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(parent())
-        await settle()
+        await written(scheduler)
         host.store.broken = "the disk is full"
         release.set()
         await handle.wait()
-        await settle()
+        await written(scheduler)
         host.store.broken = ""
     finals = [entry.job_id for entry in host.store.kept if entry.final]
     assert finals[-1] == handle.id
