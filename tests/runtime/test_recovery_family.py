@@ -142,7 +142,7 @@ async def test_a_parent_and_its_child_never_settle_in_the_wrong_order_in_the_jou
         host.store.broken = "the disk is full"
         release.set()
         await handle.wait()
-        await written(scheduler)
+        await settle()
         host.store.broken = ""
     finals = [entry.job_id for entry in host.store.kept if entry.final]
     assert finals[-1] == handle.id

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobcancel import FailureCode, IdempotencyConflictError, JobContext, JobState, Registry
+from jobcancel import FailureCode, IdempotencyConflictError, JobContext, JobState, Registry, Stage
 from tests.runtime.restarts import Host, never, settle
 
 
@@ -85,12 +85,12 @@ async def test_a_job_that_cannot_be_called_any_more_has_failed_and_says_why(
 async def test_a_stage_that_is_declared_no_longer_is_known_by_its_name(anyio_backend: Any) -> None:
     host, later = Host(), Host()
 
-    @host.kind("work", stages=["old"])
+    @host.kind("work", stages=[Stage("old")])
     async def work(job: JobContext) -> None:
         async with job.stage("old"):
             await never(job)
 
-    later.kind("work", stages=["new"])(none)
+    later.kind("work", stages=[Stage("new")])(none)
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
         await settle()
