@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from .causes import Failure
 from .compensations import AnyUndo, Undo, name_of
 from .decision import Cancellation
 from .history import RawEntry
@@ -85,6 +86,7 @@ class JobJournal:
         said["asked"], said["committing"] = _asked(self.asked), self.committing
         said["starting"] = self.starting or None
         said["cancel"] = None if job.cancel is None else _cancel(job.cancel, job.created)
+        said["failure"] = None if job.failure is None else _failure(job.failure)
         body = self._identity() if not before.fields else {}
         for name, value in said.items():
             if before.fields.get(name) != value:
@@ -134,7 +136,7 @@ class JobJournal:
         if job.cancel is not None:
             said["cancel"] = _cancel(job.cancel, job.created)
         if job.failure is not None:
-            said["failure"] = [job.failure.code.value, job.failure.message, plain(job.failure.details, "details")]
+            said["failure"] = _failure(job.failure)
         if job.history is not None:
             said["history"] = [_relative(entry, job.created) for entry in job.history]
         if job.progress is not None and job.progress.children:
@@ -195,6 +197,10 @@ def _cancel(cancel: Cancellation, created: float) -> list[Any]:
         _since(created, cancel.delivered_at),
         [mark for mark in _MARKS if getattr(cancel, mark)],
     ]
+
+
+def _failure(failure: Failure) -> list[Any]:
+    return [failure.code.value, failure.message, plain(failure.details, "details")]
 
 
 def _asked(requests: list[Cancellation]) -> list[Any] | None:

@@ -39,7 +39,7 @@ async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | Non
     if kernel.durable is None:
         children: list[Job] = [kernel.take(call, job, origin, None, None) for call in calls]
         for child in children:
-            job.enroll(child)
+            job.enlist(child)
     else:
         reserve = kernel.durable.reserve
         tickets = [reserve(call.plainly(), job, origin, None, None, in_batch=True) for call in calls]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import anyio
 from anyio import to_thread
 
 from jobcancel._core.causes import CancelCause, Failure
@@ -24,7 +25,7 @@ from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import StoreError, UnknownKindError
+from jobcancel.errors import SchedulerClosedError, StoreError, UnknownKindError
 
 from .admission import Admission
 from .clock import Timers
@@ -33,12 +34,9 @@ from .durable_keys import DurableKeys
 from .durable_stage import DurableStage
 from .durable_table import DurableTable
 from .job import CURRENT, Job
-from .journal import Journal, Ticket
+from .journal import Journal, Ticket, as_store_error
 from .kernel import Kernel
 from .log import say
-
-if TYPE_CHECKING:
-    pass
 
 _CHANGES = (Outcome.CANCELED, Outcome.CANCELING, Outcome.DEFERRED)
 
@@ -149,7 +147,7 @@ class DurableKernel(Kernel):
         if parent is not None:
             parent.adopt(job)
             if job.in_batch:
-                parent.enroll(job)
+                parent.enlist(job)  # now: it may settle before its parent's code hears of it
         if job.admitted:
             self.start(job, self.now())
         else:
@@ -172,10 +170,16 @@ class DurableKernel(Kernel):
                 self.start(next_job, self.now())
 
     def ask(self, job: Job | Settled, request: Cancellation) -> Ticket[Verdict] | Verdict:
-        """Decide a request, or, if it would change anything, keep it first; then ``answered`` has the verdict."""
+        """Decide a request, or, if it would change anything, keep it first; then ``answered`` has the verdict.
+
+        Raises:
+            SchedulerClosedError: It would, and the store is closed.
+        """
         verdict = job.verdict(request)
         if isinstance(job, Settled) or verdict.outcome not in _CHANGES:
             return verdict
+        if self.journal.closed:
+            raise SchedulerClosedError("cancel")
         pages = durable(job).pages
         pages.asked.append(request)
 
@@ -247,6 +251,7 @@ class DurableKernel(Kernel):
             self.part(durable(job))
         else:
             self.journal.replace(self._final(durable(job)))
+            job.watchers = job.on_change = None
         super().let_go(job)
 
     def _final(self, job: DurableJob) -> Entry:
@@ -266,12 +271,27 @@ class DurableKernel(Kernel):
 
     async def close(self) -> StoreError | None:
         """Write what is left and let the store go; return why that could not be done, or None."""
-        problem = await self.journal.close()
+        while True:
+            problem = await self.journal.close()
+            if self.tasks:  # a cancel that came last has compensations to run
+                await self._idle()
+            elif problem is not None or not self.journal.busy:
+                break
+        self.journal.closed = True
         for job in self.table.live.values():
             if not durable(job).parted:
                 self.part(durable(job))
-        await to_thread.run_sync(self.store.close)
+        try:
+            await to_thread.run_sync(self.store.close)
+        except Exception as error:  # noqa: BLE001  # the store may be the host's
+            problem = problem or as_store_error(self.store, error)
         return problem
+
+    async def _idle(self) -> None:
+        idle = anyio.Event()
+        self.on_idle.add(idle)
+        await idle.wait()
+        self.on_idle.discard(idle)
 
     def _forget(self, job_id: str, packed: Packed) -> None:
         """Have a job forgotten whose retention is over; its key, if it has one, is kept as long as was promised."""

@@ -35,10 +35,12 @@ class DurableJob(Job):
         stopped: Whether its scope was cancelled for that.
         parted: Whether the scheduler was left before it settled: here nothing more will happen to it.
         lost: Why no other attempt follows, if its process ended.
+        former: Whether an attempt of its parent had submitted it that is over: it says nothing of the next.
     """
 
     __slots__ = (
         "admitted",
+        "former",
         "journal",
         "limbo",
         "lost",
@@ -52,7 +54,7 @@ class DurableJob(Job):
 
     def __init__(self, *args: Any) -> None:
         Job.__init__(self, *args)
-        self.limbo = self.admitted = self.stopping = self.stopped = self.parted = False
+        self.limbo = self.admitted = self.stopping = self.stopped = self.parted = self.former = False
         self.lost: str = ""
         self.passages: dict[str, int] = {}
         self.results: dict[tuple[str, int], Any] = {}
@@ -92,8 +94,9 @@ class DurableJob(Job):
         A stage that commits is let finish, since it could not begin again; with it another attempt may have become
         impossible.
         """
+        over = self.code_ended and not self.children
         commits = self.stage is not None and self.stage.commits
-        if self.cancel is not None or self.code_ended or commits or self.on_cancel is not OnCancel.INTERRUPT:
+        if self.cancel is not None or over or commits or self.on_cancel is not OnCancel.INTERRUPT:
             return
         if self.committed:
             self.kernel.cancel(self, shutdown_request())
@@ -113,14 +116,29 @@ class DurableJob(Job):
         self, ending: Ending, message: str = "", details: dict[str, Any] | None = None
     ) -> tuple[Event, Failure | None]:
         """Return what the end of the code means for the job: code that unwound since it was stopped begins again."""
-        if ending is Ending.UNWOUND and self.stopped and self.cancel is None:
-            ending = Ending.INTERRUPTED
+        if self.stopped and self.cancel is None:
+            cut_short = ending in (Ending.RETURNED, Ending.PARTIAL) and self.children_canceled
+            if ending is Ending.UNWOUND or cut_short:
+                ending = Ending.INTERRUPTED
         return Job.ending(self, ending, message, details)
+
+    def release(self, child: Job) -> None:
+        """Let go of a child that has settled, and count how it ended."""
+        counted = self.children_canceled
+        Job.release(self, child)
+        if durable(child).former:
+            self.children_canceled = counted
+
+    def wake(self) -> None:
+        """Wake everyone who waits; what the code of an abandoned job still says is journaled until that ends."""
+        Job.wake(self)
+        if self.settled is not None and not self.code_ended:
+            attach(self, self)
 
     def cut(self) -> None:
         """Cancel the scope of code that was stopped, and its children; no effect if it ended or is canceled."""
-        if self.cancel is None and not self.code_ended:
-            if self.scope is not None:
+        if self.cancel is None:
+            if self.scope is not None and not self.code_ended:
                 self.scope.cancel()
             self.kernel.deliveries.cancel_children(self)
 

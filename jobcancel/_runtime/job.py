@@ -128,8 +128,8 @@ class Job(JobRecord):
             self.children = {}
         self.children[child.id] = child
 
-    def enroll(self, child: Job) -> None:
-        """Count a child that is one of a batch in this job's progress."""
+    def enlist(self, child: Job) -> None:
+        """Count a child in the progress, as one of a batch."""
         child.in_batch = True
         if self.progress is None:
             self.progress = ProgressRecord()

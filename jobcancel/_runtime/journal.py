@@ -16,7 +16,7 @@ from anyio import to_thread
 
 from jobcancel._core.journal import Entry, JobJournal
 from jobcancel.abc import Store
-from jobcancel.errors import StoreError
+from jobcancel.errors import SchedulerClosedError, StoreError
 
 from .log import tell
 
@@ -101,8 +101,16 @@ class _Item:
         return entry if entry.body else None
 
 
+def as_store_error(store: Store, error: Exception) -> StoreError:
+    """Return what a store raised as what it should raise."""
+    return error if isinstance(error, StoreError) else StoreError(repr(store), repr(error))
+
+
 class Journal:
     """The journal of one scheduler, while it runs.
+
+    Attributes:
+        closed: Whether nothing is written any more.
 
     Args:
         kernel: The scheduler's inside.
@@ -118,6 +126,12 @@ class Journal:
         self._finals = 0
         self._idle: anyio.Event | None = None
         self._problem: StoreError | None = None
+        self.closed: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._todo or self._flight)
 
     def write(self, pages: JobJournal) -> None:
         """Have a job's changes written soon; no effect once its final entry was made."""
@@ -134,7 +148,9 @@ class Journal:
 
     def replace(self, entry: Entry) -> None:
         """Have all that was written of a job replaced by its final entry."""
-        self._item(entry.job_id, None).final = entry
+        item = self._todo.pop(entry.job_id, None) or _Item(None)
+        item.final = entry
+        self._todo[entry.job_id] = item  # behind its children's final entries: no commit has it without theirs
         self._linger()
 
     def _item(self, job_id: str, pages: JobJournal | None) -> _Item:
@@ -161,6 +177,8 @@ class Journal:
             StoreError: It was not kept; it is tried again.
         """
         item = self._todo.get(job_id) or self._flight.get(job_id)
+        if item is not None and self.closed:
+            raise self._problem or SchedulerClosedError("write to its journal")
         if item is not None:
             ticket = Ticket(self._kernel, lambda: None)
             item.tickets.append(ticket)
@@ -188,7 +206,7 @@ class Journal:
             if entries:
                 await to_thread.run_sync(self._store.append, entries)
         except Exception as error:  # noqa: BLE001  # the store may be the host's
-            self._failed(error if isinstance(error, StoreError) else StoreError(repr(self._store), repr(error)))
+            self._failed(as_store_error(self._store, error))
             return False
         self._flight, self._problem = {}, None
         self._finals += sum(entry.final for entry in entries)
@@ -219,7 +237,7 @@ class Journal:
             if later is not None:
                 later.final = later.final or item.final
                 later.tickets = [*item.tickets, *later.tickets]
-        self._todo = {**flight, **self._todo}
+        self._todo = {job_id: item for job_id, item in flight.items() if job_id not in self._todo} | self._todo
         waiting = list(self._todo.values())
         given_up: list[Ticket[Any]] = []
         for item in waiting:
@@ -236,11 +254,12 @@ class Journal:
 
     async def close(self) -> StoreError | None:
         """Write the rest; return why that was not possible, or None."""
-        for _ in range(2):  # what is on its way now may fail, and is then tried once more
-            if self._todo or self._flight:
-                self._idle = anyio.Event()
-                self._wanted.set()
-                await self._idle.wait()
+        tries = 2  # what is on its way now may fail, and is then tried once more
+        while self.busy and tries:
+            self._idle = anyio.Event()
+            self._wanted.set()
+            await self._idle.wait()
+            tries -= self._problem is not None
         if self._todo:
             tell(logging.ERROR, "the last changes of %d jobs could not be written: %s", len(self._todo), self._problem)
             return self._problem

@@ -64,9 +64,9 @@ def recover(kernel: DurableKernel, recovered: Recovered) -> None:
     _fill_table(kernel, recovered, jobs)  # it may let jobs go, and has to know then whether a key leads to them
     jobs.sort(key=attrgetter("seq"))
     for job in jobs:
-        _prepare(job, kernel.now())
-    for job in jobs:
         _adopt(job, kernel.table.live)
+    for job in jobs:
+        _prepare(job, kernel.now())
     for job in jobs:
         _go_on(kernel, job)
 
@@ -141,6 +141,8 @@ def _prepare(job: DurableJob, now: float) -> None:
     job.pages.starting = False
     for request in requests:
         job.request_cancel(request, now)
+    if job.parent is not None and job.settled is not None:
+        job.parent.release(job)  # withdrawn
     if job.state is JobState.RUNNING and not job.lost:
         job.lost = _why_lost(job, committing)
         if not job.lost:
@@ -162,10 +164,10 @@ def _why_lost(job: DurableJob, committing: str | None) -> str:
 
 
 def _adopt(job: DurableJob, live: Any) -> None:
-    """Give a child back to its parent, unless another attempt of the parent follows: that submits its own."""
+    """Give a child back to its parent, which waits for it, though another attempt may submit its own."""
     parent = live.get(job.origin.parent_id)
-    if parent is not None and job.settled is None and (parent.lost or parent.cancel is not None):
-        job.parent = parent
+    if parent is not None and job.settled is None:
+        job.parent, job.former = parent, True
         parent.adopt(job)
         job.in_batch = parent.progress is not None and job.id in parent.progress.children
 
@@ -176,6 +178,8 @@ def _go_on(kernel: DurableKernel, job: DurableJob) -> None:
         _end(kernel, job, Ending.UNWOUND)
     elif job.lost:
         _end(kernel, job, Ending.LOST)
+    elif job.attempt == 1 and job.created + job.spec.expires_s <= kernel.now():
+        _end(kernel, job, Ending.EXPIRED)  # its time was over while nothing ran
     else:
         job.code_ended = False
         if kernel.admission.admit(job, always=True):

@@ -9,8 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio.lowlevel
 
-from jobcancel import JobContext, Kind, Registry, Scheduler
-from jobcancel._core.journal import Entry
+from jobcancel import CompensationContext, Entry, JobContext, Kind, Registry, Scheduler
 from jobcancel.errors import StoreError
 from jobcancel.stores.memory import MemoryStore
 from jobcancel.testing import ManualClock
@@ -88,27 +87,46 @@ class Host:
             self._compensation(name)
 
     def _compensation(self, name: str) -> None:
-        async def undo(context: Any, what: str = "") -> None:
-            self.ran.append(f"{name} {what} {context.token.removeprefix(context.job_id)}".replace("  ", " "))
+        async def undo(context: CompensationContext, what: str = "it") -> None:
+            self.ran.append(f"{name} {what}{context.token.removeprefix(context.job_id)}")
 
         self.registry.compensation(name)(undo)
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[Scheduler]:
-        """Start it, and leave it in order."""
-        async with Scheduler(self.registry, clock=self.clock, store=self.store, **self.options) as scheduler:
+    async def running(self, **options: Any) -> AsyncGenerator[Scheduler]:
+        """Start it on its journal, and leave it in order."""
+        inside = {"registry": self.registry, "clock": self.clock, "store": self.store, **self.options, **options}
+        async with Scheduler(inside.pop("registry"), **inside) as scheduler:
             yield scheduler
 
-    def restarted(self, **options: Any) -> Host:
-        """The same program as a kill would leave it now, with kinds of its own and nothing said yet."""
-        other = Host(**{**self.options, **options})
-        other.clock, other.store = self.clock, self.store.killed()
-        return other
+    @asynccontextmanager
+    async def killed(self, scheduler: Scheduler, **options: Any) -> AsyncGenerator[Scheduler]:
+        """Write what there is to write, kill it, and start it on what that leaves; the killed one never knows."""
+        await written(scheduler)
+        durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]
+        assert durable is not None
+        assert isinstance(durable.store, TestedStore)
+        async with self.running(store=durable.store.killed(), **options) as next_one:
+            yield next_one
 
 
 async def written(scheduler: Scheduler) -> None:
     """Return when everything that has happened is in the journal."""
-    journal = scheduler._kernel.durable.journal  # type: ignore[union-attr]
-    while journal._todo or journal._flight:
-        journal._wanted.set()
+    durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]  # nothing public writes at once
+    assert durable is not None
+    journal = durable.journal
+    await settle()
+    while journal.busy:
+        journal._wanted.set()  # pyright: ignore[reportPrivateUsage]
+        await settle()
+
+
+async def settle() -> None:
+    """Let everything run that is ready."""
+    for _ in range(30):
         await anyio.lowlevel.checkpoint()
+
+
+async def never(job: JobContext) -> None:
+    """A handler that is never done."""
+    await anyio.sleep_forever()

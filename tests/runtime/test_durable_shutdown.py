@@ -1,0 +1,379 @@
+"""Leaving a scheduler with a store: what waits stays pending, what can be run again is interrupted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import (
+    CancelCause,
+    FailureCode,
+    JobContext,
+    JobHandle,
+    JobState,
+    Outcome,
+    Scheduler,
+    SchedulerClosedError,
+    Snapshot,
+    Stage,
+)
+from jobcancel._runtime.job import Job
+from jobcancel._runtime.watch import attach
+from tests.runtime.restarts import Host, never, settle
+
+COMMITS = [Stage("publish", commits=True)]
+
+
+async def test_jobs_that_wait_stay_pending_and_start_with_the_next_scheduler(anyio_backend: Any) -> None:
+    host = Host(max_running=1)
+
+    @host.kind("work", on_restart="fail")
+    async def work(job: JobContext, first: bool) -> str:
+        if first:
+            await anyio.sleep_forever()
+        return "done"
+
+    async with host.running() as scheduler:
+        running, waiting = await scheduler.submit(work(first=True)), await scheduler.submit(work(first=False))
+    canceled, left = await running.wait(), await waiting.wait()
+    assert (left.state, left.settled) == (JobState.PENDING, False)
+    assert canceled.cancel is not None
+    assert (canceled.state, canceled.cancel.cause) == (JobState.CANCELED, CancelCause.SHUTDOWN)
+    async with host.running() as again:
+        snapshot = await again.wait(waiting.id)
+        assert (await again.get(running.id)) == canceled
+    assert (snapshot.result, snapshot.attempt) == ("done", 1)
+
+
+async def test_a_job_that_is_run_again_is_interrupted_and_not_undone(anyio_backend: Any) -> None:
+    host = Host()
+    host.compensation("refund")
+
+    @host.kind("work", stages=[Stage("load")])
+    async def work(job: JobContext) -> int:
+        host.ran.append(f"attempt {job.attempt}")
+        job.add_compensation("refund")
+        if job.attempt == 1:
+            async with job.stage("load"):
+                await anyio.sleep_forever()
+        return job.attempt
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+    left = await handle.wait()
+    async with host.running() as again:
+        snapshot = await again.wait(handle.id)
+    assert (left.state, left.attempt, left.cancel, left.started_at) == (JobState.PENDING, 2, None, None)
+    assert [(entry.step, entry.status) for entry in left.history] == [
+        ("started", "running"),
+        ("load", "canceled"),
+        ("interrupted", "pending"),
+    ]
+    assert (snapshot.result, host.ran) == (2, ["attempt 1", "attempt 2"])
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [Stage("save", on_cancel="defer"), Stage("save", on_cancel="refuse"), Stage("save", commits=True)],
+    ids=["defer", "refuse", "commits"],
+)
+async def test_a_stage_that_must_not_be_torn_ends_before_the_attempt_does(anyio_backend: Any, stage: Stage) -> None:
+    host, in_stage, release = Host(), anyio.Event(), anyio.Event()
+
+    async def save() -> str:
+        in_stage.set()
+        await release.wait()
+        await settle()
+        host.ran.append("saved")
+        return "saved"
+
+    @host.kind("work", stages=[stage])
+    async def work(job: JobContext) -> str:
+        result = await job.run_stage("save", save)
+        if job.attempt == 1:
+            await anyio.sleep_forever()
+        return result
+
+    async def leave() -> None:
+        async with host.running() as scheduler:
+            handles.append(await scheduler.submit(work()))
+            await in_stage.wait()
+
+    handles: list[JobHandle[Any]] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+        await in_stage.wait()
+        await settle()
+        release.set()
+    assert host.ran == ["saved"]
+    assert (await handles[0].wait()).state is JobState.PENDING
+    async with host.running() as again:
+        snapshot = await again.wait(handles[0].id)
+    assert (snapshot.result, snapshot.attempt, host.ran) == ("saved", 2, ["saved"])
+
+
+async def test_a_job_past_a_stage_that_commits_is_not_interrupted_to_repeat_it(anyio_backend: Any) -> None:
+    host = Host()
+
+    @host.kind("work", stages=COMMITS)
+    async def work(job: JobContext) -> None:
+        async with job.stage("publish"):
+            host.ran.append("published")
+        await anyio.sleep_forever()
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+    snapshot = await handle.wait()
+    async with host.running() as again:
+        await settle()
+        assert await again.get(handle.id) == snapshot
+    assert snapshot.failure is not None
+    assert (snapshot.state, snapshot.failure.code) == (JobState.FAILED, FailureCode.WORKER_LOST)
+    assert "run_stage" in snapshot.failure.message
+    assert host.ran == ["published"]
+
+
+async def _left_while_in_stage(host: Host, meanwhile: str) -> Snapshot[Any]:
+    in_stage, release = anyio.Event(), anyio.Event()
+
+    @host.kind("work", stages=[Stage("save", on_cancel="defer")])
+    async def work(job: JobContext) -> str:
+        async with job.stage("save"):
+            in_stage.set()
+            await release.wait()
+        if meanwhile != "returns":
+            await anyio.sleep_forever()
+        return "done"
+
+    handles: list[JobHandle[Any]] = []
+
+    async def leave() -> None:
+        async with host.running() as scheduler:
+            handles.append(await scheduler.submit(work()))
+            await in_stage.wait()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+        await in_stage.wait()
+        await settle()
+        if meanwhile == "canceled":
+            assert (await handles[0].cancel(by="ada")).outcome is Outcome.DEFERRED
+        release.set()
+    return await handles[0].wait()
+
+
+async def test_a_users_cancel_during_a_shutdown_wins(anyio_backend: Any) -> None:
+    snapshot = await _left_while_in_stage(Host(), "canceled")
+    assert snapshot.cancel is not None
+    assert (snapshot.state, snapshot.cancel.cause, snapshot.cancel.by) == (JobState.CANCELED, CancelCause.USER, "ada")
+
+
+async def test_a_job_that_returns_before_it_is_stopped_has_succeeded(anyio_backend: Any) -> None:
+    snapshot = await _left_while_in_stage(Host(), "returns")
+    assert (snapshot.state, snapshot.result) == (JobState.SUCCEEDED, "done")
+
+
+async def test_a_stopped_job_begins_no_stage_and_no_child_under_its_own_shield(anyio_backend: Any) -> None:
+    host, begun, release = Host(), anyio.Event(), anyio.Event()
+    child = host.kind("child")(never)
+
+    @host.kind("work", stages=[Stage("next"), *COMMITS])
+    async def work(job: JobContext) -> None:
+        begun.set()
+        with anyio.CancelScope(shield=True):
+            await release.wait()
+            for name in ("next", "publish"):
+                with pytest.raises(Exception, match="next|publish"):
+                    async with job.stage(name):
+                        host.ran.append(name)
+            with pytest.raises(Exception, match="a child"):
+                await job.submit(child())
+        await anyio.lowlevel.checkpoint()
+        host.ran.append("went on")
+
+    handles: list[JobHandle[Any]] = []
+
+    async def leave() -> None:
+        async with host.running() as scheduler:
+            handles.append(await scheduler.submit(work()))
+            await begun.wait()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+        await begun.wait()
+        await settle()
+        release.set()
+    assert host.ran == []
+    assert (await handles[0].wait()).attempt == 2
+
+
+async def test_children_of_an_interrupted_job_are_canceled_before_it_waits_again(anyio_backend: Any) -> None:
+    host = Host()
+    child = host.kind("child")(never)
+
+    @host.kind("work")
+    async def work(job: JobContext) -> str:
+        if job.attempt == 1:
+            await (await job.submit(child())).wait()
+        return "done"
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+        ((first, _),) = [(await scheduler.find(kind="child")).jobs + (None,)]
+    assert first is not None
+    assert (await handle.wait()).attempt == 2
+    async with host.running() as again:
+        assert (await again.wait(handle.id)).result == "done"
+        settled = await again.get(first.id)
+    assert settled.cancel is not None
+    assert (settled.state, settled.cancel.cause) == (JobState.CANCELED, CancelCause.PARENT)
+
+
+async def test_a_job_that_has_returned_and_waits_for_its_children_is_interrupted_too(anyio_backend: Any) -> None:
+    host = Host()
+    child = host.kind("child")(never)
+
+    @host.kind("work")
+    async def work(job: JobContext) -> str:
+        if job.attempt == 1:
+            await job.submit(child())
+        return "done"
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+        assert (await scheduler.get(handle.id)).state is JobState.RUNNING
+    left = await handle.wait()
+    assert (left.state, left.attempt) == (JobState.PENDING, 2)
+    async with host.running() as again:
+        assert (await again.wait(handle.id)).result == "done"
+
+
+class StopsAtStart:
+    """Shuts down in the step in which a job starts: its code has not begun."""
+
+    def __init__(self, scheduler: Scheduler, job: Job) -> None:
+        self.scheduler, self.job = scheduler, job
+
+    def change(self) -> None:
+        if self.job.state is JobState.RUNNING and self.job.doomed is None:
+            self.scheduler._kernel.stop(self.job, drains=False)  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_a_job_whose_code_has_not_begun_does_not_begin(anyio_backend: Any) -> None:
+    host, finish = Host(max_running=1), anyio.Event()
+
+    @host.kind("work")
+    async def work(job: JobContext, name: str) -> None:
+        host.ran.append(f"{name} {job.attempt}")
+        if name == "first":
+            await finish.wait()
+
+    async with host.running() as scheduler:
+        first, second = await scheduler.submit(work("first")), await scheduler.submit(work("second"))
+        job = scheduler._kernel.table.live[second.id]  # pyright: ignore[reportPrivateUsage]
+        attach(job, StopsAtStart(scheduler, job))
+        finish.set()
+        await first.wait()
+        await settle()
+    left = await second.wait()
+    assert (left.state, left.attempt, host.ran) == (JobState.PENDING, 2, ["first 1"])
+    async with host.running() as again:
+        await again.wait(second.id)
+    assert host.ran == ["first 1", "second 2"]
+
+
+async def test_who_waits_for_a_job_that_is_left_pending_is_told(anyio_backend: Any) -> None:
+    host, told = Host(max_running=1), list[object]()
+    kind = host.kind("work")(never)
+
+    async def waits(handle: JobHandle[Any]) -> None:
+        told.append((await handle.wait()).state)
+
+    async def watches(handle: JobHandle[Any]) -> None:
+        async with scheduler.watch(handle.id) as snapshots:
+            last = [snapshot.state async for snapshot in snapshots][-1]
+        told.append(last)
+
+    async def asks(handle: JobHandle[Any]) -> None:
+        with pytest.raises(SchedulerClosedError, match="pending in its journal"):
+            await handle.result()
+        told.append("result")
+
+    async with anyio.create_task_group() as group:
+        async with host.running() as scheduler:
+            handles = [await scheduler.submit(kind()) for _ in range(2)]
+            for handle in handles:
+                for ask in (waits, watches, asks):
+                    group.start_soon(ask, handle)
+            await settle()
+    assert sorted(map(str, told)) == ["pending"] * 4 + ["result"] * 2
+    async with scheduler.watch(handles[0].id) as snapshots:
+        assert [snapshot.state async for snapshot in snapshots] == [JobState.PENDING]
+
+
+async def test_a_job_left_in_the_journal_is_canceled_by_no_scheduler_that_was_left(anyio_backend: Any) -> None:
+    host = Host(max_running=1)
+    kind = host.kind("work")(never)
+    async with host.running() as scheduler:
+        await scheduler.submit(kind())
+        handle = await scheduler.submit(kind())
+    with anyio.fail_after(5), pytest.raises(SchedulerClosedError, match="cancel"):
+        await handle.cancel()
+    assert (await handle.wait()).cancel is None
+
+
+async def test_a_submit_that_is_kept_while_the_scheduler_is_left_is_answered_and_left_pending(
+    anyio_backend: Any,
+) -> None:
+    host, handles = Host(), list[JobHandle[Any]]()
+    kind = host.kind("work")(never)
+
+    async def submits() -> None:
+        handles.append(await scheduler.submit(kind()))
+
+    async with anyio.create_task_group() as group:
+        async with host.running() as scheduler:
+            host.store.hold()
+            group.start_soon(submits)
+            await anyio.to_thread.run_sync(host.store.held.wait)
+            group.start_soon(_soon, host.store.go_on)
+    with anyio.fail_after(5):
+        snapshot = await handles[0].wait()
+    assert snapshot.state is JobState.PENDING
+    async with host.running() as again:
+        assert (await again.get(handles[0].id)).state is JobState.RUNNING
+
+
+async def _soon(call: Any) -> None:
+    await settle()
+    call()
+
+
+async def test_a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_before_it_is(anyio_backend: Any) -> None:
+    host, verdicts = Host(max_running=1), list[object]()
+    host.compensation("refund")
+    kind = host.kind("work")(never)
+
+    async def cancels() -> None:
+        verdicts.append((await waiting.cancel()).outcome)
+
+    async with anyio.create_task_group() as group:
+        async with host.running() as scheduler:
+            await scheduler.submit(kind())
+            waiting = await scheduler.submit(kind(), compensations=[host.registry.compensations["refund"]()])
+            await settle()
+            host.store.hold()
+            group.start_soon(cancels)
+            await anyio.to_thread.run_sync(host.store.held.wait)
+            group.start_soon(_soon, host.store.go_on)
+    assert verdicts == [Outcome.CANCELING]
+    assert host.ran == ["refund it:refund:1"]
+    async with host.running() as again:
+        snapshot = await again.get(waiting.id)
+    assert (snapshot.state, host.ran) == (JobState.CANCELED, ["refund it:refund:1"])

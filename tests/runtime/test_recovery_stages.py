@@ -1,0 +1,242 @@
+"""Another attempt: results that are kept are reused, and a stage that commits is never begun again blindly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import FailureCode, JobContext, JobState, Stage
+from jobcancel.stores.memory import MemoryStore
+from tests.runtime.restarts import Host, settle
+
+COMMITS = Stage("publish", commits=True)
+
+
+async def test_finished_stages_are_not_repeated_also_in_a_loop(anyio_backend: Any) -> None:
+    host, parts = Host(), [[1], [2], [3]]
+
+    async def ingest(part: list[int]) -> list[int]:
+        host.ran.append(f"part {part[0]}")
+        if part == [2] and host.ran.count("part 2") == 1:
+            await anyio.sleep_forever()
+        return part
+
+    @host.kind("ingest", stages=[Stage("fetch"), Stage("sum")])
+    async def work(job: JobContext) -> int:
+        done: list[int] = []
+        for part in parts:
+            result = await job.run_stage("fetch", ingest, part)
+            result.append(0)  # its own copy
+            done += result
+        return await job.run_stage("sum", total, done)
+
+    async def total(numbers: list[int]) -> int:
+        return sum(numbers)
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+        async with host.killed(scheduler) as again:
+            snapshot = await again.wait(handle.id)
+    assert (snapshot.result, host.ran) == (6, ["part 1", "part 2", "part 2", "part 3"])
+    stages = [(entry.step, entry.status) for entry in snapshot.history if entry.step == "fetch"]
+    assert stages == [
+        ("fetch", "done"),
+        ("fetch", "interrupted"),
+        ("fetch", "reused"),
+        ("fetch", "done"),
+        ("fetch", "done"),
+    ]
+
+
+async def test_a_kept_result_stands_though_the_next_attempt_passes_other_arguments(anyio_backend: Any) -> None:
+    host = Host()
+
+    async def name(attempt: int) -> str:
+        return f"of attempt {attempt}"
+
+    @host.kind("work", stages=[Stage("name")])
+    async def work(job: JobContext) -> str:
+        result = await job.run_stage("name", name, job.attempt)
+        if job.attempt == 1:
+            await anyio.sleep_forever()
+        return result
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        async with host.killed(scheduler) as again:
+            assert (await again.wait(handle.id)).result == "of attempt 1"
+
+
+async def test_results_are_not_kept_for_a_kind_that_is_not_run_again(anyio_backend: Any) -> None:
+    host = Host()
+
+    async def thing() -> set[int]:
+        return {1}
+
+    @host.kind("work", stages=[Stage("make")], on_restart="fail")
+    async def work(job: JobContext) -> int:
+        return len(await job.run_stage("make", thing))
+
+    async with host.running() as scheduler:
+        assert await (await scheduler.submit(work())).result() == 1
+
+
+async def test_a_result_that_is_no_plain_data_is_refused_with_the_stages_name(anyio_backend: Any) -> None:
+    host = Host()
+
+    async def thing() -> set[int]:
+        return {1}
+
+    @host.kind("work", stages=[Stage("make")])
+    async def work(job: JobContext) -> None:
+        await job.run_stage("make", thing)
+
+    async with host.running() as scheduler:
+        snapshot = await (await scheduler.submit(work())).wait()
+    assert snapshot.failure is not None
+    assert "result of stage 'make', which is kept for later attempts" in snapshot.failure.message
+
+
+async def test_a_job_killed_in_a_stage_that_commits_has_failed_and_names_it(anyio_backend: Any) -> None:
+    host, release = Host(), anyio.Event()
+    host.compensation("before", "inside")
+
+    @host.kind("work", stages=[COMMITS])
+    async def work(job: JobContext) -> None:
+        host.ran.append("began")
+        job.add_compensation("before")
+        async with job.stage("publish"):
+            job.add_compensation("inside")
+            await release.wait()
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+        async with host.killed(scheduler) as again:
+            snapshot = await again.wait(handle.id)
+        release.set()
+    assert snapshot.failure is not None
+    assert (snapshot.failure.code, snapshot.state) == (FailureCode.WORKER_LOST, JobState.FAILED)
+    assert snapshot.failure.message == (
+        "its process ended in stage 'publish', which commits and cannot be repeated blindly"
+    )
+    assert host.ran[:1] == ["began"]
+    assert "before it:before:1" not in host.ran  # the point of no return may have been passed
+
+
+async def test_a_stage_that_commits_begins_when_that_is_kept_and_not_before(anyio_backend: Any) -> None:
+    host = Host()
+
+    @host.kind("work", stages=[COMMITS])
+    async def work(job: JobContext) -> None:
+        host.store.hold()
+        async with job.stage("publish"):
+            host.ran.append("published")
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await anyio.to_thread.run_sync(host.store.held.wait)
+        await settle()
+        assert host.ran == []
+        assert (await scheduler.get(handle.id)).stage is None
+        host.store.go_on()
+        assert (await handle.wait()).state is JobState.SUCCEEDED
+    assert host.ran == ["published"]
+
+
+async def test_a_stage_that_commits_and_ended_is_not_repeated_and_run_stage_is_named(anyio_backend: Any) -> None:
+    host = Host()
+
+    @host.kind("work", stages=[COMMITS])
+    async def work(job: JobContext) -> None:
+        async with job.stage("publish"):
+            host.ran.append("published")
+        await anyio.sleep_forever()
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+        async with host.killed(scheduler) as again:
+            snapshot = await again.wait(handle.id)
+    assert snapshot.failure is not None
+    assert snapshot.failure.message == (
+        "its process ended after stage 'publish', which commits and cannot be repeated blindly; "
+        "enter it with run_stage, which keeps that it is done"
+    )
+    assert host.ran == ["published"]
+
+
+async def test_a_stage_that_commits_and_was_run_by_run_stage_is_reused(anyio_backend: Any) -> None:
+    host = Host()
+
+    async def publish() -> str:
+        host.ran.append("published")
+        return "it"
+
+    @host.kind("work", stages=[COMMITS])
+    async def work(job: JobContext) -> str:
+        result = await job.run_stage("publish", publish)
+        if job.attempt == 1:
+            await anyio.sleep_forever()
+        return result
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+        async with host.killed(scheduler) as again:
+            assert (await again.wait(handle.id)).result == "it"
+    assert host.ran == ["published"]
+
+
+@pytest.mark.parametrize("canceled", [True, False])
+async def test_a_reused_stage_is_a_place_where_a_cancel_lands(anyio_backend: Any, canceled: bool) -> None:
+    host, begun, go_on = Host(), anyio.Event(), anyio.Event()
+
+    async def one() -> int:
+        return 1
+
+    @host.kind("work", stages=[Stage("one"), Stage("two")])
+    async def work(job: JobContext) -> str:
+        if job.attempt == 2:
+            begun.set()
+            with anyio.CancelScope(shield=True):
+                await go_on.wait()
+        await job.run_stage("one", one)
+        host.ran.append(f"after {job.attempt}")
+        if job.attempt == 1:
+            await anyio.sleep_forever()
+        return "done"
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await settle()
+        async with host.killed(scheduler) as again:
+            await begun.wait()
+            if canceled:
+                await again.cancel(handle.id)
+            go_on.set()
+            snapshot = await again.wait(handle.id)
+    assert snapshot.state is (JobState.CANCELED if canceled else JobState.SUCCEEDED)
+    assert host.ran == ["after 1"] if canceled else ["after 1", "after 2"]
+
+
+async def test_run_stage_refuses_code_that_outlived_its_job(anyio_backend: Any) -> None:
+    host = Host()
+    kept: list[JobContext] = []
+
+    async def one() -> int:
+        return 1
+
+    @host.kind("work", stages=[Stage("one")])
+    async def work(job: JobContext) -> None:
+        await job.run_stage("one", one)
+        kept.append(job)
+
+    async with host.running() as scheduler:
+        await (await scheduler.submit(work())).wait()
+        with pytest.raises(Exception, match="attempt"):
+            await kept[0].run_stage("one", one)
+    assert isinstance(host.store, MemoryStore)

@@ -1,0 +1,219 @@
+"""Opening and closing a store: what goes wrong there leaves the scheduler unentered, and to be entered again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from threading import Event
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import Entry, JobContext, JobHandle, JobState, Scheduler, StoreError, StoreFormatError, StoreInUseError
+from tests.runtime.restarts import Host, TestedStore, never, settle
+
+ASYNCIO = pytest.mark.parametrize("anyio_backend", [("asyncio", {"debug": True})], ids=["asyncio"])
+
+
+class FaultyStore(TestedStore):
+    """A journal that fails, or takes its time, when it is opened, read or closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails: dict[str, Exception] = {}
+        self.slow, self.opening, self.may_open = False, Event(), Event()
+
+    def open(self) -> None:
+        if self.slow:
+            self.opening.set()
+            self.may_open.wait()
+        if "open" in self.fails:
+            raise self.fails["open"]
+        super().open()
+
+    def read(self) -> Iterable[Entry]:
+        if "read" in self.fails:
+            raise self.fails["read"]
+        return super().read()
+
+    def close(self) -> None:
+        super().close()
+        if "close" in self.fails:
+            raise self.fails["close"]
+
+
+@pytest.mark.parametrize("method", ["open", "read"])
+async def test_a_store_that_cannot_be_opened_leaves_the_scheduler_to_be_entered_again(
+    anyio_backend: Any, method: str
+) -> None:
+    host = Host()
+    store = FaultyStore()
+    scheduler = Scheduler(host.registry, store=store, clock=host.clock)
+    kind = host.kind("work")(never)
+    store.fails[method] = StoreFormatError("in memory", "is damaged")
+    for _ in range(2):
+        with pytest.raises(StoreFormatError, match="is damaged"):
+            async with scheduler:
+                raise AssertionError("entered")
+    store.fails.clear()
+    async with scheduler:
+        handle = await scheduler.submit(kind())
+        assert (await scheduler.get(handle.id)).state is JobState.RUNNING
+
+
+@pytest.mark.parametrize(("error", "told"), [(StoreError("in memory", "x"), "x"), (OSError("disk"), "disk")])
+@pytest.mark.parametrize("raises", [True, False])
+async def test_a_store_that_cannot_be_closed_is_told_and_all_else_is_closed(
+    anyio_backend: Any, error: Exception, told: str, raises: bool
+) -> None:
+    host, store = Host(), FaultyStore()
+    scheduler = Scheduler(host.registry, store=store, clock=host.clock)
+    store.fails["close"] = error
+    with pytest.raises(LookupError if raises else StoreError, match="the host's" if raises else told):
+        async with scheduler:
+            if raises:
+                raise LookupError("the host's own")
+    store.fails.clear()
+    async with scheduler:
+        pass
+
+
+async def test_what_is_left_and_cannot_be_written_is_told_at_the_end(anyio_backend: Any) -> None:
+    host = Host()
+    kind = host.kind("work", on_restart="fail")(never)
+    with pytest.raises(StoreError, match="the disk is full"):
+        async with host.running() as scheduler:
+            handle = await scheduler.submit(kind())
+            host.store.broken = "the disk is full"
+    assert (await handle.wait()).state is JobState.CANCELED
+    with anyio.fail_after(5):
+        with pytest.raises(StoreError, match="the disk is full"):
+            await handle.cancel()  # its end is not kept
+    host.store.broken = ""
+    async with host.running() as again:
+        snapshot = await again.wait(handle.id)
+    assert snapshot.state is JobState.FAILED
+
+
+async def test_a_submit_and_a_cancel_that_are_not_kept_change_nothing(anyio_backend: Any) -> None:
+    host = Host(max_running=1)
+    kind = host.kind("work", max_pending=1, max_running=1)(never)
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(kind())
+        host.store.broken = "the disk is full"
+        for _ in range(3):
+            with pytest.raises(StoreError, match="the disk is full"):
+                await scheduler.submit(kind(), key="k")
+        with pytest.raises(StoreError, match="the disk is full"):
+            await handle.cancel()
+        snapshot = await handle.wait(timeout_s=None) if False else await scheduler.get(handle.id)
+        assert (snapshot.state, snapshot.cancel) == (JobState.RUNNING, None)
+        host.store.broken = ""
+        assert (await scheduler.submit(kind(), key="k")).created
+        assert (await handle.cancel()).accepted
+
+
+async def test_a_submit_that_had_a_slot_and_was_not_kept_gives_it_to_the_next(anyio_backend: Any) -> None:
+    host = Host(max_running=1)
+    kind = host.kind("work")(never)
+    handles: list[JobHandle[Any]] = []
+
+    async def second() -> None:
+        handles.append(await scheduler.submit(kind()))
+
+    async with host.running() as scheduler:
+        host.store.hold()
+        with pytest.raises(ExceptionGroup):
+            async with anyio.create_task_group() as group:
+                group.start_soon(scheduler.submit, kind())
+                await anyio.to_thread.run_sync(host.store.held.wait)
+                host.store.broken = "the disk is full"
+                host.store.go_on()
+        host.store.broken = ""
+        handle = await scheduler.submit(kind())
+        await settle()
+        assert (await scheduler.get(handle.id)).state is JobState.RUNNING
+
+
+async def test_two_submits_with_one_key_at_once_are_one_job(anyio_backend: Any) -> None:
+    host, handles = Host(), list[JobHandle[Any]]()
+    kind = host.kind("work")(never)
+
+    async def submit() -> None:
+        handles.append(await scheduler.submit(kind(), key="k"))
+
+    async with host.running() as scheduler:
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(submit)
+    assert len({handle.id for handle in handles}) == 1
+    assert sorted(handle.created for handle in handles) == [False, False, True]
+
+
+async def test_a_second_scheduler_on_one_store_is_refused_and_the_first_goes_on(anyio_backend: Any) -> None:
+    host = Host()
+    kind = host.kind("work")(never)
+    async with host.running() as scheduler:
+        with pytest.raises(StoreInUseError):
+            async with host.running():
+                raise AssertionError("entered")
+        handle = await scheduler.submit(kind())
+        assert (await scheduler.get(handle.id)).state is JobState.RUNNING
+
+
+async def test_one_scheduler_is_entered_again_and_has_its_jobs_and_handles(anyio_backend: Any) -> None:
+    host = Host(max_running=1)
+
+    @host.kind("work", max_running=1)
+    async def work(job: JobContext) -> int:
+        if job.attempt == 1 and job.labels:
+            await anyio.sleep_forever()
+        return job.attempt
+
+    scheduler = Scheduler(host.registry, store=host.store, clock=host.clock)
+    async with scheduler:
+        handles = [await scheduler.submit(work(), labels={"a": "b"}), await scheduler.submit(work())]
+        await settle()
+    assert [(await handle.wait()).state for handle in handles] == [JobState.PENDING, JobState.PENDING]
+    async with scheduler:
+        assert [await handle.result() for handle in handles] == [2, 1]
+
+
+@pytest.mark.parametrize("native", [False, True])
+async def test_a_host_that_is_canceled_while_the_store_opens_closes_it_again(anyio_backend: Any, native: bool) -> None:
+    if native and anyio_backend[0] == "trio":
+        pytest.skip("trio has no native cancel")
+    host, store = Host(), FaultyStore()
+    store.slow = True
+    scheduler = Scheduler(host.registry, store=store, clock=host.clock)
+    scope, ended = anyio.CancelScope(), anyio.Event()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def enter() -> None:
+        try:
+            with scope:
+                async with scheduler:
+                    await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    async with anyio.create_task_group() as group:
+        if native:
+            tasks.append(asyncio.get_running_loop().create_task(enter()))
+        else:
+            group.start_soon(enter)
+        await anyio.to_thread.run_sync(store.opening.wait)
+        if native:
+            tasks[0].cancel()
+        else:
+            scope.cancel()
+        await settle()
+        assert not ended.is_set()
+        store.may_open.set()
+        await ended.wait()
+    await settle()
+    assert all(task.cancelled() for task in tasks)
+    store.slow = False
+    async with scheduler:
+        pass
