@@ -99,7 +99,7 @@ class JobJournal:
             arguments: By parameter, or None for a job without a key.
         """
         job = self.job
-        said = {**_identity(job), **_standing(job), "result": result, "arguments": arguments}
+        said = {**_identity(job), **_standing(job), "final": True, "result": result, "arguments": arguments}
         if job.cancel is not None:
             said["cancel"] = _cancel(job.cancel, job.created)
         if job.failure is not None:
@@ -195,6 +195,7 @@ def _relative(entry: RawEntry, created: float) -> list[Any]:
 def remains(facts: Facts, key: str, created_at: float, arguments: Body, *, failed: bool) -> Body:
     """Return what is kept of a job that was let go while its key still leads to it."""
     return {
+        "final": True,
         "forgotten": True,
         "seq": facts.seq,
         "kind": facts.kind,

@@ -9,7 +9,6 @@ from attrs import define, field
 
 from jobcancel._core.journal import Body, Entry
 from jobcancel._core.packing import Packed, pack
-from jobcancel._core.record import JobRecord
 from jobcancel._core.registry import Registry
 from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
@@ -59,13 +58,14 @@ class Recovered:
     _specs: dict[str, KindSpec] = field(factory=dict[str, KindSpec])
 
     def read(self, entries: Iterable[Entry]) -> Recovered:
-        """Take all entries."""
-        for job_id, body, final in entries:
-            if final:
+        """Take all entries, as a store gives them."""
+        for job_id, body, _ in entries:
+            if body is None:
+                continue
+            if "final" in body:
                 self._forget(job_id)
-                if body is not None:
-                    self._take_final(job_id, body)
-            elif body is not None:
+                self._take_final(job_id, body)
+            else:
                 replay = self.open.get(job_id)
                 if replay is None:
                     replay = self.open[job_id] = Replay(job_id)
@@ -94,6 +94,5 @@ class Recovered:
         if not body.get("forgotten"):
             replay = Replay(job_id)
             replay.take(body)
-            record = JobRecord(job_id, body["seq"], spec, body["created_at"], created, replay.origin)
-            replay.fill(record)
+            record = replay.record(spec, self.offset)
             self.settled[job_id] = SettledJob(job_id, record.seq, spec, pack(record), record.settled or created)
