@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +13,20 @@ from jobcancel import mermaid
 
 from .demo import exit_code, run
 from .ingest import project_ingest_github
+from .jobs import jobs
 from .live import LiveView
 from .outcomes import draw, plain_lines, selected
-from .preflight import BadInputError, prepared
+from .preflight import BadInputError, input_checked, prepared
+from .terminal import on_terminal
 from .view import JsonView, PlainView, View
 
 app = typer.Typer(
-    help="Cancellation of long-running jobs: demonstrations, vendors' cancel APIs, and the state machine.",
+    help="Cancellation of long-running jobs: demonstrations, vendors' cancel APIs, journals, and the state machine.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(jobs, name="jobs")
 
 Repo = Annotated[
     str | None,
@@ -77,7 +78,7 @@ def demo(repo: Repo = None, cancel_at: CancelAt = None, workdir: Workdir = None,
     Exit code: 0 if it succeeded or the cancel of --cancel-at ended it, 1 if it failed, 2 if the input was wrong,
     130 if Ctrl-C ended it.
     """
-    with _input_checked("demo"):
+    with input_checked("demo"):
         raise typer.Exit(_demo(repo, cancel_at, workdir, choose_view(as_json=as_json)))
 
 
@@ -90,7 +91,7 @@ def diagram() -> None:
 @app.command()
 def contracts(name: Shown = None) -> None:
     """Show what the vendors' contracts answer to a cancel, side by side, and their variants."""
-    with _input_checked("contracts"):
+    with input_checked("contracts"):
         shown = selected(name)
     if on_terminal():
         draw(shown, Console())
@@ -111,7 +112,7 @@ def serve(
 
     POST /demo/jobs submits one. Exit code: 0 when SIGINT or SIGTERM has ended it, 2 if the input was wrong.
     """
-    with _input_checked("serve"):
+    with input_checked("serve"):
         _server()(contract, variant or (), host, port, token)
 
 
@@ -131,16 +132,6 @@ def _server() -> Callable[[str, Iterable[str], str, int, str | None], None]:
     return run_server
 
 
-@contextmanager
-def _input_checked(command: str) -> Generator[None]:
-    """End with one line and exit code 2 if the input was wrong."""
-    try:
-        yield
-    except BadInputError as error:
-        typer.echo(f"jobcancel {command}: {error}", err=True)
-        raise typer.Exit(2) from None
-
-
 def _demo(repo: str | None, cancel_at: str | None, workdir: Path | None, view: View) -> int:
     """Check the input, run the demo, and return the exit code."""
     if cancel_at is not None and cancel_at not in project_ingest_github.stages:
@@ -157,8 +148,3 @@ def choose_view(*, as_json: bool) -> View:
     if on_terminal():
         return LiveView(Console(), project_ingest_github.stages.values())
     return PlainView()
-
-
-def on_terminal() -> bool:
-    """Return whether standard output is a terminal that can draw."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"

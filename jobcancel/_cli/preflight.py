@@ -8,7 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 from attrs import frozen
+
+from jobcancel import StoreError
 
 from .git import Git, GitError, without_credentials
 
@@ -22,6 +25,16 @@ SAMPLE = {
 
 class BadInputError(Exception):
     """The command cannot do what it was told to; the message says why, and what it takes."""
+
+
+@contextmanager
+def input_checked(command: str) -> Generator[None]:
+    """End with one line and exit code 2 if the input of ``jobcancel COMMAND`` was wrong."""
+    try:
+        yield
+    except (BadInputError, StoreError) as error:
+        typer.echo(f"jobcancel {command}: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 @frozen
