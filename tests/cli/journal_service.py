@@ -55,8 +55,8 @@ async def main(path: str) -> None:
         publishing = await scheduler.submit(ingest("publishing"), owner="ann")
         pending = await scheduler.submit(ingest("working"), owner="ann")
         canceling = await scheduler.submit(stubborn(), owner="ann")
-        for handle in (done, failed):
-            await handle.wait()
+        for quickly in (done, failed):
+            await quickly.wait()
         for handle, stage in ((working, "working"), (publishing, "publishing")):
             async with scheduler.watch(handle.id) as snapshots:
                 async for snapshot in snapshots:
@@ -64,7 +64,9 @@ async def main(path: str) -> None:
                         break
         await scheduler.cancel(canceling.id, by="ann", reason="enough")
         await scheduler.cancel(canceling.id)  # answered when what the first one led to is kept, and all before it
-        print(" ".join(handle.id for handle in (done, failed, working, publishing, pending, canceling)), flush=True)
+        ids = (done.id, failed.id, working.id, publishing.id, pending.id, canceling.id)
+        sys.stdout.write(" ".join(ids) + "\n")
+        sys.stdout.flush()
         await anyio.sleep_forever()
 
 

@@ -30,7 +30,7 @@ class Service:
         command = [sys.executable, str(SERVICE), str(self.db)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        self.ids = dict(zip(NAMES, self.process.stdout.readline().split(), strict=True))
+        self.ids: dict[str, str] = dict(zip(NAMES, self.process.stdout.readline().split(), strict=True))
 
     def kill(self) -> None:
         self.process.kill()
