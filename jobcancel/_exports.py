@@ -1,6 +1,7 @@
 """What ``import jobcancel`` offers; ``jobcancel`` itself loads this file when somebody asks for a name of it."""
 
 from ._core.causes import CancelCause, Failure, FailureCode
+from ._core.compensations import CompensationContext
 from ._core.context import JobContext, JobHandle
 from ._core.decision import Outcome, Verdict
 from ._core.diagram import mermaid
@@ -37,6 +38,7 @@ from .errors import (
     StoreError,
     StoreFormatError,
     StoreInUseError,
+    UnknownCompensationError,
     UnknownKindError,
     UnknownStageError,
     WrongTaskError,
@@ -49,6 +51,7 @@ __all__ = (
     "CancelCause",
     "CancelStatus",
     "Clock",
+    "CompensationContext",
     "ContractDataError",
     "DeadlockError",
     "Event",
@@ -92,6 +95,7 @@ __all__ = (
     "StoreError",
     "StoreFormatError",
     "StoreInUseError",
+    "UnknownCompensationError",
     "UnknownKindError",
     "UnknownStageError",
     "Verdict",

@@ -11,13 +11,14 @@ from rich.console import Console
 
 from jobcancel import mermaid
 
-from .demo import exit_code, run
+from .demo import Kept, exit_code, run
 from .ingest import project_ingest_github
 from .jobs import jobs
 from .live import LiveView
 from .outcomes import draw, plain_lines, selected
 from .preflight import BadInputError, input_checked, prepared
 from .terminal import on_terminal
+from .unfinished import place_of, unfinished
 from .view import JsonView, PlainView, View
 
 app = typer.Typer(
@@ -44,7 +45,15 @@ Workdir = Annotated[
     typer.Option(
         metavar="FOLDER",
         help="Where the clone goes, and host.git, which stands in for the host and stays. "
-        "Default: a temporary folder that is removed.",
+        "Default: a temporary folder that is removed (after a kill -9 it is left); with --db, FILE-work, which stays.",
+    ),
+]
+Database = Annotated[
+    Path | None,
+    typer.Option(
+        "--db",
+        metavar="FILE",
+        help="A journal: a run that was killed goes on when the demo is started with the same one.",
     ),
 ]
 Contract = Annotated[
@@ -72,14 +81,23 @@ def listing(context: typer.Context) -> None:
 
 
 @app.command()
-def demo(repo: Repo = None, cancel_at: CancelAt = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
+def demo(
+    repo: Repo = None,
+    cancel_at: CancelAt = None,
+    workdir: Workdir = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
     """Clone a repository, analyze it, open a pull request with the report; cancel it anywhere with Ctrl-C.
 
+    With --db the job outlasts the process: one that was killed, or interrupted by SIGTERM, goes on with the repository
+    and the folder that it began with, and one whose cancel was accepted is undone.
+
     Exit code: 0 if it succeeded or the cancel of --cancel-at ended it, 1 if it failed, 2 if the input was wrong,
-    130 if Ctrl-C ended it.
+    130 if Ctrl-C ended it, 143 if SIGTERM did.
     """
     with input_checked("demo"):
-        raise typer.Exit(_demo(repo, cancel_at, workdir, choose_view(as_json=as_json)))
+        raise typer.Exit(_demo(repo, cancel_at, workdir, db, choose_view(as_json=as_json)))
 
 
 @app.command()
@@ -132,13 +150,18 @@ def _server() -> Callable[[str, Iterable[str], str, int, str | None], None]:
     return run_server
 
 
-def _demo(repo: str | None, cancel_at: str | None, workdir: Path | None, view: View) -> int:
+def _demo(repo: str | None, cancel_at: str | None, workdir: Path | None, db: Path | None, view: View) -> int:
     """Check the input, run the demo, and return the exit code."""
     if cancel_at is not None and cancel_at not in project_ingest_github.stages:
         stages = ", ".join(project_ingest_github.stages)
         raise BadInputError(f"there is no stage {cancel_at!r} to cancel at; --cancel-at takes one of {stages}")
-    with prepared(repo, workdir) as place:
-        return exit_code(run(place, view, cancel_at))
+    kept = None if db is None else Kept(db, unfinished(db))
+    if kept is not None and kept.job is not None:
+        places = place_of(kept.job, kept.journal)
+    else:
+        places = prepared(repo, workdir, db)
+    with places as place:
+        return exit_code(run(place, view, cancel_at, kept))
 
 
 def choose_view(*, as_json: bool) -> View:

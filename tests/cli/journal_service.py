@@ -7,9 +7,8 @@ import sys
 import anyio
 import anyio.lowlevel
 
-from jobcancel import JobContext, Registry, Scheduler, Stage
-from jobcancel._core.compensations import CompensationContext
-from jobcancel.stores.sqlite import SqliteStore
+from jobcancel import CompensationContext, JobContext, Registry, Scheduler, Stage
+from jobcancel.stores import SqliteStore
 
 registry = Registry()
 
