@@ -43,17 +43,20 @@ class Runs:
         )
         command = [sys.executable, "-m", "jobcancel", *self._options]
         with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            for text in seen:
-                self.prints(process, text)
-            yield process
-            process.communicate()
+            try:
+                for text in seen:
+                    self.prints(process, text)
+                yield process
+            finally:
+                process.kill()
+                process.communicate()
         (self._folder / "bin" / "git").unlink()
         until(lambda: sys.platform != "linux" or processes(self._folder / "bin") == [], "the end of the held git")
 
     @staticmethod
     def prints(process: subprocess.Popen[str], text: str) -> None:
         assert process.stdout is not None
-        while text not in (line := process.stdout.readline()):
+        while text not in " ".join((line := process.stdout.readline()).split()):
             assert line, f"it ended without printing {text!r}"
 
     def reached(self, *kept: str) -> str:
