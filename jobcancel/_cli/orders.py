@@ -19,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from jobcancel import IdempotencyConflictError, JobService, SchedulerClosedError
+from jobcancel import IdempotencyConflictError, JobService, SchedulerClosedError, StoreError
 from jobcancel.asgi import TokenTable, idempotency_key
+from jobcancel.asgi.endpoints import UNKEPT
 from jobcancel.asgi.ids import minting
 from jobcancel.contracts import Case, Context, refuse, reply
 
@@ -92,6 +93,8 @@ class Orders:
             return self._refused("idempotency_conflict", message=str(error), job_id=error.job_id)
         except SchedulerClosedError:
             return self._refused("closed")
+        except StoreError:
+            return self._refused("closed", message=UNKEPT)
 
     async def _ordered(self, order: Order, owner: str, key: str | None) -> Response:
         handle = await self._service.submit(
