@@ -36,7 +36,11 @@ def unfetch(context: CompensationContext, name: str) -> None:
     mark(f"{name}: unfetched, {context.token.removeprefix(context.job_id)}")
 
 
-@registry.kind("publish", stages=[Stage("fetching"), Stage("rendering", on_cancel="defer")], on_restart="rerun")
+@registry.kind(
+    "publish",
+    stages=[Stage("fetching"), Stage("rendering", on_cancel="defer"), Stage("publishing")],
+    on_restart="rerun",
+)
 async def publish(job: JobContext, name: str) -> str:
     async def fetch() -> str:
         job.add_compensation(unfetch(name))
@@ -47,6 +51,8 @@ async def publish(job: JobContext, name: str) -> str:
     async with job.stage("rendering"):
         mark(f"{name}: rendering in attempt {job.attempt}")
         await job.run_sync(read_gate)
+    async with job.stage("publishing"):
+        mark(f"{name}: publishing in attempt {job.attempt}")
     return f"rendered {source}"
 
 
