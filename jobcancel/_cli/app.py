@@ -56,6 +56,9 @@ Database = Annotated[
         help="A journal: a run that was killed goes on when the demo is started with the same one.",
     ),
 ]
+ServedFrom = Annotated[
+    Path | None, typer.Option("--db", metavar="FILE", help="A journal: the jobs that it has are served again.")
+]
 Contract = Annotated[
     str,
     typer.Option(
@@ -67,7 +70,10 @@ Variants = Annotated[
 ]
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")]
 Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes any that is free.")]
-Token = Annotated[str | None, typer.Option(metavar="TOKEN", help="What clients send. Default: one that is made.")]
+Token = Annotated[
+    str | None,
+    typer.Option(metavar="TOKEN", help="What clients send. Default: one that is made, another at each start."),
+]
 Shown = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A shipped contract, or a TOML file of yours.")]
 SERVER = {"starlette", "uvicorn"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print the final snapshot alone, as JSON.")]
@@ -125,16 +131,20 @@ def serve(
     port: Port = 8000,
     host: Host = "127.0.0.1",
     token: Token = None,
+    db: ServedFrom = None,
 ) -> None:
     """Serve a vendor's cancel API over jobs that do nothing for as long as you want, to try a client against it.
+
+    With --db its jobs, their keys and verdicts outlast it, also a kill -9: jobs that ran are run again without their
+    finished stages. Their credits are counted as long as the jobs are kept.
 
     POST /demo/jobs submits one. Exit code: 0 when SIGINT or SIGTERM has ended it, 2 if the input was wrong.
     """
     with input_checked("serve"):
-        _server()(contract, variant or (), host, port, token)
+        _server()(contract, variant or (), host, port, token, db)
 
 
-def _server() -> Callable[[str, Iterable[str], str, int, str | None], None]:
+def _server() -> Callable[[str, Iterable[str], str, int, str | None, Path | None], None]:
     """Return what serves.
 
     Raises:

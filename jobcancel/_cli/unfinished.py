@@ -1,4 +1,4 @@
-"""What an earlier run of the demo left unfinished in its journal."""
+"""What an earlier run left unfinished in a journal, and whether this one may take it."""
 
 from __future__ import annotations
 
@@ -23,30 +23,32 @@ def unfinished(journal: Path) -> StoredJob | None:
         StoreError: The journal cannot be read, or another run has it.
         BadInputError: It is another service's: its jobs would fail here.
     """
+    jobs = usable(journal, {project_ingest_github.name}, "the demo")
+    return jobs[0] if jobs else None
+
+
+def usable(journal: Path, kinds: set[str], whose: str) -> list[StoredJob]:
+    """Return the open jobs of a journal, oldest first, if a scheduler with these kinds may take it.
+
+    Raises:
+        StoreError: The journal cannot be read, or another scheduler has it.
+        BadInputError: It is another service's: jobs of other kinds would fail here.
+    """
     refuse_what_is_no_file(str(journal), journal)
     if not journal.exists() or not journal.stat().st_size:
-        return None
+        return []
     with reading(journal) as file:
         pid = file.owner()
         if pid is not None:
             raise StoreInUseError(str(journal), pid)
         jobs = open_jobs(file)
-    refuse_strangers(journal, jobs, {project_ingest_github.name}, "the demo")
-    return jobs[0] if jobs else None
-
-
-def refuse_strangers(journal: Path, jobs: list[StoredJob], kinds: set[str], whose: str) -> None:
-    """Refuse a journal with open jobs of other kinds, which a scheduler without these kinds would let fail.
-
-    Raises:
-        BadInputError: There is one.
-    """
     for job in jobs:
         if job.snapshot.kind not in kinds:
             raise BadInputError(
                 f"{journal} is another service's journal: its job {job.snapshot.id} is of kind {job.snapshot.kind!r} "
                 f"and has not ended; give {whose} a journal of its own"
             )
+    return jobs
 
 
 def place_of(job: StoredJob, journal: Path) -> AbstractContextManager[Place]:
