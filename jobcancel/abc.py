@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar, overload
 
+from ._core.compensations import AnyUndo
 from ._core.context import JobContext, JobHandle
 from ._core.decision import Verdict
 from ._core.journal import Entry
@@ -51,7 +52,7 @@ class JobService(Protocol):
         owner: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        compensations: Iterable[Callable[[], object]] = (),
+        compensations: Iterable[AnyUndo] = (),
     ) -> JobHandle[R]: ...
     @overload
     async def submit(
@@ -63,7 +64,7 @@ class JobService(Protocol):
         owner: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        compensations: Iterable[Callable[[], object]] = (),
+        compensations: Iterable[AnyUndo] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]: ...
     async def submit(
@@ -75,7 +76,7 @@ class JobService(Protocol):
         owner: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        compensations: Iterable[Callable[[], object]] = (),
+        compensations: Iterable[AnyUndo] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]:
         """Submit a job.

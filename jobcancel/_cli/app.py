@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,18 +11,23 @@ from rich.console import Console
 
 from jobcancel import mermaid
 
-from .demo import exit_code, run
+from .demo import Kept, exit_code, run
 from .ingest import project_ingest_github
+from .jobs import jobs
 from .live import LiveView
 from .outcomes import draw, plain_lines, selected
-from .preflight import BadInputError, prepared
+from .preflight import BadInputError, input_checked, prepared
+from .terminal import on_terminal
+from .unfinished import place_of, unfinished
 from .view import JsonView, PlainView, View
 
 app = typer.Typer(
-    help="Cancellation of long-running jobs: demonstrations, vendors' cancel APIs, and the state machine.",
+    help="Cancellation of long-running jobs: demonstrations, vendors' cancel APIs, journals, and the state machine.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(jobs, name="jobs")
 
 Repo = Annotated[
     str | None,
@@ -43,8 +45,19 @@ Workdir = Annotated[
     typer.Option(
         metavar="FOLDER",
         help="Where the clone goes, and host.git, which stands in for the host and stays. "
-        "Default: a temporary folder that is removed.",
+        "Default: a temporary folder that is removed (after a kill -9 it is left); with --db, FILE-work, which stays.",
     ),
+]
+Database = Annotated[
+    Path | None,
+    typer.Option(
+        "--db",
+        metavar="FILE",
+        help="A journal: a run that was killed goes on when the demo is started with the same one.",
+    ),
+]
+ServedFrom = Annotated[
+    Path | None, typer.Option("--db", metavar="FILE", help="A journal: the jobs that it has are served again.")
 ]
 Contract = Annotated[
     str,
@@ -57,7 +70,10 @@ Variants = Annotated[
 ]
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")]
 Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes any that is free.")]
-Token = Annotated[str | None, typer.Option(metavar="TOKEN", help="What clients send. Default: one that is made.")]
+Token = Annotated[
+    str | None,
+    typer.Option(metavar="TOKEN", help="What clients send. Default: one that is made, another at each start."),
+]
 Shown = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A shipped contract, or a TOML file of yours.")]
 SERVER = {"starlette", "uvicorn"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print the final snapshot alone, as JSON.")]
@@ -71,14 +87,23 @@ def listing(context: typer.Context) -> None:
 
 
 @app.command()
-def demo(repo: Repo = None, cancel_at: CancelAt = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
+def demo(
+    repo: Repo = None,
+    cancel_at: CancelAt = None,
+    workdir: Workdir = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
     """Clone a repository, analyze it, open a pull request with the report; cancel it anywhere with Ctrl-C.
 
+    With --db the job outlasts the process: one that was killed, or interrupted by SIGTERM, goes on with the repository
+    and the folder that it began with, and one whose cancel was accepted is undone.
+
     Exit code: 0 if it succeeded or the cancel of --cancel-at ended it, 1 if it failed, 2 if the input was wrong,
-    130 if Ctrl-C ended it.
+    130 if Ctrl-C ended it, 143 if SIGTERM did.
     """
-    with _input_checked("demo"):
-        raise typer.Exit(_demo(repo, cancel_at, workdir, choose_view(as_json=as_json)))
+    with input_checked("demo"):
+        raise typer.Exit(_demo(repo, cancel_at, workdir, db, choose_view(as_json=as_json)))
 
 
 @app.command()
@@ -90,7 +115,7 @@ def diagram() -> None:
 @app.command()
 def contracts(name: Shown = None) -> None:
     """Show what the vendors' contracts answer to a cancel, side by side, and their variants."""
-    with _input_checked("contracts"):
+    with input_checked("contracts"):
         shown = selected(name)
     if on_terminal():
         draw(shown, Console())
@@ -106,16 +131,20 @@ def serve(
     port: Port = 8000,
     host: Host = "127.0.0.1",
     token: Token = None,
+    db: ServedFrom = None,
 ) -> None:
     """Serve a vendor's cancel API over jobs that do nothing for as long as you want, to try a client against it.
 
+    With --db its jobs, their keys and verdicts outlast it, also a kill -9: jobs that ran are run again without their
+    finished stages. Their credits are counted as long as the jobs are kept.
+
     POST /demo/jobs submits one. Exit code: 0 when SIGINT or SIGTERM has ended it, 2 if the input was wrong.
     """
-    with _input_checked("serve"):
-        _server()(contract, variant or (), host, port, token)
+    with input_checked("serve"):
+        _server()(contract, variant or (), host, port, token, db)
 
 
-def _server() -> Callable[[str, Iterable[str], str, int, str | None], None]:
+def _server() -> Callable[[str, Iterable[str], str, int, str | None, Path | None], None]:
     """Return what serves.
 
     Raises:
@@ -131,23 +160,18 @@ def _server() -> Callable[[str, Iterable[str], str, int, str | None], None]:
     return run_server
 
 
-@contextmanager
-def _input_checked(command: str) -> Generator[None]:
-    """End with one line and exit code 2 if the input was wrong."""
-    try:
-        yield
-    except BadInputError as error:
-        typer.echo(f"jobcancel {command}: {error}", err=True)
-        raise typer.Exit(2) from None
-
-
-def _demo(repo: str | None, cancel_at: str | None, workdir: Path | None, view: View) -> int:
+def _demo(repo: str | None, cancel_at: str | None, workdir: Path | None, db: Path | None, view: View) -> int:
     """Check the input, run the demo, and return the exit code."""
     if cancel_at is not None and cancel_at not in project_ingest_github.stages:
         stages = ", ".join(project_ingest_github.stages)
         raise BadInputError(f"there is no stage {cancel_at!r} to cancel at; --cancel-at takes one of {stages}")
-    with prepared(repo, workdir) as place:
-        return exit_code(run(place, view, cancel_at))
+    kept = None if db is None else Kept(db, unfinished(db))
+    if kept is not None and kept.job is not None:
+        places = place_of(kept.job, kept.journal)
+    else:
+        places = prepared(repo, workdir, db)
+    with places as place:
+        return exit_code(run(place, view, cancel_at, kept))
 
 
 def choose_view(*, as_json: bool) -> View:
@@ -157,8 +181,3 @@ def choose_view(*, as_json: bool) -> View:
     if on_terminal():
         return LiveView(Console(), project_ingest_github.stages.values())
     return PlainView()
-
-
-def on_terminal() -> bool:
-    """Return whether standard output is a terminal that can draw."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"

@@ -9,12 +9,15 @@ from importlib.resources import files
 from typing import Any, cast
 
 import anyio
-from attrs import Factory, define, frozen
+from attrs import Factory, frozen
 
-from jobcancel import JobContext, JobState, Kind, Partial, Registry
+from jobcancel import CompensationContext, JobContext, JobState, Kind, OnRestart, Partial, Registry, Snapshot
 from jobcancel.contracts import Contract
 
 BATCH_SIZE = 3
+CREDITS_OF_A_JOB = 10
+REVERSAL = "reverse_credits"
+"""The compensation that gives a job's credits back."""
 OWNER = "demo"
 """Whose the jobs are, and what their other labels say."""
 
@@ -35,6 +38,32 @@ class Act:
 
 
 @frozen
+class Credits:
+    """Credits that were reserved for jobs, and those of them that were given back.
+
+    Attributes:
+        reserved: Whose job it is, by its id.
+        reversed: The jobs whose credits were given back: once, however often that is tried.
+    """
+
+    reserved: dict[str, str] = Factory(dict[str, str])
+    reversed: set[str] = Factory(set[str])
+
+    def of(self, owner: str) -> dict[str, int]:
+        """Return an owner's two counts."""
+        jobs = [job_id for job_id, whose in self.reserved.items() if whose == owner]
+        reversed_ = sum(job_id in self.reversed for job_id in jobs)
+        return {"reserved": len(jobs) * CREDITS_OF_A_JOB, "reversed": reversed_ * CREDITS_OF_A_JOB}
+
+    def restore(self, job: Snapshot[Any]) -> None:
+        """Know of a job of an earlier process what its history says."""
+        if job.parent_id is None and job.owner is not None:
+            self.reserved[job.id] = job.owner
+            if any(entry.step == REVERSAL and entry.status == "compensated" for entry in job.history):
+                self.reversed.add(job.id)
+
+
+@frozen
 class Demonstration:
     """A contract with kinds that can be run.
 
@@ -43,12 +72,14 @@ class Demonstration:
         registry: Its kinds.
         acts: What their jobs do, by kind.
         token: A token of the vendor's form.
+        credits: What its jobs have cost.
     """
 
     contract: Contract
     registry: Registry
     acts: Mapping[str, Act]
     token: str
+    credits: Credits
 
     def kind_of(self, word: str) -> str | None:
         """Return the kind of that name, or of that name in the vendor's words; None if there is none."""
@@ -56,26 +87,6 @@ class Demonstration:
             name: name for name in self.acts
         }
         return names.get(word)
-
-
-@define
-class Credits:
-    """Credits of each owner: what was reserved so far, and how much of it was given back."""
-
-    reserved: dict[str, int] = Factory(dict[str, int])
-    reversed: dict[str, int] = Factory(dict[str, int])
-
-    def reserve(self, owner: str, amount: int) -> None:
-        """Take credits for a job."""
-        self.reserved[owner] = self.reserved.get(owner, 0) + amount
-
-    async def reverse(self, owner: str, amount: int) -> None:
-        """Give them back. Async, so that it runs in the loop, where nobody else counts."""
-        self.reversed[owner] = self.reversed.get(owner, 0) + amount
-
-    def of(self, owner: str) -> dict[str, int]:
-        """Return an owner's two counts."""
-        return {"reserved": self.reserved.get(owner, 0), "reversed": self.reversed.get(owner, 0)}
 
 
 class DemonstrationError(Exception):
@@ -104,7 +115,19 @@ def demonstration(contract: Contract, shipped: str | None = None) -> Demonstrati
     acts = {kind.name: _act(kind.stages, shown.get(kind.name, {})) for kind in registry}
     for kind in list(registry):
         registry.handler(kind.name)(_handler(acts[kind.name], registry))
-    return Demonstration(contract, registry, acts, ours["token"].replace("{random}", secrets.token_hex(16)))
+    token = ours["token"].replace("{random}", secrets.token_hex(16))
+    return Demonstration(contract, registry, acts, token, _credits(registry))
+
+
+def _credits(registry: Registry) -> Credits:
+    """Return what the jobs of a registry cost, and register the compensation that gives it back."""
+    counted = Credits()
+
+    @registry.compensation(REVERSAL)
+    async def reverse(context: CompensationContext) -> None:  # async: it runs in the loop, where nobody else counts
+        counted.reversed.add(context.job_id)
+
+    return counted
 
 
 def _options(declared: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +137,8 @@ def _options(declared: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str,
         stage: dict[str, Any] = {"name": entry} if isinstance(entry, str) else entry
         stages[stage["name"]] = {**stages.get(stage["name"], {}), **stage}
     # Only a cancel gives credits back: a failed job has used them.
-    return {"compensate_on": [JobState.CANCELED], **declared, "stages": [*stages.values()]}
+    ours = {"compensate_on": [JobState.CANCELED], "on_restart": OnRestart.RERUN}
+    return {**ours, **declared, "stages": [*stages.values()]}
 
 
 def _act(stages: Iterable[str], shown: Mapping[str, Any]) -> Act:

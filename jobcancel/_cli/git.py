@@ -85,6 +85,10 @@ class Git:
             git.call("config", "--file", str(config), "--add", "safe.directory", path)
         return git
 
+    def dated(self, date: str) -> Git:
+        """Return the same git, whose commits have this date."""
+        return Git(self.program, {**self.env, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date})
+
     def call(self, *args: str, cwd: str | None = None) -> str:
         """Run a command where no job is there to run it: before one, and in compensations. Return what it printed.
 

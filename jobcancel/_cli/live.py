@@ -19,7 +19,14 @@ from jobcancel import HistoryEntry, JobState, Progress, Snapshot, Stage, Verdict
 from .ingest import Ingested
 from .view import describe, describe_progress, describe_verdict, ended_at, now, summary
 
-MARKS = {"done": ("✓", "green"), "failed": ("✗", "red"), "timed_out": ("✗", "red"), "canceled": ("■", "yellow")}
+MARKS = {
+    "done": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "timed_out": ("✗", "red"),
+    "canceled": ("■", "yellow"),
+    "reused": ("✓", "green"),
+    "interrupted": ("■", "yellow"),
+}
 COLORS = {
     JobState.PENDING: "dim",
     JobState.RUNNING: "cyan",
@@ -45,7 +52,7 @@ class LiveView:
     def __init__(self, console: Console, stages: Iterable[Stage], clock: Callable[[], datetime] = now) -> None:
         self._console, self._stages, self._clock = console, tuple(stages), clock
         self._snapshot: Snapshot[Any] | None = None
-        self._verdicts: list[str] = []
+        self._told: list[str] = []
         self._spinner = Spinner("dots", style="cyan")  # one for all frames: it turns by its own clock
         # It draws in a thread of its own, so the time goes on while nothing changes.
         self._live = Live(get_renderable=self._frame, console=console, refresh_per_second=FRAMES_PER_SECOND)
@@ -65,7 +72,11 @@ class LiveView:
 
     def answered(self, verdict: Verdict, asked_by: str) -> None:
         """Draw the verdict too."""
-        self._verdicts.append(f"cancel ({asked_by}): {describe_verdict(verdict)}")
+        self._told.append(f"cancel ({asked_by}): {describe_verdict(verdict)}")
+
+    def told(self, text: str) -> None:
+        """Draw it too."""
+        self._told.append(text)
 
     def ended(self, snapshot: Snapshot[Ingested]) -> None:
         """Print what came of it, below the last drawing."""
@@ -77,7 +88,7 @@ class LiveView:
         if snapshot is None:
             return Text("")
         parts: list[RenderableType] = [self._heading(snapshot), self._stage_table(snapshot)]
-        parts += [Text(verdict, style="bold yellow") for verdict in self._verdicts]
+        parts += [Text(line, style="bold yellow") for line in self._told]
         return Group(*parts, Text("history", style="dim"), _history_table(snapshot))
 
     def _heading(self, snapshot: Snapshot[Any]) -> Text:
@@ -101,7 +112,7 @@ class LiveView:
     ) -> tuple[RenderableType, RenderableType]:
         if entry is None:
             return Text("·", style="dim"), Text("")
-        if entry.duration_ms is None:
+        if entry.status == "running":
             return self._spinner, Text("") if progress is None else _progress_bar(progress)
         mark, color = MARKS[entry.status]
         return Text(mark, style=color), Text(describe(entry), style=color)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from functools import partial
 from http import HTTPStatus
 from math import isfinite
 from typing import Any, TypeAlias, cast
@@ -19,14 +18,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from jobcancel import IdempotencyConflictError, JobService, SchedulerClosedError
+from jobcancel import IdempotencyConflictError, JobService, SchedulerClosedError, StoreError
 from jobcancel.asgi import TokenTable, idempotency_key
+from jobcancel.asgi.endpoints import UNKEPT
 from jobcancel.asgi.ids import minting
 from jobcancel.contracts import Case, Context, refuse, reply
 
-from .demonstration import OWNER, Credits, Demonstration
+from .demonstration import OWNER, REVERSAL, Demonstration
 
-CREDITS_OF_A_JOB = 10
 MOST_BYTES = 65536
 LONGEST_S = 86400
 
@@ -63,7 +62,6 @@ class Orders:
 
     def __init__(self, service: JobService, shown: Demonstration, callers: TokenTable) -> None:
         self._service, self._shown, self._callers = service, shown, callers
-        self._credits = Credits()
         self._new_request_id = minting(shown.contract.ids.request)
 
     def routes(self) -> list[Route]:
@@ -92,6 +90,8 @@ class Orders:
             return self._refused("idempotency_conflict", message=str(error), job_id=error.job_id)
         except SchedulerClosedError:
             return self._refused("closed")
+        except StoreError:
+            return self._refused("closed", message=UNKEPT)
 
     async def _ordered(self, order: Order, owner: str, key: str | None) -> Response:
         handle = await self._service.submit(
@@ -101,15 +101,15 @@ class Orders:
             key=key,
             owner=owner,
             labels={**dict.fromkeys(self._shown.contract.tenancy.labels.values(), OWNER), **order.labels},
-            compensations=[partial(self._credits.reverse, owner, CREDITS_OF_A_JOB)],
+            compensations=[self._shown.registry.compensations[REVERSAL]()],
         )
-        if handle.created:  # nothing was awaited since: the job has not begun, and a replay pays nothing
-            self._credits.reserve(owner, CREDITS_OF_A_JOB)
-        answer = {"id": handle.id, "created": handle.created, "credits": self._credits.of(owner)}
+        if handle.created:  # a replay pays nothing
+            self._shown.credits.reserved[handle.id] = owner
+        answer = {"id": handle.id, "created": handle.created, "credits": self._shown.credits.of(owner)}
         return JSONResponse(answer, HTTPStatus.ACCEPTED if handle.created else HTTPStatus.OK)
 
     async def _account(self, _: Request, owner: str) -> Response:
-        return JSONResponse(self._credits.of(owner))
+        return JSONResponse(self._shown.credits.of(owner))
 
     def _refused(self, case: Case | str, **facts: Any) -> Response:
         """Return an outcome's document, or another of the contract's."""

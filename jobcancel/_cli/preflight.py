@@ -8,7 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 from attrs import frozen
+
+from jobcancel import StoreError
 
 from .git import Git, GitError, without_credentials
 
@@ -22,6 +25,16 @@ SAMPLE = {
 
 class BadInputError(Exception):
     """The command cannot do what it was told to; the message says why, and what it takes."""
+
+
+@contextmanager
+def input_checked(command: str) -> Generator[None]:
+    """End with one line and exit code 2 if the input of ``jobcancel COMMAND`` was wrong."""
+    try:
+        yield
+    except (BadInputError, StoreError) as error:
+        typer.echo(f"jobcancel {command}: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 @frozen
@@ -42,20 +55,19 @@ class Place:
 
 
 @contextmanager
-def prepared(repo: str | None, workdir: Path | None) -> Generator[Place]:
+def prepared(repo: str | None, workdir: Path | None, journal: Path | None = None) -> Generator[Place]:
     """Check and prepare all that a run needs, and clear away afterwards what only the run needed.
 
     Args:
         repo: A path or URL; None for the repository around the current folder, or else a small one that is made.
-        workdir: A folder to work in; None for a temporary one.
+        workdir: A folder to work in; None for a temporary one, or with a journal one beside it.
+        journal: Where the job is kept, so that another run can go on with it; all that it needs is kept too.
 
     Raises:
-        BadInputError: Something is missing or cannot be used. Nothing was left behind.
+        BadInputError: Something is missing or cannot be used. Nothing was left behind, the journal's folder aside.
     """
-    program = shutil.which("git")
-    if program is None:
-        raise BadInputError("there is no git on the PATH; install git, or put its folder on the PATH")
-    with _home(workdir) as home:
+    program = _program()
+    with _home(workdir) if journal is None else _lasting_home(journal, workdir) as home:
         base = home if workdir is None else workdir.resolve()
         host = base / "host.git"
         source = _absolute(repo) if repo is not None else _around(program, home)
@@ -65,6 +77,41 @@ def prepared(repo: str | None, workdir: Path | None) -> Generator[Place]:
         _check_commits(git, source)
         _make_host(git, host)
         yield Place(git, source, str(host), str(base))
+
+
+@contextmanager
+def prepared_again(repo: str, host: str, workdir: str, journal: Path) -> Generator[Place]:
+    """Prepare what another attempt of a job needs that an earlier run began.
+
+    Raises:
+        BadInputError: Something is missing or cannot be used.
+    """
+    program = _program()
+    with _lasting_home(journal, Path(workdir)) as home:
+        yield Place(Git.isolated(program, home, [repo, f"{repo}/.git", host]), repo, host, workdir)
+
+
+def _program() -> str:
+    program = shutil.which("git")
+    if program is None:
+        raise BadInputError("there is no git on the PATH; install git, or put its folder on the PATH")
+    return program
+
+
+@contextmanager
+def _lasting_home(journal: Path, workdir: Path | None) -> Generator[Path]:
+    """Give the folder that belongs to a journal; a killed run's place is there for the next one, so that it stays."""
+    home = journal.absolute().with_name(f"{journal.name}-work")
+    try:
+        home.mkdir(exist_ok=True)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot make the folder {str(home)!r} ({error.strerror}); "
+            "--db takes a file in a folder that you may write to"
+        ) from None
+    with _home(home if workdir is None else workdir):  # that it can be written to
+        pass
+    yield home.resolve()
 
 
 @contextmanager
@@ -100,6 +147,8 @@ def _around(program: str, home: Path) -> str:
 
 
 def _make_sample(git: Git, path: str) -> None:
+    if Path(path).exists():  # of an earlier run with the same journal, perhaps killed while it made it
+        shutil.rmtree(path)
     git.call("init", "--quiet", "--", path)
     for name, text in SAMPLE.items():
         Path(path, name).write_text(text, encoding="utf-8")

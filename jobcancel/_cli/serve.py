@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Generator, Iterable
 from contextlib import contextmanager
+from pathlib import Path
 
 import anyio
 import typer
@@ -17,13 +18,15 @@ from starlette.routing import Router
 from jobcancel import Scheduler
 from jobcancel.asgi import Caller, TokenTable, app, id_factory
 from jobcancel.contracts import Contract
+from jobcancel.stores import SqliteStore
 
 from .demo import ENDING_SIGNALS
-from .demonstration import OWNER, Demonstration, demonstration
+from .demonstration import OWNER, Credits, Demonstration, demonstration
 from .hints import hints
 from .orders import Orders
 from .outcomes import loaded
 from .preflight import BadInputError
+from .unfinished import usable
 
 PATIENCE_S = 5  # for requests that are open when all jobs have ended
 
@@ -37,7 +40,9 @@ class Server(uvicorn.Server):
         yield
 
 
-def serve(source: str, variants: Iterable[str], host: str, port: int, token: str | None) -> None:
+def serve(
+    source: str, variants: Iterable[str], host: str, port: int, token: str | None, journal: Path | None = None
+) -> None:
     """Serve a contract until SIGINT or SIGTERM.
 
     Args:
@@ -46,9 +51,11 @@ def serve(source: str, variants: Iterable[str], host: str, port: int, token: str
         host: The address to listen on.
         port: The port; 0 for any free one.
         token: What clients have to send; None for one that is made.
+        journal: Where jobs are kept, so that they outlast the process; None for nowhere.
 
     Raises:
         BadInputError: Something of this cannot be used. Nothing was started.
+        StoreError: The journal cannot be taken, or at the end what was left not be written.
     """
     contract = loaded(source, variants)
     shown = demonstration(contract, None if source.endswith(".toml") else source)
@@ -59,9 +66,11 @@ def serve(source: str, variants: Iterable[str], host: str, port: int, token: str
         pattern = contract.auth.token_pattern
         form = f"one of the form {pattern.pattern}" if pattern else "one that is not empty"
         raise BadInputError(f"{contract.title} knows no token {token!r}; --token takes {form}") from None
+    if journal is not None:
+        usable(journal, {kind.name for kind in shown.registry}, contract.title)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with _listening(host, port) as listener:
-        anyio.run(_serve, shown, callers, listener, hints(shown, _address(listener), token))
+        anyio.run(_serve, shown, callers, listener, hints(shown, _address(listener), token), journal)
 
 
 def _scopes(contract: Contract) -> frozenset[str]:
@@ -90,9 +99,13 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _serve(shown: Demonstration, callers: TokenTable, listener: socket.socket, lines: Iterable[str]) -> None:
+async def _serve(
+    shown: Demonstration, callers: TokenTable, listener: socket.socket, lines: Iterable[str], journal: Path | None
+) -> None:
     """Serve until a signal comes; print the lines when one may."""
-    async with Scheduler(shown.registry, new_id=id_factory(shown.contract)) as scheduler:
+    store = None if journal is None else SqliteStore(journal)
+    async with Scheduler(shown.registry, new_id=id_factory(shown.contract), store=store) as scheduler:
+        await _restore(shown.credits, scheduler)
         contracted = app(scheduler, shown.contract, authenticate=callers)
         orders = Orders(scheduler, shown, callers).routes()
         config = uvicorn.Config(
@@ -106,22 +119,38 @@ async def _serve(shown: Demonstration, callers: TokenTable, listener: socket.soc
         with anyio.open_signal_receiver(*ENDING_SIGNALS.values()) as signals:
             typer.echo("\n".join(lines))
             async with anyio.create_task_group() as group:
-                group.start_soon(_end_on_signal, signals, scheduler, server, group)
+                group.start_soon(_end_on_signal, signals, scheduler, server, group, store is not None)
                 await server.serve(sockets=[listener])
                 group.cancel_scope.cancel()
     typer.echo("ended")
 
 
+async def _restore(credits_of: Credits, scheduler: Scheduler) -> None:
+    """Know what the jobs of earlier processes have cost, as far as their retention has kept them."""
+    page = await scheduler.find()
+    while True:
+        for job in page.jobs:
+            credits_of.restore(job)
+        if page.cursor is None:
+            return
+        page = await scheduler.find(cursor=page.cursor)
+
+
 async def _end_on_signal(
-    signals: AsyncIterator[signal.Signals], scheduler: Scheduler, server: Server, group: TaskGroup
+    signals: AsyncIterator[signal.Signals], scheduler: Scheduler, server: Server, group: TaskGroup, kept: bool
 ) -> None:
-    """End the jobs and then the server. A stage that shields its job is waited for; whoever insists forces it."""
+    """End the jobs and then the server. A stage that shields its job is waited for; whoever insists forces it.
+
+    Jobs that are kept are not canceled: they go on when the service is started again.
+    """
     ending = False
     async for _ in signals:
-        if ending:
+        if ending and kept:
+            typer.echo("a stage that may not be torn is still open; a kill -9 loses nothing that was answered")
+        elif ending:
             await scheduler.cancel_many(by="a second signal", force=True)
         else:
-            typer.echo("ending: jobs are being canceled")
+            typer.echo("ending: jobs go on at the next start" if kept else "ending: jobs are being canceled")
             group.start_soon(_end, scheduler, server)
             ending = True
 

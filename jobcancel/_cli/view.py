@@ -39,8 +39,12 @@ class View(AbstractContextManager["View", None], Protocol):
         """Somebody asked for a cancel and was told this."""
         ...
 
+    def told(self, text: str) -> None:
+        """Something is to be known of the run that is no change of the job."""
+        ...
+
     def ended(self, snapshot: Snapshot[Ingested]) -> None:
-        """The job has ended like this; told after closing."""
+        """The job, or the run, has ended like this; told after closing."""
         ...
 
 
@@ -90,6 +94,10 @@ class PlainView:
         """Print the verdict."""
         self._line(self._clock(), "cancel", f"({asked_by}) {describe_verdict(verdict)}")
 
+    def told(self, text: str) -> None:
+        """Print it."""
+        typer.echo(text)
+
     def ended(self, snapshot: Snapshot[Ingested]) -> None:
         """Print what came of it."""
         for line in summary(snapshot):
@@ -123,6 +131,10 @@ class JsonView:
     def answered(self, verdict: Verdict, asked_by: str) -> None:
         """Print the verdict on standard error."""
         typer.echo(f"cancel ({asked_by}): {describe_verdict(verdict)}", err=True)
+
+    def told(self, text: str) -> None:
+        """Print it on standard error."""
+        typer.echo(text, err=True)
 
     def ended(self, snapshot: Snapshot[Ingested]) -> None:
         """Print the snapshot."""
@@ -166,6 +178,9 @@ def printable(text: str) -> str:
 
 def summary(snapshot: Snapshot[Ingested]) -> Iterator[str]:
     """Give what came of the job, line by line."""
+    if not snapshot.settled:
+        yield f"interrupted; it goes on as attempt {snapshot.attempt} when the demo is started with the same --db"
+        return
     took = ((snapshot.settled_at or snapshot.created_at) - snapshot.created_at).total_seconds()
     ending = f"{snapshot.state} after {took:.3f} s"
     if snapshot.failure is not None:

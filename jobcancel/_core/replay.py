@@ -10,7 +10,7 @@ from .journal import Body
 from .origin import NO_ORIGIN, Origin
 from .progress import ProgressRecord
 from .record import JobRecord
-from .specs import Stage
+from .specs import KindSpec, Stage
 from .states import JobState
 
 
@@ -68,6 +68,23 @@ class Replay:
     def asked(self) -> list[Cancellation]:
         """Requests that were kept and never decided."""
         return [Cancellation(CancelCause.USER, *request) for request in self.fields.get("asked") or ()]
+
+    @property
+    def final(self) -> bool:
+        """Whether it is over: its one entry says all that is kept of it."""
+        return "final" in self.fields
+
+    def record(self, spec: KindSpec, offset: float) -> JobRecord:
+        """Return the job, its undos aside.
+
+        Args:
+            spec: Its kind.
+            offset: What to add to seconds since 1970 to get the monotonic clock.
+        """
+        at = self.fields["created_at"]
+        job = JobRecord(self.job_id, self.fields["seq"], spec, at, at + offset, self.origin)
+        self.fill(job)
+        return job
 
     def fill(self, job: JobRecord) -> None:
         """Make a job, new but for its identity, what its entries say; its undos aside."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, cast
 
 from jobcancel._core.causes import Failure
+from jobcancel._core.context import JobContext
 from jobcancel._core.decision import shutdown_request
 from jobcancel._core.endings import Ending
 from jobcancel._core.journal import JobJournal
-from jobcancel._core.policies import OnCancel
+from jobcancel._core.kinds import Call
+from jobcancel._core.policies import OnCancel, OnRestart
 from jobcancel._core.states import Event
 
 from .job import Job
-from .journal import Journal
+from .journal import Journal, Ticket
 from .watch import attach
-
 
 _LEFT: Final = frozenset({"done", "failed", "timed_out", "canceled", "interrupted"})  # how a stage that began ended
 
@@ -71,6 +72,8 @@ class DurableJob(Job):
         """
         timeout_s = None if self.timeout_s == self.spec.timeout_s else self.timeout_s
         self.pages = JobJournal(self, list(args), dict(kwargs), timeout_s)
+        if self.call is not None and self.spec.on_restart is OnRestart.FAIL:
+            self.call = OnceCall(self.call, self)
         self.journal = journal
         attach(self, self)
 
@@ -141,6 +144,26 @@ class DurableJob(Job):
             if self.scope is not None and not self.code_ended:
                 self.scope.cancel()
             self.kernel.deliveries.cancel_children(self)
+
+
+class OnceCall(Call[Any]):
+    """A call that must not begin twice: that it begins is kept before it does; a full disk is waited for."""
+
+    __slots__ = ("_job",)
+
+    def __init__(self, call: Call[Any], job: DurableJob) -> None:
+        super().__init__(call.kind, cast("Any", call.kind.handler), call.args, call.kwargs)
+        self._job = job
+
+    def start(self, job: JobContext) -> Coroutine[Any, Any, Any]:
+        """Return the coroutine that begins when it may."""
+        return self._begin(job)
+
+    async def _begin(self, job: JobContext) -> Any:
+        live = self._job
+        if not live.pages.says("starting") and live.pages.says("started") is None:
+            await live.journal.promise(live.pages, Ticket[None](live.kernel, lambda: None, None)).done()
+        return await Call.start(self, job)
 
 
 def durable(job: Job) -> DurableJob:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal
 
+from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Verdict
 from jobcancel._core.kinds import Call
@@ -72,7 +73,7 @@ class BlockingJobs:
         owner: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        compensations: Iterable[Callable[[], object]] = (),
+        compensations: Iterable[AnyUndo] = (),
     ) -> BlockingHandle[R]: ...
     @overload
     def submit(
@@ -84,7 +85,7 @@ class BlockingJobs:
         owner: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        compensations: Iterable[Callable[[], object]] = (),
+        compensations: Iterable[AnyUndo] = (),
         **kwargs: Any,
     ) -> BlockingHandle[Any]: ...
     def submit(self, call: Any, /, *args: Any, **options: Any) -> BlockingHandle[Any]:

@@ -9,7 +9,6 @@ from attrs import define, field
 
 from jobcancel._core.journal import Body, Entry
 from jobcancel._core.packing import Packed, pack
-from jobcancel._core.record import JobRecord
 from jobcancel._core.registry import Registry
 from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
@@ -95,6 +94,5 @@ class Recovered:
         if not body.get("forgotten"):
             replay = Replay(job_id)
             replay.take(body)
-            record = JobRecord(job_id, body["seq"], spec, body["created_at"], created, replay.origin)
-            replay.fill(record)
+            record = replay.record(spec, self.offset)
             self.settled[job_id] = SettledJob(job_id, record.seq, spec, pack(record), record.settled or created)

@@ -40,8 +40,6 @@ async def run(job: Job) -> None:
         try:
             with job.scope:
                 try:
-                    if job.kernel.durable is not None:
-                        await job.kernel.durable.starting(job)
                     # It is kept until the job is let go.
                     value = await cast("Call[Any]", job.call).start(RunningJob(job))
                     ending = _RETURNED

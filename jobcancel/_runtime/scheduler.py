@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 from anyio.from_thread import BlockingPortal
 
 from jobcancel._core.causes import CancelCause
+from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Cancellation, Verdict
 from jobcancel._core.kinds import Call
@@ -114,7 +115,7 @@ class Scheduler:
         owner: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        compensations: Iterable[Callable[[], object]] = (),
+        compensations: Iterable[AnyUndo] = (),
     ) -> JobHandle[R]: ...
     @overload
     async def submit(
@@ -126,7 +127,7 @@ class Scheduler:
         owner: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        compensations: Iterable[Callable[[], object]] = (),
+        compensations: Iterable[AnyUndo] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]: ...
     async def submit(
@@ -138,7 +139,7 @@ class Scheduler:
         owner: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-        compensations: Iterable[Callable[[], object]] = (),
+        compensations: Iterable[AnyUndo] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]:
         """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost."""

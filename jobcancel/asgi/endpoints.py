@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from jobcancel.abc import JobService
 from jobcancel.contracts import Case, Context, Contract, Reply, Route, refuse, reply
-from jobcancel.errors import JobNotFoundError, SchedulerClosedError
+from jobcancel.errors import JobNotFoundError, SchedulerClosedError, StoreError
 
 from .answers import Answer, answered, tagged
 from .callers import Authenticate, Caller, RateLimited, Unauthenticated
@@ -29,6 +29,8 @@ from .operations import OPERATIONS, Operation
 
 _LOGGER: Final = logging.getLogger("jobcancel")
 _OK: Final = 200
+UNKEPT: Final = "The service cannot keep what was asked for now, so nothing was done. Try again later."
+"""Said where the journal cannot be written: in the document of a service that is closed, which has the same status."""
 
 
 @frozen
@@ -111,8 +113,10 @@ class Endpoint:
             return reply(contract, Case.RATE_LIMITED, exchange.context(rate=limited.rate))
         except JobNotFoundError:
             return reply(contract, await self._case_of_unknown(exchange), exchange.context())
-        except SchedulerClosedError:
-            return refuse(contract, "closed", exchange.context())
+        except (SchedulerClosedError, StoreError) as error:
+            # What is wrong with a journal it says in the log itself.
+            message = UNKEPT if isinstance(error, StoreError) else None
+            return refuse(contract, "closed", exchange.context(message=message))
 
     async def _case_of_unknown(self, exchange: Exchange) -> Case:
         """Return what a job that the caller has not is called; only a contract that tells looks a second time."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from jobcancel._core.registry import Registry
 from jobcancel._runtime.scheduler import Scheduler
+from jobcancel.abc import Store
 
 from .clock import ManualClock
 from .timeline import timeline
@@ -16,7 +17,7 @@ _NEWEST: Final = 20
 
 
 def scheduler(
-    registry: Registry, *, clock: ManualClock | None = None, app: Any = None
+    registry: Registry, *, clock: ManualClock | None = None, app: Any = None, store: Store | None = None
 ) -> AbstractAsyncContextManager[Scheduler]:
     """Return a scheduler to be used with ``async with``; for suites that do not run on anyio's pytest plugin.
 
@@ -27,8 +28,9 @@ def scheduler(
         registry: The kinds.
         clock: Its time, for the test to move; one that stands still if None.
         app: For the handlers, as ``job.app``.
+        store: Where jobs outlast the scheduler: give the same ``MemoryStore`` to the next one, which is a restart.
     """
-    return _running(Scheduler(registry, clock=clock or ManualClock(), app=app))
+    return _running(Scheduler(registry, clock=clock or ManualClock(), app=app, store=store))
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import attrs
 import pytest
 from starlette.requests import Request
 
-from jobcancel import JobState, SchedulerClosedError
+from jobcancel import JobState, SchedulerClosedError, StoreError
 from jobcancel.asgi import Caller, TokenTable, app
 
 from .bench import ANN, CALLERS, HEADERS, over, serving, vendor
@@ -117,6 +117,22 @@ async def test_a_service_that_has_closed_is_503(
 
     assert answer.status_code == 503
     assert isinstance(answer.json(), dict)
+    assert told(caplog) == []
+
+
+@pytest.mark.parametrize(("name", "method", "path"), REQUESTS)
+async def test_a_service_that_cannot_keep_what_it_is_asked_is_503_and_says_that_nothing_was_done(
+    name: str, method: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = StoreError("/srv/secret.db", "has no room left (database or disk is full)")
+    async with over(service(FakeService(error=error)), vendor(name)) as client:
+        answer = await client.request(method, path)
+
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/json"
+    assert isinstance(answer.json(), dict)
+    assert "cannot keep what was asked for now, so nothing was done" in answer.text
+    assert "secret" not in answer.text
     assert told(caplog) == []
 
 

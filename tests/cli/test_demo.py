@@ -125,7 +125,7 @@ def test_a_cancel_in_a_stage_that_stops_at_once_leaves_nothing(demo: Command, wo
     result = demo("--cancel-at", stage)
     assert result.exit_code == 0
     assert "cancel (--cancel-at) canceling (accepted): it is being stopped" in told(result.stdout)
-    assert "remove_tree compensated in T" in told(result.stdout)
+    assert "remove_clones compensated in T" in told(result.stdout)
     assert told(result.stdout)[-1] == (f"canceled after T: --cancel-at, it reached {stage}; all that it did is undone")
     assert nothing_is_left(workdir)
 

@@ -65,7 +65,7 @@ def test_ctrl_c_in_a_refusing_stage_waits_for_its_end_and_undoes_the_pull_reques
     assert steps[-4:] == [
         ("delete_ref", "compensated"),
         ("delete_ref", "compensated"),
-        ("remove_tree", "compensated"),
+        ("remove_clones", "compensated"),
         ("unwound", "canceled"),
     ]
     assert nothing_is_left(workdir)

@@ -101,6 +101,11 @@ class Server:
     def terminate(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """End it without a warning, and wait for that."""
+        self._process.kill()
+        self._process.wait()
+
     def exit_code(self) -> int:
         """Wait for its end."""
         code = self._process.wait(PATIENCE_S)
@@ -119,12 +124,12 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, loop: str) -> Generator[Server]:
+def serving(folder: Path, loop: str, app: str = "tests.hosts.fastapi_app:app", **environment: str) -> Generator[Server]:
     """Serve the app on a free port of the loopback, on uvicorn's ``loop``."""
     markers = folder / "markers"
-    command = [sys.executable, "-m", "uvicorn", "tests.hosts.fastapi_app:app", "--port", "0", "--loop", loop]
-    environment = {**os.environ, "JOBS_MARKERS": str(markers)}
-    process = subprocess.Popen(command, cwd=TOP, env=environment, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "uvicorn", app, "--port", "0", "--loop", loop]
+    variables = {**os.environ, "JOBS_MARKERS": str(markers), **environment}
+    process = subprocess.Popen(command, cwd=TOP, env=variables, stderr=subprocess.PIPE, text=True)
     try:
         server = Server(process, markers)
     except BaseException:

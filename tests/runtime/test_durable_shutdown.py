@@ -305,13 +305,12 @@ async def test_who_waits_for_a_job_that_is_left_pending_is_told(anyio_backend: A
             await handle.result()
         told.append("result")
 
-    async with anyio.create_task_group() as group:
-        async with host.running() as scheduler:
-            handles = [await scheduler.submit(kind()) for _ in range(2)]
-            for handle in handles:
-                for ask in (waits, watches, asks):
-                    group.start_soon(ask, handle)
-            await settle()
+    async with anyio.create_task_group() as group, host.running() as scheduler:
+        handles = [await scheduler.submit(kind()) for _ in range(2)]
+        for handle in handles:
+            for ask in (waits, watches, asks):
+                group.start_soon(ask, handle)
+        await settle()
     assert sorted(map(str, told)) == ["pending"] * 4 + ["result"] * 2
     async with scheduler.watch(handles[0].id) as snapshots:
         assert [snapshot.state async for snapshot in snapshots] == [JobState.PENDING]
@@ -337,12 +336,11 @@ async def test_a_submit_that_is_kept_while_the_scheduler_is_left_is_answered_and
     async def submits() -> None:
         handles.append(await scheduler.submit(kind()))
 
-    async with anyio.create_task_group() as group:
-        async with host.running() as scheduler:
-            host.store.hold()
-            group.start_soon(submits)
-            await anyio.to_thread.run_sync(host.store.held.wait)
-            group.start_soon(_soon, host.store.go_on)
+    async with anyio.create_task_group() as group, host.running() as scheduler:
+        host.store.hold()
+        group.start_soon(submits)
+        await anyio.to_thread.run_sync(host.store.held.wait)
+        group.start_soon(_soon, host.store.go_on)
     with anyio.fail_after(5):
         snapshot = await handles[0].wait()
     assert snapshot.state is JobState.PENDING
@@ -363,15 +361,14 @@ async def test_a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_befor
     async def cancels() -> None:
         verdicts.append((await waiting.cancel()).outcome)
 
-    async with anyio.create_task_group() as group:
-        async with host.running() as scheduler:
-            await scheduler.submit(kind())
-            waiting = await scheduler.submit(kind(), compensations=[host.registry.compensations["refund"]()])
-            await settle()
-            host.store.hold()
-            group.start_soon(cancels)
-            await anyio.to_thread.run_sync(host.store.held.wait)
-            group.start_soon(_soon, host.store.go_on)
+    async with anyio.create_task_group() as group, host.running() as scheduler:
+        await scheduler.submit(kind())
+        waiting = await scheduler.submit(kind(), compensations=[host.registry.compensations["refund"]()])
+        await settle()
+        host.store.hold()
+        group.start_soon(cancels)
+        await anyio.to_thread.run_sync(host.store.held.wait)
+        group.start_soon(_soon, host.store.go_on)
     assert verdicts == [Outcome.CANCELING]
     assert host.ran == ["refund it:refund:1"]
     async with host.running() as again:

@@ -143,10 +143,9 @@ async def test_two_submits_with_one_key_at_once_are_one_job(anyio_backend: Any) 
     async def submit() -> None:
         handles.append(await scheduler.submit(kind(), key="k"))
 
-    async with host.running() as scheduler:
-        async with anyio.create_task_group() as group:
-            for _ in range(3):
-                group.start_soon(submit)
+    async with host.running() as scheduler, anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(submit)
     assert len({handle.id for handle in handles}) == 1
     assert sorted(handle.created for handle in handles) == [False, False, True]
 

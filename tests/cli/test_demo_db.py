@@ -1,0 +1,247 @@
+"""``jobcancel demo --db``: a run that was killed goes on, or finishes its cancel; one that was interrupted goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobcancel.abc import Entry
+from jobcancel.stores import SqliteStore
+from tests.hosts.server import until
+
+from .conftest import Command, Result, git, processes, refs, told, wrapped_git
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="NOT RUN: SIGTERM is POSIX")
+
+
+class Runs:
+    """Runs of the demo with one journal, the first of them held in a git command."""
+
+    def __init__(
+        self, command: Command, repository: Path, workdir: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.db, self.workdir = folder / "demo.db", workdir
+        self._command, self._folder, self._monkeypatch = command, folder, monkeypatch
+        self._options = ("demo", "--repo", str(repository), "--workdir", str(workdir), "--db", str(self.db))
+
+    @contextmanager
+    def held_at(self, asked: str, *seen: str) -> Generator[subprocess.Popen[str]]:
+        """Start a run that stays in a git command, and wait until it has printed all that is to be seen."""
+        # It ends with the demo, be that killed: it would else be there for ever.
+        wrapped_git(
+            self._folder, asked, "while kill -0 $PPID; do sleep 0.05; done 2>/dev/null; exit 1", self._monkeypatch
+        )
+        command = [sys.executable, "-m", "jobcancel", *self._options]
+        with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                for text in seen:
+                    self.prints(process, text)
+                yield process
+            finally:
+                process.kill()
+                process.communicate()
+        (self._folder / "bin" / "git").unlink()
+        until(lambda: sys.platform != "linux" or processes(self._folder / "bin") == [], "the end of the held git")
+
+    @staticmethod
+    def prints(process: subprocess.Popen[str], text: str) -> None:
+        assert process.stdout is not None
+        while text not in " ".join((line := process.stdout.readline()).split()):
+            assert line, f"it ended without printing {text!r}"
+
+    def reached(self, *kept: str) -> str:
+        """Wait until the journal has the results of the stages; return the job's id."""
+        says = f", reusing the results of {', '.join(kept)}" if kept else "attempt"
+        shown: list[dict[str, Any]] = []
+
+        def has_them() -> bool:
+            shown[:] = [json.loads(self.jobs("show", "--json", "job_").stdout)]
+            return says in shown[0]["at_restart"]
+
+        until(has_them, says)
+        job_id: str = shown[0]["job"]["id"]
+        return job_id
+
+    def jobs(self, *args: str) -> Result:
+        return self._command("jobs", "--db", str(self.db), *args)
+
+    def again(self, *args: str) -> Result:
+        return self._command(*self._options, *args)
+
+    def clones(self) -> list[str]:
+        return [path.name for path in self.workdir.iterdir() if path.name.startswith("clone-")]
+
+
+@pytest.fixture
+def runs(command: Command, repository: Path, workdir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    return Runs(command, repository, workdir, tmp_path, monkeypatch)
+
+
+def test_a_run_that_was_killed_goes_on_in_a_second_attempt_without_cloning_again(runs: Runs) -> None:
+    with runs.held_at("log", "analyzing begins") as process:
+        job_id = runs.reached("cloning")
+        process.kill()
+    assert runs.clones() == [f"clone-{job_id}-1"]
+
+    result = runs.again()
+
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"job {job_id} of an earlier run was running: attempt 2 runs, reusing the results of cloning"
+    steps = told(result.stdout)
+    assert "interrupted pending" in steps
+    assert "cloning reused in T" in steps
+    assert len([step for step in steps if step.startswith("analyzing done")]) == 1
+    assert "succeeded after T" in steps
+    assert [path.name for path in runs.workdir.iterdir()] == ["host.git"]
+    assert refs(runs.workdir) == [f"refs/heads/report-{job_id}", "refs/pull/1/head", "refs/pull/1/ready"]
+    assert runs.jobs("check").stdout.splitlines()[-1] == "no problems"
+
+
+def test_with_nothing_unfinished_a_new_job_begins(runs: Runs) -> None:
+    first, second = json.loads(runs.again("--json").stdout), json.loads(runs.again("--json").stdout)
+    assert (first["result"]["pull_request"], second["result"]["pull_request"]) == (1, 2)
+    assert (first["attempt"], second["attempt"]) == (1, 1)
+    listed = runs.jobs("list", "--json").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in listed] == [second["id"], first["id"]]
+
+
+def test_a_cancel_that_was_accepted_before_the_kill_is_finished_by_the_next_run(runs: Runs) -> None:
+    with runs.held_at("update-ref", "opening_pr 2/3") as process:
+        assert len(refs(runs.workdir)) == 1
+        process.send_signal(signal.SIGINT)
+        runs.prints(process, "deferred (accepted): it will stop after the stage opening_pr")
+        process.kill()
+
+    result = runs.again()
+
+    assert result.exit_code == 130  # Ctrl-C it was
+    assert ": it is not run again: " in result.stdout.splitlines()[0]
+    steps = told(result.stdout)
+    assert [step for step in steps if "compensated" in step] == [
+        "delete_ref compensated in T",
+        "delete_ref compensated in T",
+        "remove_clones compensated in T",
+    ]
+    assert steps[-1] == "canceled after T: Ctrl-C, interrupted; all that it did is undone"
+    assert [path.name for path in runs.workdir.iterdir()] == ["host.git"]
+    assert refs(runs.workdir) == []
+
+
+@pytest.mark.parametrize("asked", ["push", "update-ref"])
+def test_a_pull_request_half_opened_is_opened_once(runs: Runs, asked: str) -> None:
+    with runs.held_at(asked, "opening_pr 2/3" if asked == "update-ref" else "opening_pr 1/3") as process:
+        job_id = runs.reached("cloning", "analyzing")
+        process.kill()
+    before = git(runs.workdir / "host.git", "for-each-ref", "--format=%(objectname)").split()
+
+    shown = json.loads(runs.again("--json").stdout)
+
+    assert (shown["state"], shown["attempt"], shown["result"]["pull_request"]) == ("succeeded", 2, 1)
+    assert refs(runs.workdir) == [f"refs/heads/report-{job_id}", "refs/pull/1/head", "refs/pull/1/ready"]
+    assert set(before) <= {shown["result"]["commit"]}  # the commit is the same in each attempt
+
+
+def test_a_job_that_was_killed_past_the_point_of_no_return_has_failed_and_says_so(runs: Runs) -> None:
+    with runs.held_at("update-ref", "opening_pr 2/3") as process:
+        runs.reached("cloning", "analyzing")
+        process.kill()
+    committing = {"committing": "finalizing"}
+    store = SqliteStore(runs.db)
+    store.open()
+    (job_id,) = {entry.job_id for entry in store.read()}
+    store.append([Entry(job_id, committing)])
+    store.close()
+
+    result = runs.again()
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0].endswith(
+        "it fails (WORKER_LOST): its stage finalizing commits and cannot be repeated blindly"
+    )
+    assert told(result.stdout)[-1].startswith("failed after T: its process ended in stage 'finalizing', which commits")
+
+
+def test_sigterm_interrupts_a_run_that_goes_on_next_time(runs: Runs) -> None:
+    with runs.held_at("log", "analyzing begins") as process:
+        process.terminate()
+        out, err = process.communicate()
+    assert (process.returncode, err) == (143, "")
+    assert "SIGTERM: the run ends when the stage that is open can be left" in out
+    assert told(out)[-1] == "interrupted; it goes on as attempt 2 when the demo is started with the same --db"
+    assert "compensated" not in out
+
+    result = runs.again()
+
+    assert result.exit_code == 0
+    assert "was pending: it waits again for the start of attempt 2, " in result.stdout.splitlines()[0]
+    assert "cloning reused in T" in told(result.stdout)
+
+
+def test_ctrl_c_cancels_a_run_with_a_journal_as_one_without(runs: Runs) -> None:
+    with runs.held_at("log", "analyzing begins") as process:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, err) == (130, "")
+    assert told(out)[-1] == "canceled after T: Ctrl-C, interrupted; all that it did is undone"
+    assert runs.clones() == []
+    assert "job_" in runs.again().stdout
+
+
+def test_two_runs_at_once_have_no_journal_in_common(runs: Runs) -> None:
+    with runs.held_at("log", "analyzing begins") as process:
+        result = runs.again()
+        process.kill()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"jobcancel demo: journal {runs.db} is in use by process {process.pid}: ")
+
+
+def test_without_a_folder_a_run_has_one_beside_its_journal_that_stays(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "temporary"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    monkeypatch.setattr("tempfile.tempdir", str(empty))
+    for number in (1, 2):
+        result = command("demo", "--db", "../demo.db", "--json")
+        assert json.loads(result.stdout)["result"]["pull_request"] == number
+    assert list(empty.iterdir()) == []
+    assert sorted(path.name for path in (tmp_path / "demo.db-work").iterdir()) == [".gitconfig", "host.git", "sample"]
+
+
+def test_another_service_s_journal_is_left_alone(command: Command, repository: Path, tmp_path: Path) -> None:
+    path = tmp_path / "jobs.db"
+    store = SqliteStore(path)
+    store.open()
+    store.append([Entry("job_1", {"seq": 1, "kind": "pay", "created_at": 1.0, "state": "running", "attempt": 1})])
+    store.close()
+    result = command("demo", "--repo", str(repository), "--db", str(path))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"jobcancel demo: {path} is another service's journal: its job job_1 is of kind 'pay' and has not ended; "
+        "give the demo a journal of its own\n"
+    )
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith("-work")] == []
+
+
+@pytest.mark.parametrize("name", ["missing/demo.db", "other", "."])
+def test_what_cannot_be_a_journal_is_one_line(command: Command, repository: Path, tmp_path: Path, name: str) -> None:
+    with sqlite3.connect(tmp_path / "other") as connection:
+        connection.execute("CREATE TABLE mine (a)")
+    connection.close()
+    result = command("demo", "--repo", str(repository), "--db", str(tmp_path / name))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("jobcancel demo: journal ")
+    assert result.stderr.count("\n") == 1
+    assert not os.path.lexists(tmp_path / "missing")

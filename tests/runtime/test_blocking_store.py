@@ -1,0 +1,76 @@
+"""``BlockingScheduler`` with a store: jobs outlast its thread, and what cannot be kept is said so to the caller."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+
+from jobcancel import BlockingScheduler, JobContext, Registry, StoreError
+from jobcancel.abc import Entry
+from jobcancel.stores import MemoryStore, SqliteStore
+
+BACKENDS = ["asyncio", "trio"]
+
+
+class FullStore(MemoryStore):
+    """A store whose disk is full when a test says so."""
+
+    full = False
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        if self.full:
+            raise StoreError("disk", "has no room left")
+        super().append(entries)
+
+
+def registered() -> tuple[Registry, threading.Event]:
+    """A kind whose first attempt waits until it is stopped, and what is set when that has begun."""
+    registry, begun = Registry(), threading.Event()
+
+    @registry.kind("work", on_restart="rerun")
+    async def work(job: JobContext, text: str) -> str:
+        begun.set()
+        if job.attempt == 1:
+            await anyio.sleep_forever()
+        return f"{text} in attempt {job.attempt}"
+
+    return registry, begun
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_job_goes_on_when_it_is_started_again(backend: str, tmp_path: Path) -> None:
+    registry, begun = registered()
+    with BlockingScheduler(registry, backend=backend, store=SqliteStore(tmp_path / "jobs.db")) as jobs:
+        handle = jobs.submit("work", "done", key="once")
+        assert begun.wait(30)
+
+    with BlockingScheduler(registry, backend=backend, store=SqliteStore(tmp_path / "jobs.db")) as jobs:
+        again = jobs.submit("work", "done", key="once")
+        snapshot = jobs.wait(handle.id)
+        verdict = jobs.cancel(handle.id)
+
+    assert (again.id, again.created) == (handle.id, False)
+    assert (snapshot.state, snapshot.result) == ("succeeded", "done in attempt 2")
+    assert verdict.outcome == "already_terminal"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_cannot_be_kept_is_raised_and_has_no_effect(backend: str) -> None:
+    registry, begun = registered()
+    store = FullStore()
+    with BlockingScheduler(registry, backend=backend, store=store) as jobs:
+        handle = jobs.submit("work", "done")
+        assert begun.wait(30)
+        store.full = True
+        with pytest.raises(StoreError, match="no room left"):
+            jobs.submit("work", "another")
+        with pytest.raises(StoreError, match="no room left"):
+            jobs.cancel(handle.id)
+        assert [(job.id, job.cancel) for job in jobs.find().jobs] == [(handle.id, None)]
+        store.full = False
+        assert jobs.cancel(handle.id).outcome == "canceling"
+        assert jobs.wait(handle.id).state == "canceled"
