@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -116,6 +117,18 @@ async def test_the_fastapi_application_submits_cancels_and_reads(namespace: dict
         assert (again.status_code, again.json()["outcome"]) == (409, "already_terminal")
 
 
+def test_the_durable_scheduler_knows_its_jobs_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def printed(namespace: dict[str, Any]) -> tuple[str, bool, str]:
+        async with namespace["durable"] as scheduler:
+            handle = await scheduler.submit(namespace["print_book"]("Emma"), key="once")
+            return handle.id, handle.created, await handle.result()
+
+    monkeypatch.chdir(tmp_path)
+    first, second = (asyncio.run(printed(evaluated())) for _ in range(2))
+    assert first == (first[0], True, "pages of Emma, bound")
+    assert second == (first[0], False, "pages of Emma, bound")
+
+
 def test_the_blocking_scheduler_serves_a_host_without_a_loop(namespace: dict[str, Any]) -> None:
     jobs = namespace["jobs"]
     jobs.start()
@@ -190,4 +203,4 @@ def test_ci_runs_the_commands_of_the_readme(number: int, command: str) -> None:
 
 
 def test_it_is_short_enough_to_be_read() -> None:
-    assert len(TEXT.splitlines()) <= 222
+    assert len(TEXT.splitlines()) <= 256

@@ -72,6 +72,11 @@ class Runs:
         job_id: str = shown[0]["job"]["id"]
         return job_id
 
+    def undos(self) -> list[Any]:
+        """The compensations that the journal has of its one job."""
+        found: list[Any] = json.loads(self.jobs("show", "--json", "job_").stdout)["compensations"]
+        return found
+
     def jobs(self, *args: str) -> Result:
         return self._command("jobs", "--db", str(self.db), *args)
 
@@ -118,6 +123,7 @@ def test_with_nothing_unfinished_a_new_job_begins(runs: Runs) -> None:
 
 def test_a_cancel_that_was_accepted_before_the_kill_is_finished_by_the_next_run(runs: Runs) -> None:
     with runs.held_at("update-ref", "opening_pr 2/3") as process:
+        until(lambda: len(runs.undos()) == 3, "all compensations in the journal")
         assert len(refs(runs.workdir)) == 1
         process.send_signal(signal.SIGINT)
         runs.prints(process, "deferred (accepted): it will stop after the stage opening_pr")

@@ -204,3 +204,24 @@ def test_a_terminal_gets_the_live_view_and_a_dumb_one_lines(monkeypatch: pytest.
     assert isinstance(choose_view(as_json=False), LiveView)
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(choose_view(as_json=False), PlainView)
+
+
+def test_a_run_that_was_interrupted_says_how_it_goes_on() -> None:
+    waiting = job(JobState.PENDING, entry("interrupted", 1, "pending"), attempt=2)
+    assert list(summary(waiting)) == [
+        "interrupted; it goes on as attempt 2 when the demo is started with the same --db"
+    ]
+    assert exit_code(waiting) == 143
+
+
+def test_the_live_view_shows_reused_and_interrupted_stages_and_what_is_told() -> None:
+    history = (entry("cloning", 0, "reused", 0), entry("analyzing", 1, "interrupted"))
+    file = io.StringIO()
+    console = Console(file=file, width=100, force_terminal=False)
+    with LiveView(console, project_ingest_github.stages.values(), clock=lambda: BEGUN) as view:
+        view.told("job_1 of an earlier run goes on")
+        view.changed(job(JobState.RUNNING, *history, attempt=2))
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]
+    assert "\u2713 cloning    interrupt       reused in 0.000 s" in lines
+    assert "\u25a0 analyzing  interrupt       interrupted" in lines
+    assert "job_1 of an earlier run goes on" in lines
