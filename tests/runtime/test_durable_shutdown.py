@@ -21,7 +21,7 @@ from jobcancel import (
 )
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.watch import attach
-from tests.runtime.restarts import Host, never, settle
+from tests.runtime.restarts import Host, never, settle, written
 
 COMMITS = [Stage("publish", commits=True)]
 
@@ -62,7 +62,7 @@ async def test_a_job_that_is_run_again_is_interrupted_and_not_undone(anyio_backe
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
     left = await handle.wait()
     async with host.running() as again:
         snapshot = await again.wait(handle.id)
@@ -126,7 +126,7 @@ async def test_a_job_past_a_stage_that_commits_is_not_interrupted_to_repeat_it(a
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
     snapshot = await handle.wait()
     async with host.running() as again:
         await settle()
@@ -223,9 +223,8 @@ async def test_children_of_an_interrupted_job_are_canceled_before_it_waits_again
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
-        ((first, _),) = [(await scheduler.find(kind="child")).jobs + (None,)]
-    assert first is not None
+        await written(scheduler)
+        (first,) = (await scheduler.find(kind="child")).jobs
     assert (await handle.wait()).attempt == 2
     async with host.running() as again:
         assert (await again.wait(handle.id)).result == "done"
@@ -246,7 +245,7 @@ async def test_a_job_that_has_returned_and_waits_for_its_children_is_interrupted
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         assert (await scheduler.get(handle.id)).state is JobState.RUNNING
     left = await handle.wait()
     assert (left.state, left.attempt) == (JobState.PENDING, 2)
@@ -305,13 +304,12 @@ async def test_who_waits_for_a_job_that_is_left_pending_is_told(anyio_backend: A
             await handle.result()
         told.append("result")
 
-    async with anyio.create_task_group() as group:
-        async with host.running() as scheduler:
-            handles = [await scheduler.submit(kind()) for _ in range(2)]
-            for handle in handles:
-                for ask in (waits, watches, asks):
-                    group.start_soon(ask, handle)
-            await settle()
+    async with anyio.create_task_group() as group, host.running() as scheduler:
+        handles = [await scheduler.submit(kind()) for _ in range(2)]
+        for handle in handles:
+            for ask in (waits, watches, asks):
+                group.start_soon(ask, handle)
+        await settle()
     assert sorted(map(str, told)) == ["pending"] * 4 + ["result"] * 2
     async with scheduler.watch(handles[0].id) as snapshots:
         assert [snapshot.state async for snapshot in snapshots] == [JobState.PENDING]
@@ -337,12 +335,11 @@ async def test_a_submit_that_is_kept_while_the_scheduler_is_left_is_answered_and
     async def submits() -> None:
         handles.append(await scheduler.submit(kind()))
 
-    async with anyio.create_task_group() as group:
-        async with host.running() as scheduler:
-            host.store.hold()
-            group.start_soon(submits)
-            await anyio.to_thread.run_sync(host.store.held.wait)
-            group.start_soon(_soon, host.store.go_on)
+    async with anyio.create_task_group() as group, host.running() as scheduler:
+        host.store.hold()
+        group.start_soon(submits)
+        await anyio.to_thread.run_sync(host.store.held.wait)
+        group.start_soon(_soon, host.store.go_on)
     with anyio.fail_after(5):
         snapshot = await handles[0].wait()
     assert snapshot.state is JobState.PENDING
@@ -363,15 +360,14 @@ async def test_a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_befor
     async def cancels() -> None:
         verdicts.append((await waiting.cancel()).outcome)
 
-    async with anyio.create_task_group() as group:
-        async with host.running() as scheduler:
-            await scheduler.submit(kind())
-            waiting = await scheduler.submit(kind(), compensations=[host.registry.compensations["refund"]()])
-            await settle()
-            host.store.hold()
-            group.start_soon(cancels)
-            await anyio.to_thread.run_sync(host.store.held.wait)
-            group.start_soon(_soon, host.store.go_on)
+    async with anyio.create_task_group() as group, host.running() as scheduler:
+        await scheduler.submit(kind())
+        waiting = await scheduler.submit(kind(), compensations=[host.registry.compensations["refund"]()])
+        await written(scheduler)
+        host.store.hold()
+        group.start_soon(cancels)
+        await anyio.to_thread.run_sync(host.store.held.wait)
+        group.start_soon(_soon, host.store.go_on)
     assert verdicts == [Outcome.CANCELING]
     assert host.ran == ["refund it:refund:1"]
     async with host.running() as again:

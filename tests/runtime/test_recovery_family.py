@@ -12,7 +12,9 @@ from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 
 @pytest.mark.parametrize("on_restart", ["fail", "rerun"])
-async def test_a_child_of_an_attempt_that_is_over_settles_before_its_parent(anyio_backend: Any, on_restart: str) -> None:
+async def test_a_child_of_an_attempt_that_is_over_settles_before_its_parent(
+    anyio_backend: Any, on_restart: str
+) -> None:
     host, refunding, release = Host(), anyio.Event(), anyio.Event()
 
     @host.registry.compensation("refund")
@@ -95,7 +97,7 @@ async def test_a_canceling_parent_ends_canceled_with_its_children(anyio_backend:
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(parent())
-        await settle()
+        await written(scheduler)
         await handle.cancel()
         await settle()
         async with host.killed(scheduler) as again:

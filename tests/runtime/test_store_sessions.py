@@ -11,9 +11,7 @@ import anyio
 import pytest
 
 from jobcancel import Entry, JobContext, JobHandle, JobState, Scheduler, StoreError, StoreFormatError, StoreInUseError
-from tests.runtime.restarts import Host, TestedStore, never, settle
-
-ASYNCIO = pytest.mark.parametrize("anyio_backend", [("asyncio", {"debug": True})], ids=["asyncio"])
+from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 
 class FaultyStore(TestedStore):
@@ -85,6 +83,7 @@ async def test_what_is_left_and_cannot_be_written_is_told_at_the_end(anyio_backe
     with pytest.raises(StoreError, match="the disk is full"):
         async with host.running() as scheduler:
             handle = await scheduler.submit(kind())
+            await written(scheduler)
             host.store.broken = "the disk is full"
     assert (await handle.wait()).state is JobState.CANCELED
     with anyio.fail_after(5):
@@ -107,7 +106,7 @@ async def test_a_submit_and_a_cancel_that_are_not_kept_change_nothing(anyio_back
                 await scheduler.submit(kind(), key="k")
         with pytest.raises(StoreError, match="the disk is full"):
             await handle.cancel()
-        snapshot = await handle.wait(timeout_s=None) if False else await scheduler.get(handle.id)
+        snapshot = await scheduler.get(handle.id)
         assert (snapshot.state, snapshot.cancel) == (JobState.RUNNING, None)
         host.store.broken = ""
         assert (await scheduler.submit(kind(), key="k")).created
@@ -117,11 +116,6 @@ async def test_a_submit_and_a_cancel_that_are_not_kept_change_nothing(anyio_back
 async def test_a_submit_that_had_a_slot_and_was_not_kept_gives_it_to_the_next(anyio_backend: Any) -> None:
     host = Host(max_running=1)
     kind = host.kind("work")(never)
-    handles: list[JobHandle[Any]] = []
-
-    async def second() -> None:
-        handles.append(await scheduler.submit(kind()))
-
     async with host.running() as scheduler:
         host.store.hold()
         with pytest.raises(ExceptionGroup):
@@ -143,10 +137,9 @@ async def test_two_submits_with_one_key_at_once_are_one_job(anyio_backend: Any) 
     async def submit() -> None:
         handles.append(await scheduler.submit(kind(), key="k"))
 
-    async with host.running() as scheduler:
-        async with anyio.create_task_group() as group:
-            for _ in range(3):
-                group.start_soon(submit)
+    async with host.running() as scheduler, anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(submit)
     assert len({handle.id for handle in handles}) == 1
     assert sorted(handle.created for handle in handles) == [False, False, True]
 
