@@ -44,9 +44,7 @@ def test_arguments_that_do_not_fit_are_refused_with_the_signature() -> None:
 
 
 @pytest.mark.parametrize(("args", "kwargs", "where"), [(({1},), {}, "args[0]"), ((1,), {"to": {1}}, "kwargs.to")])
-def test_arguments_that_are_no_plain_data_are_refused_with_their_place(
-    args: Any, kwargs: Any, where: str
-) -> None:
+def test_arguments_that_are_no_plain_data_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
     with pytest.raises(TypeError) as refused:
         REFUND(*args, **kwargs)
     assert str(refused.value).startswith(f"compensation 'refund': {where} must be plain data")

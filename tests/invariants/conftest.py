@@ -32,7 +32,7 @@ class Live:
     """A running scheduler, its registry and its clock."""
 
     now: ClassVar[list[Live]] = []  # those of this test
-    new_store: Callable[[Live], Store | None] = lambda _: None  # set by the fixture ``store``
+    new_store: ClassVar[Callable[[Live], Store | None]] = lambda _: None  # set by the fixture ``store``
 
     def __init__(self, **options: Any) -> None:
         self.registry, self.clock = Registry(), ManualClock()

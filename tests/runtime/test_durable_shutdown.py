@@ -355,6 +355,7 @@ async def _soon(call: Any) -> None:
 async def test_a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_before_it_is(anyio_backend: Any) -> None:
     host, verdicts = Host(max_running=1), list[object]()
     host.compensation("refund")
+    refund: Any = host.registry.compensations["refund"]
     kind = host.kind("work")(never)
 
     async def cancels() -> None:
@@ -362,7 +363,7 @@ async def test_a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_befor
 
     async with anyio.create_task_group() as group, host.running() as scheduler:
         await scheduler.submit(kind())
-        waiting = await scheduler.submit(kind(), compensations=[host.registry.compensations["refund"]()])
+        waiting = await scheduler.submit(kind(), compensations=[refund()])
         await written(scheduler)
         host.store.hold()
         group.start_soon(cancels)

@@ -75,10 +75,11 @@ async def test_a_job_whose_time_to_wait_ended_while_nothing_ran_does_not_start(a
     host = Host(max_running=1)
     kind, free = host.kind("ingest")(never), host.kind("free", expires_s=10)(never)
     host.compensation("refund")
+    refund: Any = host.registry.compensations["refund"]
     async with host.running() as scheduler:
         await scheduler.submit(kind())
         waiting = await scheduler.submit(free())
-        undone = await scheduler.submit(free(), compensations=[host.registry.compensations["refund"]()])
+        undone = await scheduler.submit(free(), compensations=[refund()])
         await written(scheduler)
         await host.clock.advance(0)
         host.store = host.store.killed()

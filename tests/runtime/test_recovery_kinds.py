@@ -27,7 +27,7 @@ async def test_a_job_of_a_kind_that_is_gone_has_failed_is_readable_and_undone(an
     later.compensation("refund")
     kind = host.kind("work")(never)
     host.compensation("refund")
-    refund = host.registry.compensations["refund"]
+    refund: Any = host.registry.compensations["refund"]
     async with host.running() as scheduler:
         if waits:
             await scheduler.submit(kind())
