@@ -51,7 +51,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "durable.py",
-        "            self.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come before the loop's turn\n",
+        "            self.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come"
+        " before the loop's turn\n",
         "            pass\n",
         "tests/invariants/test_decisions.py::"
         "test_16_a_job_that_cancels_itself_gets_its_verdict_before_it_is_interrupted",
@@ -152,7 +153,7 @@ DURABLE_FAULTS: Final = (
         _RUNTIME + "recovery.py",
         "        job.undo = None  # the point of no return may have been passed\n",
         "        pass\n",
-        _STAGES + "a_job_killed_in_a_stage_that_commits_has_failed_and_names_it",
+        _STAGES + "what_was_before_a_stage_that_commits_is_not_undone_if_that_may_have_begun",
     ),
     Fault(
         UNDONE,
@@ -184,9 +185,9 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         LEFT,
-        _RUNTIME + "durable.py",
-        "            if self.tasks:  # a cancel that came last has compensations to run\n",
-        "            if False:\n",
+        _RUNTIME + "closing.py",
+        "        if kernel.tasks:  # a cancel that came last has compensations to run\n",
+        "        if False:\n",
         _SHUTDOWN + "a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_before_it_is",
     ),
     Fault(

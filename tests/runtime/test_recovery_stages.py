@@ -9,7 +9,7 @@ import pytest
 
 from jobcancel import FailureCode, JobContext, JobState, Stage
 from jobcancel.stores.memory import MemoryStore
-from tests.runtime.restarts import Host, settle, written
+from tests.runtime.restarts import Host, TestedStore, settle, written
 
 COMMITS = Stage("publish", commits=True)
 
@@ -125,6 +125,25 @@ async def test_a_job_killed_in_a_stage_that_commits_has_failed_and_names_it(anyi
     )
     assert host.ran[:1] == ["began"]
     assert "before it:before:1" not in host.ran  # the point of no return may have been passed
+
+
+async def test_what_was_before_a_stage_that_commits_is_not_undone_if_that_may_have_begun(anyio_backend: Any) -> None:
+    host = Host()
+    host.compensation("before")
+
+    @host.kind("work", stages=[COMMITS])
+    async def work(job: JobContext) -> None:
+        job.add_compensation("before")
+        async with job.stage("publish"):
+            pass
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await written(scheduler)
+    says = [bool(entry.body and entry.body.get("committing")) for entry in host.store.kept]
+    async with host.running(store=TestedStore(*host.store.kept[: says.index(True) + 1])) as again:
+        snapshot = await again.wait(handle.id)
+    assert (snapshot.state, host.ran) == (JobState.FAILED, [])
 
 
 async def test_a_stage_that_commits_begins_when_that_is_kept_and_not_before(anyio_backend: Any) -> None:
