@@ -90,7 +90,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     Live.now.clear()
     if getattr(request, "param", "memory") == "sqlite":
         paths = (tmp_path / f"{number}.db" for number in count(1))
-        monkeypatch.setattr(Live, "new_store", lambda _: SqliteStore(next(paths), synchronous="normal"))
+
+        def new_store(_: Live) -> Store:
+            return SqliteStore(next(paths), synchronous="normal")
+
+        monkeypatch.setattr(Live, "new_store", new_store)
 
 
 @pytest.fixture

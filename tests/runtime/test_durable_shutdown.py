@@ -311,8 +311,9 @@ async def test_who_waits_for_a_job_that_is_left_pending_is_told(anyio_backend: A
             for ask in (waits, watches, asks):
                 group.start_soon(ask, handle)
         await settle()
+        watched = scheduler.watch(handles[0].id)
     assert sorted(map(str, told)) == ["pending"] * 4 + ["result"] * 2
-    async with scheduler.watch(handles[0].id) as snapshots:
+    async with watched as snapshots:
         assert [snapshot.state async for snapshot in snapshots] == [JobState.PENDING]
 
 

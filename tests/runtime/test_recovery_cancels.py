@@ -9,6 +9,7 @@ import pytest
 
 from jobcancel import CancelCause, CompensationContext, FailureCode, JobContext, JobState, Outcome, Snapshot, Stage
 from jobcancel._core.decision import Cancellation
+from jobcancel._runtime.durable_job import durable
 from tests.runtime.restarts import Host, never, settle, written
 
 
@@ -157,9 +158,9 @@ async def test_a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start(an
         await written(scheduler)
         asked = [Cancellation(CancelCause.USER, "ada", "stop")]
         for handle in (running, waiting):
-            pages = scheduler._kernel.table.live[handle.id].pages  # type: ignore[attr-defined]
-            pages.asked = asked
-            scheduler._kernel.durable.journal.write(pages)  # type: ignore[union-attr]
+            job = durable(scheduler._kernel.table.live[handle.id])  # pyright: ignore[reportPrivateUsage]
+            job.pages.asked = asked
+            job.journal.write(job.pages)
         async with host.killed(scheduler) as again:
             snapshots = [await again.wait(handle.id) for handle in (running, waiting)]
     for snapshot in snapshots:
