@@ -11,9 +11,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import anyio
-from anyio import to_thread
-
 from jobcancel._core.causes import CancelCause, Failure
 from jobcancel._core.decision import Cancellation, Outcome, Verdict
 from jobcancel._core.journal import Entry
@@ -25,7 +22,7 @@ from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import SchedulerClosedError, StoreError, UnknownKindError
+from jobcancel.errors import SchedulerClosedError, UnknownKindError
 
 from .admission import Admission
 from .clock import Timers
@@ -34,9 +31,10 @@ from .durable_keys import DurableKeys
 from .durable_stage import DurableStage
 from .durable_table import DurableTable
 from .job import CURRENT, Job
-from .journal import Journal, Ticket, as_store_error
+from .journal import Journal
 from .kernel import Kernel
 from .log import say
+from .ticket import Ticket
 
 _CHANGES = (Outcome.CANCELED, Outcome.CANCELING, Outcome.DEFERRED)
 
@@ -262,30 +260,6 @@ class DurableKernel(Kernel):
         job.parted = True
         job.disarm()
         job.wake()
-
-    async def close(self) -> StoreError | None:
-        """Write what is left and let the store go; return why that could not be done, or None."""
-        while True:
-            problem = await self.journal.close()
-            if self.tasks:  # a cancel that came last has compensations to run
-                await self._idle()
-            elif problem is not None or not self.journal.busy:
-                break
-        self.journal.closed = True
-        for job in self.table.live.values():
-            if not durable(job).parted:
-                self.part(durable(job))
-        try:
-            await to_thread.run_sync(self.store.close)
-        except Exception as error:  # noqa: BLE001  # the store may be the host's
-            problem = problem or as_store_error(self.store, error)
-        return problem
-
-    async def _idle(self) -> None:
-        idle = anyio.Event()
-        self.on_idle.add(idle)
-        await idle.wait()
-        self.on_idle.discard(idle)
 
     def _forget(self, job_id: str, packed: Packed) -> None:
         """Have a job forgotten whose retention is over; its key, if it has one, is kept as long as was promised."""

@@ -14,8 +14,8 @@ from jobcancel._core.policies import OnRestart
 from jobcancel.errors import StageUnavailableError, StaleAttemptError
 
 from .durable_job import DurableJob, durable
-from .journal import Ticket
 from .stage import StageScope, deliver_first
+from .ticket import Ticket
 
 T = TypeVar("T")
 

@@ -7,9 +7,8 @@ whoever waits for that is told. While the store fails, what nobody waits for is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -19,6 +18,7 @@ from jobcancel.abc import Store
 from jobcancel.errors import SchedulerClosedError, StoreError
 
 from .log import tell
+from .ticket import Ticket
 
 if TYPE_CHECKING:
     from .job import Job
@@ -30,57 +30,6 @@ _COMMIT: Final = 1000  # jobs in one commit: writing down more of them would hol
 _LINGER_S: Final = 0.02  # how long a change that nobody waits for may wait for others to be written with it
 _RETRY_S: Final = 1.0  # between two tries while the store fails
 _COMPACT: Final = 10_000  # jobs that have become one entry, or none, between two compactions
-
-
-class Ticket(Generic[T]):
-    """Somebody waits for a commit.
-
-    Args:
-        kernel: The scheduler's inside.
-        apply: What follows at once from the commit; its value is the answer.
-        give_up: What follows from its failure; None if it waits until the store is well again.
-    """
-
-    __slots__ = ("_apply", "_error", "_event", "_kernel", "_value", "give_up")
-
-    def __init__(
-        self, kernel: Kernel, apply: Callable[[], T], give_up: Callable[[], None] | None = lambda: None
-    ) -> None:
-        self._kernel, self._apply, self.give_up = kernel, apply, give_up
-        self._event = anyio.Event()
-        self._value: T | None = None
-        self._error: BaseException | None = None
-
-    def kept(self) -> None:
-        """Apply what has been kept."""
-        try:
-            self._value = self._apply()
-        except Exception as error:  # noqa: BLE001  # the host's: its clock may raise
-            self._error = error
-        self._event.set()
-
-    def lost(self, error: StoreError) -> None:
-        """Give up what could not be kept."""
-        self._error = error
-        if self.give_up is not None:
-            self.give_up()
-        self._event.set()
-
-    async def done(self) -> None:
-        """Wait until it is known whether it was kept."""
-        await self._event.wait()
-
-    async def answer(self) -> T:
-        """Wait for the commit, whoever cancels the caller meanwhile, and return what came of it.
-
-        Raises:
-            StoreError: It was not kept, and nothing has changed.
-        """
-        with self._kernel.scope_type(shield=True):
-            await self._event.wait()
-        if self._error is not None:
-            raise self._error
-        return cast("T", self._value)
 
 
 class _Item:

@@ -17,6 +17,7 @@ from anyio.from_thread import BlockingPortal
 
 from jobcancel.errors import DeadlockError, WrongTaskError
 
+from .closing import close
 from .job import CURRENT
 from .kernel import Kernel
 from .loops import current_loop
@@ -105,7 +106,7 @@ class Session:
         kernel, problem = self._kernel, None
         kernel.deliveries.clear()
         if kernel.durable is not None and self._open:
-            problem, later = await apart(kernel, kernel.durable.close)
+            problem, later = await apart(kernel, partial(close, kernel.durable))
             interruption = later or interruption
         self._scope.cancel()
         interruption = await outlast(kernel, self._ended) or interruption

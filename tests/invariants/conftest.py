@@ -32,7 +32,7 @@ class Live:
     """A running scheduler, its registry and its clock."""
 
     now: ClassVar[list[Live]] = []  # those of this test
-    new_store: Callable[[Live], Store | None] = lambda live: None  # set by the fixture ``store``
+    new_store: ClassVar[Callable[[Live], Store | None]] = lambda _: None  # set by the fixture ``store``
 
     def __init__(self, **options: Any) -> None:
         self.registry, self.clock = Registry(), ManualClock()
@@ -90,7 +90,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     Live.now.clear()
     if getattr(request, "param", "memory") == "sqlite":
         paths = (tmp_path / f"{number}.db" for number in count(1))
-        monkeypatch.setattr(Live, "new_store", lambda live: SqliteStore(next(paths), synchronous="normal"))
+
+        def new_store(_: Live) -> Store:
+            return SqliteStore(next(paths), synchronous="normal")
+
+        monkeypatch.setattr(Live, "new_store", new_store)
 
 
 @pytest.fixture

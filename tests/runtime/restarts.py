@@ -79,7 +79,8 @@ class Host:
 
     def kind(self, name: str, /, **options: Any) -> Callable[[Handler[P, R]], Kind[P, R]]:
         """Register a kind that is run again after a restart, unless the options say otherwise."""
-        return self.registry.kind(name, **{"on_restart": "rerun", **options})
+        options.setdefault("on_restart", "rerun")
+        return self.registry.kind(name, **options)
 
     def compensation(self, *names: str) -> None:
         """Register compensations that say that they ran."""
@@ -95,7 +96,13 @@ class Host:
     @asynccontextmanager
     async def running(self, **options: Any) -> AsyncGenerator[Scheduler]:
         """Start it on its journal, and leave it in order."""
-        inside = {"registry": self.registry, "clock": self.clock, "store": self.store, **self.options, **options}
+        inside: dict[str, Any] = {
+            "registry": self.registry,
+            "clock": self.clock,
+            "store": self.store,
+            **self.options,
+            **options,
+        }
         async with Scheduler(inside.pop("registry"), **inside) as scheduler:
             yield scheduler
 

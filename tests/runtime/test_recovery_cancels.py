@@ -9,6 +9,7 @@ import pytest
 
 from jobcancel import CancelCause, CompensationContext, FailureCode, JobContext, JobState, Outcome, Snapshot, Stage
 from jobcancel._core.decision import Cancellation
+from jobcancel._runtime.durable_job import durable
 from tests.runtime.restarts import Host, never, settle, written
 
 
@@ -38,7 +39,7 @@ async def test_a_job_that_was_canceling_is_undone_newest_first_and_canceled(
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         assert (await handle.cancel(by="ada", reason="stop")).outcome is Outcome.CANCELING
         async with host.killed(scheduler) as again:
             snapshot = await again.wait(handle.id)
@@ -71,7 +72,7 @@ async def test_a_compensation_that_a_crash_interrupted_runs_again_with_the_same_
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         await handle.cancel()
         while not tokens:
             await anyio.lowlevel.checkpoint()
@@ -102,7 +103,7 @@ async def test_a_function_without_a_name_is_recorded_as_what_nobody_can_run_any_
     release = anyio.Event()
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         await handle.cancel()
         async with host.killed(scheduler) as again:
             snapshot = await again.wait(handle.id)
@@ -137,7 +138,7 @@ async def test_what_failed_to_be_undone_before_the_crash_still_counts_after_it(a
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         await handle.cancel()
         while not tried:
             await anyio.lowlevel.checkpoint()
@@ -157,9 +158,9 @@ async def test_a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start(an
         await written(scheduler)
         asked = [Cancellation(CancelCause.USER, "ada", "stop")]
         for handle in (running, waiting):
-            pages = scheduler._kernel.table.live[handle.id].pages  # type: ignore[attr-defined]
-            pages.asked = asked
-            scheduler._kernel.durable.journal.write(pages)  # type: ignore[union-attr]
+            job = durable(scheduler._kernel.table.live[handle.id])  # pyright: ignore[reportPrivateUsage]
+            job.pages.asked = asked
+            job.journal.write(job.pages)
         async with host.killed(scheduler) as again:
             snapshots = [await again.wait(handle.id) for handle in (running, waiting)]
     for snapshot in snapshots:
@@ -180,7 +181,7 @@ async def test_a_held_cancel_is_held_no_longer_when_what_it_shielded_is_gone(any
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         assert (await handle.cancel()).outcome is Outcome.DEFERRED
         if force:
             assert (await handle.cancel(force=True)).outcome is Outcome.CANCELING
@@ -203,7 +204,7 @@ async def test_a_job_whose_time_was_over_ends_failed_after_the_restart_too(anyio
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work(), timeout_s=3)
-        await settle()
+        await written(scheduler)
         await host.clock.advance(3)
         async with host.killed(scheduler) as again:
             snapshot = await again.wait(handle.id)
@@ -240,7 +241,7 @@ async def test_an_abandoned_job_is_undone_by_the_next_process(anyio_backend: Any
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work(), key="k")
-        await settle()
+        await written(scheduler)
         if cause == "user":
             await handle.cancel()
         else:

@@ -97,7 +97,7 @@ async def test_a_canceling_parent_ends_canceled_with_its_children(anyio_backend:
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(parent())
-        await settle()
+        await written(scheduler)
         await handle.cancel()
         await settle()
         async with host.killed(scheduler) as again:
@@ -117,7 +117,7 @@ async def test_a_child_whose_parent_settled_is_canceled_alone(anyio_backend: Any
         await anyio.sleep_forever()
 
     async with host.running() as scheduler:
-        handle = await scheduler.submit(parent())
+        await scheduler.submit(parent())
         await written(scheduler)
         (young,) = (await scheduler.find(kind="child")).jobs
         async with host.killed(scheduler) as again:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobcancel import FailureCode, IdempotencyConflictError, JobContext, JobState, Registry, Stage
-from tests.runtime.restarts import Host, never, settle
+from tests.runtime.restarts import Host, never, written
 
 
 async def none(job: JobContext) -> None:
@@ -27,12 +27,12 @@ async def test_a_job_of_a_kind_that_is_gone_has_failed_is_readable_and_undone(an
     later.compensation("refund")
     kind = host.kind("work")(never)
     host.compensation("refund")
-    refund = host.registry.compensations["refund"]
+    refund: Any = host.registry.compensations["refund"]
     async with host.running() as scheduler:
         if waits:
             await scheduler.submit(kind())
         handle = await scheduler.submit(kind(), key="k", owner="ada", compensations=[refund()])
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler, registry=later.registry) as again:
             snapshot = await again.wait(handle.id, owner="ada")
             found = (await again.find(kind="work", owner="ada")).jobs
@@ -50,7 +50,7 @@ async def test_a_canceling_job_of_a_kind_that_is_gone_is_canceled(anyio_backend:
     kind = host.kind("work", stages=[], on_cancel="defer")(never)
     async with host.running() as scheduler:
         handle = await scheduler.submit(kind())
-        await settle()
+        await written(scheduler)
         assert (await handle.cancel()).outcome == "deferred"
         async with host.killed(scheduler, registry=later.registry) as again:
             snapshot = await again.wait(handle.id)
@@ -73,7 +73,7 @@ async def test_a_job_that_cannot_be_called_any_more_has_failed_and_says_why(
         registry.kind("work", on_restart="rerun")(handler)
     async with host.running() as scheduler:
         handle = await scheduler.submit(kind(), key="k")
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler, registry=registry) as again:
             snapshot = await again.wait(handle.id)
     assert snapshot.failure is not None
@@ -93,7 +93,7 @@ async def test_a_stage_that_is_declared_no_longer_is_known_by_its_name(anyio_bac
     later.kind("work", stages=[Stage("new")])(none)
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler, registry=later.registry) as again:
             snapshot = await again.wait(handle.id)
     assert snapshot.state is JobState.SUCCEEDED
@@ -144,7 +144,7 @@ async def test_a_key_whose_job_failed_starts_a_new_one_if_the_kind_says_so(
 
     async with host.running() as scheduler:
         first = await scheduler.submit(work(), key="k")
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler) as again:
             await again.wait(first.id)
             await host.clock.advance(10)

@@ -9,7 +9,7 @@ import pytest
 
 from jobcancel import FailureCode, JobContext, JobState, Stage
 from jobcancel.stores.memory import MemoryStore
-from tests.runtime.restarts import Host, settle
+from tests.runtime.restarts import Host, TestedStore, settle, written
 
 COMMITS = Stage("publish", commits=True)
 
@@ -37,7 +37,7 @@ async def test_finished_stages_are_not_repeated_also_in_a_loop(anyio_backend: An
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler) as again:
             snapshot = await again.wait(handle.id)
     assert (snapshot.result, host.ran) == (6, ["part 1", "part 2", "part 2", "part 3"])
@@ -114,7 +114,7 @@ async def test_a_job_killed_in_a_stage_that_commits_has_failed_and_names_it(anyi
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler) as again:
             snapshot = await again.wait(handle.id)
         release.set()
@@ -125,6 +125,25 @@ async def test_a_job_killed_in_a_stage_that_commits_has_failed_and_names_it(anyi
     )
     assert host.ran[:1] == ["began"]
     assert "before it:before:1" not in host.ran  # the point of no return may have been passed
+
+
+async def test_what_was_before_a_stage_that_commits_is_not_undone_if_that_may_have_begun(anyio_backend: Any) -> None:
+    host = Host()
+    host.compensation("before")
+
+    @host.kind("work", stages=[COMMITS])
+    async def work(job: JobContext) -> None:
+        job.add_compensation("before")
+        async with job.stage("publish"):
+            pass
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await written(scheduler)
+    says = [bool(entry.body and entry.body.get("committing")) for entry in host.store.kept]
+    async with host.running(store=TestedStore(*host.store.kept[: says.index(True) + 1])) as again:
+        snapshot = await again.wait(handle.id)
+    assert (snapshot.state, host.ran) == (JobState.FAILED, [])
 
 
 async def test_a_stage_that_commits_begins_when_that_is_kept_and_not_before(anyio_backend: Any) -> None:
@@ -158,7 +177,7 @@ async def test_a_stage_that_commits_and_ended_is_not_repeated_and_run_stage_is_n
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler) as again:
             snapshot = await again.wait(handle.id)
     assert snapshot.failure is not None
@@ -185,7 +204,7 @@ async def test_a_stage_that_commits_and_was_run_by_run_stage_is_reused(anyio_bac
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler) as again:
             assert (await again.wait(handle.id)).result == "it"
     assert host.ran == ["published"]
@@ -212,7 +231,7 @@ async def test_a_reused_stage_is_a_place_where_a_cancel_lands(anyio_backend: Any
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
-        await settle()
+        await written(scheduler)
         async with host.killed(scheduler) as again:
             await begun.wait()
             if canceled:

@@ -1,0 +1,43 @@
+"""Letting a store go: when nothing is left to write, and nobody can want anything written any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import to_thread
+
+from jobcancel.errors import StoreError
+
+from .durable_job import durable
+from .journal import as_store_error
+
+if TYPE_CHECKING:
+    from .durable import DurableKernel
+
+
+async def close(kernel: DurableKernel) -> StoreError | None:
+    """Write what is left and let the store go; return why that could not be done, or None."""
+    journal = kernel.journal
+    while True:
+        problem = await journal.close()
+        if kernel.tasks:  # a cancel that came last has compensations to run
+            await _idle(kernel)
+        elif problem is not None or not journal.busy:
+            break
+    journal.closed = True
+    for job in kernel.table.live.values():
+        if not durable(job).parted:
+            kernel.part(durable(job))
+    try:
+        await to_thread.run_sync(kernel.store.close)
+    except Exception as error:  # noqa: BLE001  # the store may be the host's
+        problem = problem or as_store_error(kernel.store, error)
+    return problem
+
+
+async def _idle(kernel: DurableKernel) -> None:
+    idle = anyio.Event()
+    kernel.on_idle.add(idle)
+    await idle.wait()
+    kernel.on_idle.discard(idle)

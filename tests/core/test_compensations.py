@@ -1,0 +1,138 @@
+"""Compensations by name: how their arguments are bound, what they are told, what is refused."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from jobcancel import CompensationContext
+from jobcancel._core.compensations import Compensation, Undo, name_of, number, undo_of
+from jobcancel.errors import UnknownCompensationError
+
+calls: list[Any] = []
+
+
+def refund(context: CompensationContext, amount: int, *, to: str = "ada") -> None:
+    calls.append((context, amount, to))
+
+
+REFUND: Compensation[...] = Compensation("refund", refund)
+NAMED = {"refund": REFUND}
+
+
+def said(undo: object) -> tuple[Any, ...]:
+    assert isinstance(undo, Undo)
+    return undo.name, undo.args, undo.kwargs, undo.n
+
+
+def test_calling_one_binds_an_undo_and_runs_nothing() -> None:
+    calls.clear()
+    assert said(REFUND((5,), to="bob")) == ("refund", [[5]], {"to": "bob"}, 0)
+    assert repr(REFUND(5)) == "<undo by refund>"
+    assert calls == []
+
+
+def test_arguments_that_do_not_fit_are_refused_with_the_signature() -> None:
+    with pytest.raises(TypeError) as refused:
+        REFUND()
+    assert str(refused.value) == (
+        "compensation 'refund': missing a required argument: 'amount'; its function takes "
+        "(context: 'CompensationContext', amount: 'int', *, to: 'str' = 'ada') -> 'None', the context first"
+    )
+
+
+@pytest.mark.parametrize(("args", "kwargs", "where"), [(({1},), {}, "args[0]"), ((1,), {"to": {1}}, "kwargs.to")])
+def test_arguments_that_are_no_plain_data_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        REFUND(*args, **kwargs)
+    assert str(refused.value).startswith(f"compensation 'refund': {where} must be plain data")
+
+
+def test_it_is_told_its_job_its_name_its_number_and_the_app() -> None:
+    calls.clear()
+    undo = REFUND(5, to="bob")
+    undo.n = 3
+    undo.bound(NAMED, "job_1", "the app")()
+    ((context, amount, to),) = calls
+    assert (context.job_id, context.name, context.n, context.app) == ("job_1", "refund", 3, "the app")
+    assert (context.token, amount, to) == ("job_1:refund:3", 5, "bob")
+
+
+@pytest.mark.parametrize(("named", "n"), [({}, 1), (NAMED, 0)], ids=["no such name", "a function's"])
+def test_what_has_no_function_any_more_cannot_be_bound(named: Any, n: int) -> None:
+    with pytest.raises(UnknownCompensationError) as refused:
+        Undo("refund", [5], {}, n).bound(named, "job_1", None)
+    assert (refused.value.args[0], tuple(refused.value.args[1])) == ("refund", tuple(named))
+
+
+@pytest.mark.parametrize(
+    "fn", ["refund", REFUND, partial(REFUND), partial(REFUND, to="bob")], ids=["name", "it", "partial", "arguments"]
+)
+def test_a_name_the_compensation_and_a_partial_of_it_mean_the_same(fn: Any) -> None:
+    to = {"to": "bob"} if isinstance(fn, partial) and fn.keywords else {}
+    assert said(undo_of(NAMED, fn, (5,))) == ("refund", [5], to, 0)
+
+
+def test_arguments_of_a_partial_come_first_and_later_keywords_win() -> None:
+    assert said(undo_of(NAMED, partial(partial(REFUND, 5), to="bob"), (), {"to": "eve"})) == (
+        "refund",
+        [5],
+        {"to": "eve"},
+        0,
+    )
+
+
+def test_an_undo_may_be_given_to_many_jobs_and_each_has_its_own() -> None:
+    undo = REFUND(5)
+    first, second = undo_of(NAMED, undo), undo_of(NAMED, undo)
+    assert first is not second
+    assert first is not undo
+    assert said(first) == said(second) == ("refund", [5], {}, 0)
+
+
+@pytest.mark.parametrize("fn", ["delete", Compensation("delete", refund), Undo("delete", [], {})])
+def test_what_this_registry_does_not_know_is_refused(fn: Any) -> None:
+    with pytest.raises(UnknownCompensationError) as refused:
+        undo_of(NAMED, fn)
+    assert refused.value.args == ("delete", ("refund",))
+
+
+def test_a_function_keeps_its_arguments_and_one_without_stays_as_it_is() -> None:
+    assert undo_of(NAMED, calls.clear) == calls.clear
+    bound = undo_of(NAMED, refund, (1,), {"to": "bob"})
+    assert isinstance(bound, partial)
+    assert (bound.func, bound.args, bound.keywords) == (refund, (1,), {"to": "bob"})
+
+
+@pytest.mark.parametrize("fn", [5, None])
+def test_what_cannot_be_called_is_refused(fn: Any) -> None:
+    with pytest.raises(TypeError) as refused:
+        undo_of(NAMED, fn)
+    assert str(refused.value) == (
+        f"a compensation must be a callable or the name of one that is registered, not {fn!r}"
+    )
+
+
+def test_those_with_a_name_are_numbered_from_one_in_their_order() -> None:
+    undos: list[Any] = [REFUND(1), calls.clear, REFUND(2)]
+    assert number(undos) == 2
+    assert [undos[0].n, undos[2].n] == [1, 2]
+    assert number([calls.clear], 2) == 2
+    later = [REFUND(3)]
+    assert number(later, 2) == 3
+    assert later[0].n == 3
+
+
+class Odd:
+    __name__ = 5
+
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("undo", "name"), [(REFUND(1), "refund"), (refund, "refund"), (partial(partial(refund)), "refund"), (Odd(), "Odd")]
+)
+def test_the_history_calls_an_undo_by_its_name(undo: Any, name: str) -> None:
+    assert name_of(undo) == name

@@ -1,0 +1,208 @@
+"""Planted faults in what outlasts the process: a recovery that loses nothing looks like one that was never tried.
+
+``python -m tests.run_faults`` tries them beside the others.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.faults import Fault
+
+_RUNTIME: Final = "jobcancel/_runtime/"
+_CORE: Final = "jobcancel/_core/"
+_RECOVERY: Final = "tests/runtime/test_recovery.py::test_"
+_STAGES: Final = "tests/runtime/test_recovery_stages.py::test_"
+_CANCELS: Final = "tests/runtime/test_recovery_cancels.py::test_"
+_FAMILY: Final = "tests/runtime/test_recovery_family.py::test_"
+_KINDS: Final = "tests/runtime/test_recovery_kinds.py::test_"
+_SHUTDOWN: Final = "tests/runtime/test_durable_shutdown.py::test_"
+_SESSIONS: Final = "tests/runtime/test_store_sessions.py::test_"
+_JOURNAL: Final = "tests/core/test_journal.py::test_"
+
+KEPT: Final = "what was answered is kept"
+BACK: Final = "what comes back"
+REPEATED: Final = "what is repeated"
+UNDONE: Final = "what is undone"
+LEFT: Final = "what a shutdown leaves"
+
+DURABLE_FAULTS: Final = (
+    Fault(
+        KEPT,
+        _RUNTIME + "durable.py",
+        "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.asked.remove(request)))\n",
+        "        return decide()\n",
+        "tests/invariants/test_durable.py::test_1_the_decision_the_transition_and_the_commit_are_known_in_one_step",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable.py",
+        "            self.keys.drop(job, job.origin.key)\n",
+        "            pass\n",
+        _SESSIONS + "a_submit_and_a_cancel_that_are_not_kept_change_nothing",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable.py",
+        "            for next_job in self.admission.release(job):\n",
+        "            for next_job in ():\n",
+        _SESSIONS + "a_submit_that_had_a_slot_and_was_not_kept_gives_it_to_the_next",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable.py",
+        "            self.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come"
+        " before the loop's turn\n",
+        "            pass\n",
+        "tests/invariants/test_decisions.py::"
+        "test_16_a_job_that_cancels_itself_gets_its_verdict_before_it_is_interrupted",
+    ),
+    Fault(
+        KEPT,
+        _CORE + "journal.py",
+        "        self._written = self._made\n",
+        "        self._written = self._made._replace(fields={})\n",
+        _JOURNAL + "an_entry_says_what_has_changed_since_the_last_one_that_was_kept",
+    ),
+    Fault(
+        KEPT,
+        _CORE + "journal.py",
+        "        self._made = _Said(said, len(history), tuple(undo), len(results), len(children))\n",
+        "        self._made = self._written = _Said(said, len(history), tuple(undo), len(results), len(children))\n",
+        _JOURNAL + "the_entries_that_were_kept_give_the_job_as_it_was_at_the_last_of_them",
+    ),
+    Fault(
+        BACK,
+        _RUNTIME + "recovery.py",
+        '    jobs.sort(key=attrgetter("seq"))\n',
+        '    jobs.sort(key=attrgetter("seq"), reverse=True)\n',
+        _RECOVERY + "jobs_that_waited_wait_again_in_their_order_and_start_one_after_the_other",
+    ),
+    Fault(
+        BACK,
+        _RUNTIME + "recovery.py",
+        "kernel.admission.admit(job, always=True)",
+        "kernel.admission.admit(job)",
+        _RECOVERY + "more_jobs_come_back_than_a_lowered_max_pending_would_take",
+    ),
+    Fault(
+        BACK,
+        _RUNTIME + "recovery.py",
+        "    elif job.attempt == 1 and job.created + job.spec.expires_s <= kernel.now():\n",
+        "    elif False:\n",
+        _RECOVERY + "a_job_whose_time_to_wait_ended_while_nothing_ran_does_not_start",
+    ),
+    Fault(
+        BACK,
+        _RUNTIME + "recovery.py",
+        "        kernel.keys.restore(where, entry)\n",
+        "        pass\n",
+        _KINDS + "keys_lead_to_the_same_job_after_a_restart_as_long_as_was_promised",
+    ),
+    Fault(
+        BACK,
+        _RUNTIME + "durable.py",
+        "Entry(job_id, self._kept_keys.remains(Settled(job_id, packed), self.now()), final=True)",
+        "Entry(job_id, None, final=True)",
+        _KINDS + "keys_lead_to_the_same_job_after_a_restart_as_long_as_was_promised",
+    ),
+    Fault(
+        BACK,
+        _RUNTIME + "recovery.py",
+        "        job.parent.release(job)  # withdrawn\n",
+        "        pass\n",
+        _FAMILY + "a_child_that_waited_is_withdrawn_and_one_that_has_settled_stays",
+    ),
+    Fault(
+        BACK,
+        _RUNTIME + "durable.py",
+        "                parent.enlist(job)  # now: it may settle before its parent's code hears of it\n",
+        "                pass\n",
+        _FAMILY + "a_child_that_waited_is_withdrawn_and_one_that_has_settled_stays",
+    ),
+    Fault(
+        REPEATED,
+        _RUNTIME + "recovery.py",
+        "    if committing is not None:\n        return f",
+        "    if not committing and committing:\n        return f",
+        _STAGES + "a_job_killed_in_a_stage_that_commits_has_failed_and_names_it",
+    ),
+    Fault(
+        REPEATED,
+        _RUNTIME + "durable_job.py",
+        '            if step in commits and status == "done":\n',
+        '            if step in commits and status == "failed":\n',
+        _STAGES + "a_stage_that_commits_and_ended_is_not_repeated_and_run_stage_is_named",
+    ),
+    Fault(
+        REPEATED,
+        _RUNTIME + "durable_job.py",
+        "            message = self.committed()\n",
+        '            message = ""\n',
+        _SHUTDOWN + "a_job_past_a_stage_that_commits_is_not_interrupted_to_repeat_it",
+    ),
+    Fault(
+        REPEATED,
+        _RUNTIME + "durable_stage.py",
+        "    if (name, passage) in job.results:\n",
+        "    if (name, 0) in job.results:\n",
+        _STAGES + "finished_stages_are_not_repeated_also_in_a_loop",
+    ),
+    Fault(
+        REPEATED,
+        _RUNTIME + "recovery.py",
+        "        job.undo = None  # the point of no return may have been passed\n",
+        "        pass\n",
+        _STAGES + "what_was_before_a_stage_that_commits_is_not_undone_if_that_may_have_begun",
+    ),
+    Fault(
+        UNDONE,
+        _RUNTIME + "compensation.py",
+        "    undos.pop()  # not before: a crash in the middle of it has it run again\n",
+        "",
+        _CANCELS + "a_job_that_was_canceling_is_undone_newest_first_and_canceled",
+    ),
+    Fault(
+        UNDONE,
+        _RUNTIME + "recovery.py",
+        "    requests, job.pages.asked = job.pages.asked, []\n",
+        "    requests, job.pages.asked = [], []\n",
+        _CANCELS + "a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start",
+    ),
+    Fault(
+        UNDONE,
+        _RUNTIME + "durable_job.py",
+        "        if self.settled is not None and not self.code_ended:\n            attach(self, self)\n",
+        "",
+        _CANCELS + "an_abandoned_job_is_undone_by_the_next_process",
+    ),
+    Fault(
+        LEFT,
+        _RUNTIME + "durable_job.py",
+        "        if self.children if self.code_ended else self.stage is None or not self.stage.commits:\n",
+        "        if self.children if self.code_ended else True:\n",
+        _SHUTDOWN + "a_stage_that_must_not_be_torn_ends_before_the_attempt_does",
+    ),
+    Fault(
+        LEFT,
+        _RUNTIME + "closing.py",
+        "        if kernel.tasks:  # a cancel that came last has compensations to run\n",
+        "        if False:\n",
+        _SHUTDOWN + "a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_before_it_is",
+    ),
+    Fault(
+        LEFT,
+        _RUNTIME + "durable.py",
+        "        if self.journal.closed:\n            raise SchedulerClosedError",
+        "        if False:\n            raise SchedulerClosedError",
+        _SHUTDOWN + "a_job_left_in_the_journal_is_canceled_by_no_scheduler_that_was_left",
+    ),
+    Fault(
+        LEFT,
+        _RUNTIME + "lifecycle.py",
+        "            with kernel.scope_type(shield=True):  # trio's tasks live inside the host's scope\n"
+        "                values.append(await main())\n",
+        "            values.append(await main())\n",
+        _SESSIONS + "a_host_that_is_canceled_while_the_store_opens_closes_it_again",
+    ),
+)
