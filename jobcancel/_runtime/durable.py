@@ -221,11 +221,12 @@ class DurableKernel(Kernel):
         else:
             super().stop(job, drains=drains)
 
-    async def starting(self, job: Job) -> None:
-        """Let it be kept that a job's code begins, if it must not begin twice; a full disk is waited for."""
+    async def code(self, job: Job) -> Any:
+        """Run the job's code, if it must not begin twice when it is kept that it begins; a full disk is waited for."""
         pages = durable(job).pages
         if job.spec.on_restart is OnRestart.FAIL and not pages.says("starting") and pages.says("started") is None:
             await self.journal.promise(pages, Ticket[None](self, lambda: None, None)).done()
+        return await super().code(job)
 
     async def undoing(self, job: Job) -> None:
         """Let a job's compensations be kept before they run: after a crash another one shall not get a token again."""

@@ -17,7 +17,6 @@ from .job import Job
 from .journal import Journal
 from .watch import attach
 
-
 _LEFT: Final = frozenset({"done", "failed", "timed_out", "canceled", "interrupted"})  # how a stage that began ended
 
 

@@ -6,10 +6,10 @@ deliveries, keys, timers, the table of jobs) each do one thing and know of each 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
 
@@ -26,6 +26,7 @@ from jobcancel.errors import QueueFullError, UnknownKindError
 
 from .admission import Admission
 from .clock import Timers
+from .context import RunningJob
 from .delivery import Deliveries
 from .job import Job
 from .keys import Keys
@@ -174,6 +175,10 @@ class Kernel:
         if job.timeout_s != inf:
             job.arm("timeout", self.timers.add(now + job.timeout_s, lambda: self._time_out(job)))
         self._spawn(job)
+
+    def code(self, job: Job) -> Coroutine[Any, Any, Any]:
+        """Return the job's code, to be awaited."""
+        return cast("Call[Any]", job.call).start(RunningJob(job))  # the call is kept until the job is let go
 
     def _spawn(self, job: Job) -> None:
         self.tasks += 1

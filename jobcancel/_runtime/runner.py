@@ -14,11 +14,10 @@ import anyio
 
 from jobcancel._core.causes import Failure
 from jobcancel._core.endings import Ending
-from jobcancel._core.kinds import Call, Partial
+from jobcancel._core.kinds import Partial
 from jobcancel._core.states import Event
 
 from .compensation import compensate
-from .context import RunningJob
 from .failure import describe, interrupts, judge, tore
 from .job import CURRENT, Job
 from .log import say
@@ -40,10 +39,7 @@ async def run(job: Job) -> None:
         try:
             with job.scope:
                 try:
-                    if job.kernel.durable is not None:
-                        await job.kernel.durable.starting(job)
-                    # It is kept until the job is let go.
-                    value = await cast("Call[Any]", job.call).start(RunningJob(job))
+                    value = await job.kernel.code(job)
                     ending = _RETURNED
                 except BaseException as raised:
                     if not tore(job, raised):
