@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from jobcancel._core.causes import CancelCause, Failure
 from jobcancel._core.decision import Cancellation, Outcome, Verdict
@@ -226,6 +227,9 @@ class DurableKernel(Kernel):
         pages = durable(job).pages
         if job.spec.on_restart is OnRestart.FAIL and not pages.says("starting") and pages.says("started") is None:
             await self.journal.promise(pages, Ticket[None](self, lambda: None, None)).done()
+            if job.cancel is not None and not job.cancel.held:
+                self.deliveries.deliver(job)
+                await checkpoint_if_cancelled()  # what the wait has let slip, so that the code does not begin
         return await super().code(job)
 
     async def undoing(self, job: Job) -> None:
