@@ -17,7 +17,8 @@ def differs(one: Any, other: Any, path: str = "") -> str:
                 return what
         return ""
     if isinstance(one, list) and isinstance(other, list):
-        before, after = cast("list[Any]", one), cast("list[Any]", other)
+        before: list[Any] = one
+        after: list[Any] = other
         if len(before) != len(after):
             return f"{path.removeprefix('.')} has {len(before)} and {len(after)}"
         for number, each in enumerate(zip(before, after, strict=True)):
