@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -17,8 +18,8 @@ def differs(one: Any, other: Any, path: str = "") -> str:
                 return what
         return ""
     if isinstance(one, list) and isinstance(other, list):
-        before: list[Any] = one
-        after: list[Any] = other
+        before = cast("Sequence[Any]", one)
+        after = cast("Sequence[Any]", other)
         if len(before) != len(after):
             return f"{path.removeprefix('.')} has {len(before)} and {len(after)}"
         for number, each in enumerate(zip(before, after, strict=True)):
