@@ -44,7 +44,7 @@ async def compensate(job: Job) -> None:
         # A native Task.cancel() that the code asked for in its last step. There is nobody to hand it to, and it shall
         # not tear an undo.
         job.note("pierced", job.kernel.now())
-    if job.kernel.durable is not None:
+    if job.kernel.durable is not None and any(isinstance(undo, Undo) for undo in job.undo or ()):
         await job.kernel.durable.undoing(job)
     clean = all(entry[3] != _FAILED for entry in job.history or ())  # of an earlier process, if it was interrupted
     while job.undo:

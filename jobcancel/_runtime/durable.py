@@ -22,7 +22,7 @@ from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import SchedulerClosedError, UnknownKindError
+from jobcancel.errors import SchedulerClosedError, StoreError, UnknownKindError
 
 from .admission import Admission
 from .clock import Timers

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, cast
 
+from anyio.lowlevel import checkpoint_if_cancelled
+
 from jobcancel._core.causes import Failure
 from jobcancel._core.context import JobContext
 from jobcancel._core.decision import shutdown_request
@@ -16,7 +18,8 @@ from jobcancel._core.policies import OnCancel, OnRestart
 from jobcancel._core.states import Event
 
 from .job import Job
-from .journal import Journal, Ticket
+from .journal import Journal
+from .ticket import Ticket
 from .watch import attach
 
 _LEFT: Final = frozenset({"done", "failed", "timed_out", "canceled", "interrupted"})  # how a stage that began ended
@@ -163,6 +166,9 @@ class OnceCall(Call[Any]):
         live = self._job
         if not live.pages.says("starting") and live.pages.says("started") is None:
             await live.journal.promise(live.pages, Ticket[None](live.kernel, lambda: None, None)).done()
+            if live.cancel is not None and not live.cancel.held:
+                live.kernel.deliveries.deliver(live)
+                await checkpoint_if_cancelled()  # what the wait has let slip, so that the code does not begin
         return await Call.start(self, job)
 
 

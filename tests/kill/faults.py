@@ -51,16 +51,9 @@ FAULTS: Final = (
     Fault(
         "compensations are lost in a restart",
         _RUNTIME + "recovery.py",
-        "    job.undo = [Undo(",
-        "    job.undo = [Undo(name, args, kwargs, n) for name, n, args, kwargs in ()] or [Undo(",
+        "    job.undo = [Undo(name, args, kwargs, n) for name, n, args, kwargs in replay.undo] or None\n",
+        "",
         "rule 6:",
-    ),
-    Fault(
-        "compensations run before they are kept",
-        _RUNTIME + "durable.py",
-        "        try:\n            await self.journal.commit(job.id)\n        except StoreError:\n",
-        "        try:\n            pass\n        except StoreError:\n",
-        "gave two compensations the same token",
     ),
     Fault(
         "a stage that commits is begun again",
@@ -87,7 +80,7 @@ FAULTS: Final = (
         "a job that began is begun again",
         _RUNTIME + "recovery.py",
         "    if job.state is JobState.PENDING and job.pages.starting",
-        "    if job.state is JobState.CANCELING and job.pages.starting",
+        "    if job.state is JobState.FAILED and job.pages.starting",
         "began twice",
     ),
     Fault(

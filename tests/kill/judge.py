@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final
 
 from attrs import define, field
@@ -12,9 +11,8 @@ from attrs import define, field
 from jobcancel._core.states import TERMINAL, JobState
 
 from .books import ACCEPTED, Books, Line, Reading, Told, When
+from .difference import differs
 from .kinds import COMMITS, NO_RERUN
-
-_CLOSE_S: Final = 0.00001  # times are kept relative: the last digit may be rounded the other way
 
 
 @define
@@ -136,7 +134,7 @@ class Judge:
         self, job_id: str, told: Told, when: When, state: str, settled: Line | None, replay: Any
     ) -> None:
         if replay is not None or (settled is not None and settled["state"] != state):
-            now = replay.state if settled is None else settled["state"]
+            now = settled["state"] if settled is not None else replay.state if replay else "gone"
             self._find(4, job_id, f"was said to be {state} and is {now}")
         if any(began > when for began, _ in told.began):
             self._find(4, job_id, f"was said to be {state} and began again")
@@ -245,29 +243,3 @@ def _is_end(entry: Line) -> bool:
 def _marks(replay: Any) -> Iterator[str]:
     for _, _, args, _ in replay.undo:
         yield from args[:1]
-
-
-def differs(one: Any, other: Any, path: str = "") -> str:
-    """Return where two snapshots differ, or an empty string; times may differ by their last digit."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in one.keys() | other.keys():
-            if what := differs(one.get(name), other.get(name), f"{path}.{name}"):
-                return what
-        return ""
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for number, (left, right) in enumerate(zip(one, other, strict=True)):
-            if what := differs(left, right, f"{path}[{number}]"):
-                return what
-        return ""
-    if one == other or _close(one, other):
-        return ""
-    return f"{path.removeprefix('.')} is {one!r} and {other!r}"
-
-
-def _close(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return abs(one - other) < _CLOSE_S * 1000
-    try:
-        return abs((datetime.fromisoformat(one) - datetime.fromisoformat(other)).total_seconds()) < _CLOSE_S
-    except (TypeError, ValueError):
-        return False
