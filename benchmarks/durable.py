@@ -41,7 +41,7 @@ def report(*, quick: bool) -> Iterator[str]:
     """Measure; return the lines for people."""
     for submitters, submits in SUBMITTERS.items():
         count = max(submits // 20, submitters) if quick else submits
-        ratios, rates = [], []
+        ratios, rates = list[float](), list[float]()
         for _ in range(1 if quick else ROUNDS):
             raw, ours = asyncio.run(raw_rate(submitters, count)), run(our_rate, submitters, count)
             ratios.append(ours / raw)

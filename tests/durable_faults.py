@@ -130,15 +130,15 @@ DURABLE_FAULTS: Final = (
     Fault(
         REPEATED,
         _RUNTIME + "durable_job.py",
-        '            if step in commits and status == "done":\n',
-        '            if step in commits and status == "failed":\n',
+        '        return next((name for name in stages if begun[name] > kept[name]), "")\n',
+        '        return next((name for name in stages if begun[name] > kept[name] + 1), "")\n',
         _STAGES + "a_stage_that_commits_and_ended_is_not_repeated_and_run_stage_is_named",
     ),
     Fault(
         REPEATED,
         _RUNTIME + "durable_job.py",
-        "            message = self.committed()\n",
-        '            message = ""\n',
+        "        if self.committed:\n",
+        "        if False:\n",
         _SHUTDOWN + "a_job_past_a_stage_that_commits_is_not_interrupted_to_repeat_it",
     ),
     Fault(
@@ -179,8 +179,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         LEFT,
         _RUNTIME + "durable_job.py",
-        "        if self.children if self.code_ended else self.stage is None or not self.stage.commits:\n",
-        "        if self.children if self.code_ended else True:\n",
+        "        commits = self.stage is not None and self.stage.commits\n",
+        "        commits = False\n",
         _SHUTDOWN + "a_stage_that_must_not_be_torn_ends_before_the_attempt_does",
     ),
     Fault(

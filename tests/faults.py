@@ -151,8 +151,8 @@ FAULTS: Final = (
     Fault(
         7,
         _RUNTIME + "compensation.py",
-        "job.undo.pop()",
-        "job.undo.pop(0)",
+        "    undo = undos[-1]\n",
+        "    undos.append(undos.pop(0))\n    undo = undos[-1]\n",
         _ENDINGS + "7_compensations_run_newest_first_and_once_after_the_code_and_before_the_end",
     ),
     Fault(
@@ -329,7 +329,7 @@ FAULTS: Final = (
     Fault(
         9,
         _RUNTIME + "lifecycle.py",
-        "        self._kernel.deliveries.clear()\n",
+        "        kernel.deliveries.clear()\n",
         "",
         _REVIEW + "deliveries_that_a_session_left_behind_do_not_stop_those_of_the_next",
     ),

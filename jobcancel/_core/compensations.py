@@ -57,7 +57,10 @@ class Undo:
     __slots__ = ("args", "kwargs", "n", "name")
 
     def __init__(self, name: str, args: list[Any], kwargs: dict[str, Any], n: int = 0) -> None:
-        self.name, self.args, self.kwargs, self.n = name, args, kwargs, n
+        self.name: str = name
+        self.args: list[Any] = args
+        self.kwargs: dict[str, Any] = kwargs
+        self.n: int = n
 
     def __repr__(self) -> str:
         return f"<undo by {self.name}>"

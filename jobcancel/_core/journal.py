@@ -71,7 +71,10 @@ class JobJournal:
     )
 
     def __init__(self, job: JobRecord, args: list[Any], kwargs: Body, timeout_s: float | None) -> None:
-        self.job, self.args, self.kwargs, self.timeout_s = job, args, kwargs, timeout_s
+        self.job: JobRecord = job
+        self.args: list[Any] = args
+        self.kwargs: Body = kwargs
+        self.timeout_s: float | None = timeout_s
         self.asked: list[Cancellation] = []
         self.committing: str | None = None
         self.starting: bool = False

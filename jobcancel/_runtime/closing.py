@@ -28,7 +28,7 @@ async def close(kernel: DurableKernel) -> StoreError | None:
     journal.closed = True
     for job in kernel.table.live.values():
         if not durable(job).parted:
-            kernel.part(durable(job))
+            durable(job).part()
     try:
         await to_thread.run_sync(kernel.store.close)
     except Exception as error:  # noqa: BLE001  # the store may be the host's

@@ -22,7 +22,7 @@ from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import SchedulerClosedError, StoreError, UnknownKindError
+from jobcancel.errors import SchedulerClosedError, UnknownKindError
 
 from .admission import Admission
 from .clock import Timers
@@ -33,7 +33,10 @@ from .durable_table import DurableTable
 from .job import CURRENT, Job
 from .journal import Journal
 from .kernel import Kernel
+from .keys import Keys
 from .log import say
+from .stage import StageScope
+from .table import JobTable
 from .ticket import Ticket
 
 _CHANGES = (Outcome.CANCELED, Outcome.CANCELING, Outcome.DEFERRED)
@@ -47,7 +50,9 @@ class DurableKernel(Kernel):
         journal: The way there.
     """
 
-    stage_type = DurableStage
+    seq: int
+
+    stage_type: type[StageScope] = DurableStage
 
     def __init__(
         self,
@@ -59,20 +64,21 @@ class DurableKernel(Kernel):
         store: Store,
     ) -> None:
         super().__init__(registry, app, max_running, clock, new_id)
-        self.durable = self
-        self.store = store
+        self.durable: DurableKernel | None = self
+        self.store: Store = store
         self._max_running = max_running
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget everything: the store knows it all."""
-        self.timers = Timers(self.clock)
-        self.table = DurableTable(self.timers, self._forget)
+        self.timers: Timers = Timers(self.clock)
+        self.table: JobTable = DurableTable(self.timers, self._forget)
         self.journal: Journal = Journal(self, self.store)
-        self.admission = Admission(self._max_running)
-        self.keys = self._kept_keys = DurableKeys(self._key_gone)
+        self.admission: Admission = Admission(self._max_running)
+        self._kept_keys = DurableKeys(self._key_gone)
+        self.keys: Keys = self._kept_keys
         self._limbo: dict[str, Ticket[DurableJob]] = {}
-        self.closing = False
+        self.closing: bool = False
 
     async def submit(
         self,
@@ -223,13 +229,6 @@ class DurableKernel(Kernel):
         else:
             super().stop(job, drains=drains)
 
-    async def undoing(self, job: Job) -> None:
-        """Let a job's compensations be kept before they run: after a crash another one shall not get a token again."""
-        try:
-            await self.journal.commit(job.id)
-        except StoreError:
-            pass  # a broken disk shall not keep anything from being undone
-
     def end(self, job: Job, event: Event, failure: Failure | None, value: Any = None) -> None:
         """Settle a job, or make it wait for its next attempt."""
         if event is Event.INTERRUPTED:
@@ -240,7 +239,7 @@ class DurableKernel(Kernel):
     def let_go(self, job: Job) -> None:
         """Let a job go whose code has ended: what the journal says of it is final, unless another attempt follows."""
         if job.settled is None:
-            self.part(durable(job))
+            durable(job).part()
         else:
             self.journal.replace(self._final(durable(job)))
             job.watchers = job.on_change = None
@@ -254,12 +253,6 @@ class DurableKernel(Kernel):
             job.log().append(("result_not_kept", self.now(), None, "noted", {"repr": repr(job.result)}))
             say(logging.WARNING, job, "has a result that is no plain data: a restart will not know it")
         return job.pages.final(result, self._kept_keys.arguments_of(job.id, job.facts, job.origin.key, self.now()))
-
-    def part(self, job: DurableJob) -> None:
-        """Let a job be that stays unsettled here; who waits for it hears of that."""
-        job.parted = True
-        job.disarm()
-        job.wake()
 
     def _forget(self, job_id: str, packed: Packed) -> None:
         """Have a job forgotten whose retention is over; its key, if it has one, is kept as long as was promised."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -16,6 +17,7 @@ from jobcancel._core.journal import JobJournal
 from jobcancel._core.kinds import Call
 from jobcancel._core.policies import OnCancel, OnRestart
 from jobcancel._core.states import Event
+from jobcancel.errors import StoreError
 
 from .job import Job
 from .journal import Journal
@@ -135,6 +137,17 @@ class DurableJob(Job):
         if durable(child).former:
             self.children_canceled = counted
 
+    async def keep_undos(self) -> None:
+        """Let the compensations be kept before they run: after a crash no other one shall get a token again."""
+        with suppress(StoreError):  # a broken disk shall not keep anything from being undone
+            await self.journal.commit(self.id)
+
+    def part(self) -> None:
+        """Let it be, unsettled: its scheduler is left. Who waits for it hears of that."""
+        self.parted = True
+        self.disarm()
+        self.wake()
+
     def wake(self) -> None:
         """Wake everyone who waits; what the code of an abandoned job still says is journaled until that ends."""
         Job.wake(self)
@@ -169,7 +182,8 @@ class OnceCall(Call[Any]):
             if live.cancel is not None and not live.cancel.held:
                 live.kernel.deliveries.deliver(live)
                 await checkpoint_if_cancelled()  # what the wait has let slip, so that the code does not begin
-        return await Call.start(self, job)
+        begun: Coroutine[Any, Any, Any] = super().start(job)
+        return await begun
 
 
 def durable(job: Job) -> DurableJob:

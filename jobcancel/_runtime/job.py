@@ -50,6 +50,7 @@ class Job(JobRecord):
         grace_ends: When its grace is over, until a timer is set for that.
     """
 
+    progress: ProgressRecord | None
     children_canceled: int  # the record's, said again for checkers, since methods here set them
     on_change: Callable[[], None] | None
     stopped: bool = False  # what these say only a durable job can be; it has slots for them

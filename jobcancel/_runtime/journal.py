@@ -209,8 +209,11 @@ class Journal:
             self._wanted.set()
             await self._idle.wait()
             tries -= self._problem is not None
-        if self._todo:
+        if self._todo and self._problem is not None:
             tell(logging.ERROR, "the last changes of %d jobs could not be written: %s", len(self._todo), self._problem)
+            for item in self._todo.values():
+                for ticket in item.tickets:  # of those who would wait until the store is well again
+                    ticket.lost(self._problem)
             return self._problem
         if self._finals:
             await self._compact()

@@ -29,7 +29,10 @@ class KeyEntry:
     __slots__ = ("arguments", "expires", "failed", "job_id")
 
     def __init__(self, job_id: str, arguments: dict[str, Any], expires: float, failed: bool = False) -> None:
-        self.job_id, self.arguments, self.expires, self.failed = job_id, arguments, expires, failed
+        self.job_id: str = job_id
+        self.arguments: dict[str, Any] = arguments
+        self.expires: float = expires
+        self.failed: bool = failed
 
 
 class Keys:

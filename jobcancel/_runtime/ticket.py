@@ -29,7 +29,8 @@ class Ticket(Generic[T]):
     def __init__(
         self, kernel: Kernel, apply: Callable[[], T], give_up: Callable[[], None] | None = lambda: None
     ) -> None:
-        self._kernel, self._apply, self.give_up = kernel, apply, give_up
+        self._kernel, self._apply = kernel, apply
+        self.give_up: Callable[[], None] | None = give_up
         self._event = anyio.Event()
         self._value: T | None = None
         self._error: BaseException | None = None

@@ -36,7 +36,7 @@ class JournalFile:
     def __init__(self, where: str, place: Path, connection: sqlite3.Connection) -> None:
         self._where, self._place, self._connection = where, place, connection
         self._stamp = stamp(place)
-        self.size = sum(file.stat().st_size for file in _files(place))
+        self.size: int = sum(file.stat().st_size for file in _files(place))
 
     def entries(self) -> Iterator[Entry]:
         """Give all entries, in the order in which they were appended.

@@ -10,7 +10,6 @@ import pytest
 from jobcancel import (
     CancelCause,
     CompensationContext,
-    FailureCode,
     JobContext,
     JobHandle,
     JobState,
@@ -21,7 +20,7 @@ from jobcancel import (
     Stage,
 )
 from jobcancel._runtime.job import Job
-from jobcancel._runtime.watch import attach
+from jobcancel._runtime.watch import Watcher, attach
 from tests.runtime.restarts import Host, never, settle, written
 
 COMMITS = [Stage("publish", commits=True)]
@@ -132,9 +131,8 @@ async def test_a_job_past_a_stage_that_commits_is_not_interrupted_to_repeat_it(a
     async with host.running() as again:
         await settle()
         assert await again.get(handle.id) == snapshot
-    assert snapshot.failure is not None
-    assert (snapshot.state, snapshot.failure.code) == (JobState.FAILED, FailureCode.WORKER_LOST)
-    assert "run_stage" in snapshot.failure.message
+    assert snapshot.cancel is not None  # as a kind that is not run again
+    assert (snapshot.state, snapshot.cancel.cause) == (JobState.CANCELED, CancelCause.SHUTDOWN)
     assert host.ran == ["published"]
 
 
@@ -305,15 +303,16 @@ async def test_who_waits_for_a_job_that_is_left_pending_is_told(anyio_backend: A
             await handle.result()
         told.append("result")
 
+    views: list[Watcher] = []
     async with anyio.create_task_group() as group, host.running() as scheduler:
         handles = [await scheduler.submit(kind()) for _ in range(2)]
         for handle in handles:
             for ask in (waits, watches, asks):
                 group.start_soon(ask, handle)
         await settle()
-        watched = scheduler.watch(handles[0].id)
+        views.append(scheduler.watch(handles[0].id))
     assert sorted(map(str, told)) == ["pending"] * 4 + ["result"] * 2
-    async with watched as snapshots:
+    async with views[0] as snapshots:
         assert [snapshot.state async for snapshot in snapshots] == [JobState.PENDING]
 
 
@@ -365,19 +364,21 @@ async def test_a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_befor
     refund: Any = host.registry.compensations["refund"]
     kind = host.kind("work")(never)
 
-    async def cancels() -> None:
+    async def cancels(waiting: JobHandle[Any]) -> None:
+        ids.append(waiting.id)
         verdicts.append((await waiting.cancel()).outcome)
 
+    ids: list[str] = []
     async with anyio.create_task_group() as group, host.running() as scheduler:
         await scheduler.submit(kind())
         waiting = await scheduler.submit(kind(), compensations=[refund()])
         await written(scheduler)
         host.store.hold()
-        group.start_soon(cancels)
+        group.start_soon(cancels, waiting)
         await anyio.to_thread.run_sync(host.store.held.wait)
         group.start_soon(_soon, host.store.go_on)
     assert verdicts == [Outcome.CANCELING]
     assert host.ran == ["refunded"]
     async with host.running() as again:
-        snapshot = await again.get(waiting.id)
+        snapshot = await again.get(ids[0])
     assert (snapshot.state, host.ran) == (JobState.CANCELED, ["refunded"])
