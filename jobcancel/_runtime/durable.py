@@ -43,12 +43,7 @@ _CHANGES = (Outcome.CANCELED, Outcome.CANCELING, Outcome.DEFERRED)
 
 
 class DurableKernel(Kernel):
-    """The state of one scheduler with a store.
-
-    Attributes:
-        store: Where the journal is kept.
-        journal: The way there.
-    """
+    """The state of one scheduler with a store, where its ``journal`` is kept."""
 
     seq: int
 
@@ -150,8 +145,8 @@ class DurableKernel(Kernel):
         parent = job.parent
         if parent is not None:
             parent.adopt(job)
-            if job.in_batch:
-                parent.enlist(job)  # now: it may settle before its parent's code hears of it
+        if parent is not None and job.in_batch:
+            parent.enlist(job)  # now: it may settle before its parent's code hears of it
         if job.admitted:
             self.start(job, self.now())
         else:

@@ -52,6 +52,11 @@ class TestedStore(MemoryStore):
         self.held.clear()
         self._gate.clear()
 
+    @property
+    def stands(self) -> bool:
+        """Whether no commit gets through."""
+        return not self._gate.is_set()
+
     def go_on(self) -> None:
         """Let commits through again."""
         self._gate.set()
@@ -104,7 +109,11 @@ class Host:
             **options,
         }
         async with Scheduler(inside.pop("registry"), **inside) as scheduler:
-            yield scheduler
+            RUNNING.append(scheduler)
+            try:
+                yield scheduler
+            finally:
+                RUNNING.remove(scheduler)
 
     @asynccontextmanager
     async def killed(self, scheduler: Scheduler, **options: Any) -> AsyncGenerator[Scheduler]:
@@ -128,10 +137,26 @@ async def written(scheduler: Scheduler) -> None:
         await settle()
 
 
+RUNNING: list[Scheduler] = []  # those of this test
+
+
 async def settle() -> None:
-    """Let everything run that is ready."""
-    for _ in range(30):
+    """Let everything run that is ready, what a commit makes ready too, unless the commit is held up."""
+    left = 30
+    while left:
         await anyio.lowlevel.checkpoint()
+        left = 30 if any(_waits(scheduler) for scheduler in RUNNING) else left - 1
+
+
+def _waits(scheduler: Scheduler) -> bool:
+    """Whether something waits for a commit that will come."""
+    durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]
+    assert durable is not None
+    if isinstance(durable.store, TestedStore) and (durable.store.stands or durable.store.broken):
+        return False
+    journal = durable.journal
+    todo, flight = journal._todo, journal._flight  # pyright: ignore[reportPrivateUsage]
+    return bool(flight) or any(item.tickets for item in todo.values())
 
 
 async def never(job: JobContext) -> None:
