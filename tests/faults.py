@@ -118,7 +118,7 @@ FAULTS: Final = (
         _RUNTIME + "trio_loop.py",
         "partial(anyio.CancelScope, shield=True)",
         "anyio.CancelScope",
-        _STAGES + "5_a_stage_is_whole_though_the_scheduler_is_left[trio-host scope cancelled]",
+        _STAGES + "5_a_stage_is_whole_though_the_scheduler_is_left[trio-memory-host scope cancelled]",
     ),
     Fault(
         5,
@@ -232,7 +232,7 @@ FAULTS: Final = (
         _RUNTIME + "runner.py",
         "                await job.on_children.wait()\n",
         "                await anyio.lowlevel.checkpoint()\n",
-        _STAGES + "10_waiting_for_children_and_compensations_costs_nothing[trio]",
+        _STAGES + "10_waiting_for_children_and_compensations_costs_nothing[trio-memory]",
     ),
     Fault(
         11,

@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from jobcancel._core.plain import plain
 from jobcancel._core.policies import OnRestart
-from jobcancel.errors import StageUnavailableError, StaleAttemptError
+from jobcancel.errors import StageUnavailableError
 
 from .durable_job import DurableJob, durable
 from .stage import StageScope, deliver_first
@@ -102,7 +102,5 @@ async def run_kept(
 async def _may_pass(job: DurableJob, name: str) -> None:
     """Do what entering the stage would do before it begins."""
     await stop_first(job, name)
-    if job.code_ended:
-        raise StaleAttemptError(job.id, job.attempt)
     if job.cancel is not None:
         await deliver_first(job, name)

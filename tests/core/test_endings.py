@@ -30,6 +30,10 @@ ENDS = [
     ("abandoned", "shutdown", True, "abandoned", None),
     ("abandoned", "parent", False, "abandoned", None),
     ("abandoned", "timeout", True, "failed", "TIMED_OUT"),
+    ("interrupted", None, False, "interrupted", None),
+    ("interrupted", "user", False, "unwound", None),
+    ("interrupted", "timeout", False, "failed", "TIMED_OUT"),
+    *[("lost", cause, False, "failed", "WORKER_LOST") for cause in (None, "user", "shutdown", "timeout", "parent")],
     *[("raised", cause, False, "failed", "HANDLER_ERROR") for cause in (None, "user", "shutdown", "timeout", "parent")],
     *[
         ("foreign", cause, True, "failed", "FOREIGN_CANCEL")

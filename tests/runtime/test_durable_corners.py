@@ -1,0 +1,290 @@
+"""What a scheduler with a store does where two things meet in one commit, and in other corners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from anyio import from_thread
+from anyio.lowlevel import checkpoint
+
+from jobcancel import (
+    CancelCause,
+    Entry,
+    JobContext,
+    JobState,
+    Outcome,
+    RegistrationError,
+    Registry,
+    Scheduler,
+    Stage,
+    StoreError,
+    UnknownKindError,
+    Verdict,
+)
+from jobcancel._core.decision import Cancellation
+from jobcancel._runtime import journal
+from jobcancel._runtime.durable_job import DurableJob
+from jobcancel._runtime.job import Job
+from jobcancel._runtime.recovered import Recovered
+from jobcancel._runtime.ticket import Ticket
+from jobcancel.stores import MemoryStore
+
+from .gated import GatedStore
+from .restarts import Host, never, settle, written
+
+
+def inside(scheduler: Scheduler, job_id: str) -> DurableJob:
+    job: Job = scheduler._kernel.table.live[job_id]  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(job, DurableJob)
+    return job
+
+
+async def until(true: Any) -> None:
+    while not true():
+        await checkpoint()
+
+
+def test_a_compensation_is_never_replaced() -> None:
+    registry = Registry()
+
+    def undo(context: object) -> None: ...
+
+    registry.compensation("refund")(undo)
+    with pytest.raises(RegistrationError, match="compensation 'refund' is registered already"):
+        registry.compensation("refund")(undo)
+
+
+def test_what_a_store_says_is_forgotten_is_forgotten() -> None:
+    recovered = Recovered(Registry(), 0.0)
+    said = {"seq": 1, "kind": "work", "created_at": 0.0, "state": "pending", "attempt": 1}
+    recovered.read([Entry("job_1", said), Entry("job_1", None, final=True)])
+    assert (recovered.open, recovered.settled, recovered.seq) == ({}, {}, 1)
+
+
+async def test_a_kind_of_another_registry_and_an_id_that_is_taken_are_refused(anyio_backend: Any) -> None:
+    host, other = Host(new_id=lambda: "job_1"), Host()
+    kind = host.kind("work")(never)
+    async with host.running() as scheduler:
+        with pytest.raises(UnknownKindError, match="registered: work"):
+            await scheduler.submit(other.kind("else")(never)())
+        await scheduler.submit(kind())
+        with pytest.raises(ValueError, match="ids must be unique"):
+            await scheduler.submit(kind())
+
+
+async def test_a_key_that_is_forgotten_before_its_job_leaves_the_job(anyio_backend: Any) -> None:
+    host = Host()
+
+    @host.kind("work", key_ttl_s=10, retain_s=100)
+    async def work(job: JobContext) -> None: ...
+
+    async with host.running() as scheduler:
+        first = await scheduler.submit(work(), key="k")
+        await first.wait()
+        await host.clock.advance(11)
+        assert (await scheduler.submit(work(), key="k")).created
+        await written(scheduler)
+    async with host.running() as again:
+        assert (await again.get(first.id)).state is JobState.SUCCEEDED
+
+
+async def test_a_compensation_registered_while_a_cancel_is_on_its_way_is_kept_before_the_answer(
+    anyio_backend: Any,
+) -> None:
+    host, begun, register, registered = Host(), anyio.Event(), anyio.Event(), anyio.Event()
+    host.compensation("refund")
+    store = GatedStore()
+
+    @host.kind("work")
+    async def work(job: JobContext) -> None:
+        begun.set()
+        await register.wait()
+        job.add_compensation("refund")
+        registered.set()
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep_forever() if host.ran else await checkpoint()
+
+    verdicts: list[Verdict] = []
+    async with host.running(store=store) as scheduler, anyio.create_task_group() as group:
+        handle = await scheduler.submit(work())
+        await begun.wait()
+        store.closed = True
+
+        async def cancel() -> None:
+            verdicts.append(await handle.cancel())
+
+        group.start_soon(cancel)
+        await store.arrived()
+        register.set()
+        await registered.wait()
+        store.open_gate()
+        await until(lambda: verdicts)
+        await handle.wait()
+    assert verdicts[0].outcome in {Outcome.CANCELING, Outcome.ALREADY_TERMINAL}
+
+
+async def test_a_cancel_in_the_same_commit_as_the_point_of_no_return_comes_first(anyio_backend: Any) -> None:
+    host, go_in, at_it = Host(), anyio.Event(), anyio.Event()
+    store = GatedStore()
+
+    @host.kind("work", stages=[Stage("paying", commits=True)])
+    async def work(job: JobContext) -> None:
+        await go_in.wait()
+        at_it.set()
+        async with job.stage("paying"):
+            raise AssertionError("the stage began")
+
+    other = host.kind("other")(never)
+    async with host.running(store=store) as scheduler, anyio.create_task_group() as group:
+        handle = await scheduler.submit(work())
+        await written(scheduler)
+        store.closed = True
+        group.start_soon(scheduler.submit, other())
+        await store.arrived()
+        go_in.set()
+        await at_it.wait()
+        group.start_soon(handle.cancel)
+        await _turns()
+        store.open_gate()
+        assert (await handle.wait()).state is JobState.CANCELED
+
+
+async def _turns() -> None:
+    for _ in range(20):
+        await checkpoint()
+
+
+async def test_a_cancel_in_the_same_commit_as_the_start_of_what_begins_once_comes_first(anyio_backend: Any) -> None:
+    host, release = Host(max_running=1), anyio.Event()
+    store = GatedStore()
+
+    @host.kind("first", on_restart="fail")
+    async def first(job: JobContext) -> None:
+        await release.wait()
+
+    @host.kind("once", on_restart="fail")
+    async def once(job: JobContext) -> None:
+        raise AssertionError("it began")
+
+    async with host.running(store=store) as scheduler, anyio.create_task_group() as group:
+        blocker = await scheduler.submit(first())
+        handle = await scheduler.submit(once())
+        await written(scheduler)
+        store.closed = True
+        group.start_soon(scheduler.submit, first())
+        await store.arrived()
+        release.set()
+        await blocker.wait()
+        await until(lambda: inside(scheduler, handle.id).state is JobState.RUNNING)
+        group.start_soon(handle.cancel)
+        await _turns()
+        store.open_gate()
+        assert (await handle.wait()).state is JobState.CANCELED
+
+
+async def test_a_cancel_that_comes_before_a_stopped_job_is_cut_wins(anyio_backend: Any) -> None:
+    host = Host()
+    kind = host.kind("work")(never)
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(kind())
+        await settle()
+        job = inside(scheduler, handle.id)
+        job.stop()
+        job.kernel.cancel(job, Cancellation(CancelCause.TIMEOUT))  # before the loop's next turn, in which it is cut
+        assert (await handle.wait()).state is JobState.FAILED
+
+
+async def test_the_next_attempt_of_a_job_waits_where_the_limit_is_lower_now(anyio_backend: Any) -> None:
+    host = Host()
+    kind = host.kind("work")(never)
+    async with host.running(max_running=2) as scheduler:
+        handles = [await scheduler.submit(kind()) for _ in range(2)]
+        await settle()
+        async with host.killed(scheduler, max_running=1) as again:
+            assert [(await again.get(each.id)).state for each in handles] == ["running", "pending"]
+
+
+class PokedStore(MemoryStore):
+    """Somebody wants something written while it is compacted; or it cannot be."""
+
+    poke: Any = None
+    compacted = 0
+
+    def compact(self) -> None:
+        self.compacted += 1
+        if isinstance(self.poke, Exception):
+            raise self.poke
+        if self.poke is not None:
+            poke, self.poke = self.poke, None
+            from_thread.run_sync(poke)
+
+
+async def test_what_comes_up_while_the_journal_is_compacted_at_the_end_is_written_too(anyio_backend: Any) -> None:
+    host, store = Host(max_running=1), PokedStore()
+    kind = host.kind("work")(never)
+    async with host.running(store=store) as scheduler:
+        await (await scheduler.submit(kind())).cancel()
+        running, waiting = await scheduler.submit(kind()), await scheduler.submit(kind())
+        await settle()
+        job = inside(scheduler, waiting.id)
+        store.poke = lambda: job.journal.write(job.pages)
+    assert store.compacted == 1
+    assert (await running.wait()).state is JobState.PENDING
+
+
+async def test_a_journal_is_compacted_as_it_grows_and_goes_on_where_that_fails(
+    anyio_backend: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(journal, "_COMPACT", 1)
+    host, store = Host(), PokedStore()
+    store.poke = OSError("no room")
+
+    @host.kind("work")
+    async def work(job: JobContext) -> None: ...
+
+    async with host.running(store=store) as scheduler:
+        await (await scheduler.submit(work())).wait()
+        await written(scheduler)
+        assert store.compacted == 1
+        await (await scheduler.submit(work())).wait()
+    assert "could not be compacted: no room" in caplog.text
+
+
+async def test_who_waits_for_a_store_that_stays_broken_is_told_when_it_is_left(anyio_backend: Any) -> None:
+    host, told = Host(), list[StoreError]()
+    kind = host.kind("work")(never)
+
+    async def waits(ticket: Ticket[None]) -> None:
+        try:
+            await ticket.answer()
+        except StoreError as error:
+            told.append(error)
+
+    async def breaks() -> None:
+        async with host.running() as scheduler:
+            handle = await scheduler.submit(kind())
+            await written(scheduler)
+            host.store.broken = "the disk is full"
+            job = inside(scheduler, handle.id)
+            group.start_soon(waits, job.journal.promise(job.pages, Ticket[None](job.kernel, lambda: None, None)))
+            job.note("later", 0.0)
+
+    async with anyio.create_task_group() as group:
+        with pytest.raises(StoreError, match="the disk is full"):
+            await breaks()
+    assert [error.problem for error in told] == ["the disk is full"]
+
+
+async def test_what_follows_from_a_commit_and_fails_is_raised_where_somebody_waits(anyio_backend: Any) -> None:
+    host = Host()
+    async with host.running() as scheduler:
+
+        def fails() -> None:
+            raise LookupError("the host's clock")
+
+        ticket = Ticket[None](scheduler._kernel, fails)  # pyright: ignore[reportPrivateUsage]
+        ticket.kept()
+        with pytest.raises(LookupError):
+            await ticket.answer()
