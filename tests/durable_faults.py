@@ -116,8 +116,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         BACK,
         _RUNTIME + "durable.py",
-        "                parent.enlist(job)  # now: it may settle before its parent's code hears of it\n",
-        "                pass\n",
+        "            parent.enlist(job)  # now: it may settle before its parent's code hears of it\n",
+        "            pass\n",
         _FAMILY + "a_child_that_waited_is_withdrawn_and_one_that_has_settled_stays",
     ),
     Fault(
@@ -139,7 +139,7 @@ DURABLE_FAULTS: Final = (
         _RUNTIME + "durable_job.py",
         "        if self.committed:\n",
         "        if False:\n",
-        _SHUTDOWN + "a_job_past_a_stage_that_commits_is_not_interrupted_to_repeat_it",
+        "tests/runtime/test_found_by_kills.py::test_a_shutdown_has_no_stage_that_commits_begin_again",
     ),
     Fault(
         REPEATED,
