@@ -102,8 +102,13 @@ class Judge:
             return True
         if not self.books.forgets:
             return False
+        earlier = self.before.open.get(job_id)
+        begins = earlier is not None and (earlier.state != "pending" or earlier.fields.get("starting"))
         return bool(
             job_id in self._final
+            or (
+                begins and told.submitted and told.submitted[0]["kind"] in NO_RERUN
+            )  # lost by the next life, and let go
             or self.books.was_asked(job_id)
             or any(line["parent"] for line in told.submitted)
             or len(told.over) == len(told.began) > 0
