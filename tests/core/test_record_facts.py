@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobcancel import Event, FailureCode, JobState, Outcome, StageActiveError, StageUnavailableError, Verdict
+from jobcancel._core.compensations import Undo
+from jobcancel._core.decision import shutdown_request
 from jobcancel._core.endings import Ending
 from jobcancel._core.origin import NO_ORIGIN
 from jobcancel._core.record import JobRecord
@@ -74,3 +76,15 @@ def test_what_becomes_of_a_held_cancel_is_told_in_words() -> None:
         ("DELIVER", "deliver it, raise nothing here"),
         ("RAISE", "deliver it and raise it here"),
     ]
+
+
+def test_a_shutdown_asks_in_its_own_name_and_a_new_request_is_on_its_way_to_nothing() -> None:
+    request = shutdown_request()
+    assert (request.cause, request.reason) == ("shutdown", "the scheduler shuts down")
+    assert (request.by, request.tear) == (None, None)
+
+
+def test_compensations_given_at_submit_are_counted() -> None:
+    undos = [Undo("refund", [], {}), print, Undo("delete", [], {})]
+    job = JobRecord("job_1", 7, KindSpec(name="ingest"), 100.0, 1.0, NO_ORIGIN, undos)
+    assert (job.undos, [undo.n for undo in undos if isinstance(undo, Undo)]) == (2, [1, 2])
