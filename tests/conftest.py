@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from importlib.util import find_spec
 from typing import Any
 
@@ -25,6 +26,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
             pytest.fail(f"{name} is not installed: a CI run covers every backend")
         pytest.skip(f"NOT RUN: {name} is not installed")
     return BACKENDS[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """An interrupt reaches tests and what they start, also where it is ignored: behind ``-n``, in a shell's ``&``."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -26,7 +26,7 @@ TEXT = README.read_text(encoding="utf-8")
 START = "python3 -m venv .venv && .venv/bin/pip install '.[cli]' && .venv/bin/jobcancel demo"
 RUN_THE_TESTS = (
     "python3 -m venv .venv && .venv/bin/pip install -U pip && "
-    ".venv/bin/pip install -e '.[cli]' --group tests && .venv/bin/python -m pytest"
+    ".venv/bin/pip install -e '.[cli]' --group tests && .venv/bin/python -m pytest -n auto"
 )
 
 CLOSED_AT_EXIT = """

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
+
+_MAX_DIGITS: Final = 4300  # of an int that Python writes as text, unless it is told otherwise
+_TOO_LONG: Final = 10**_MAX_DIGITS
 
 
 def plain(value: object, path: str) -> Any:
     """Return a copy of ``value`` made of None, bool, int, float, str, list and dict alone.
 
     Raises:
-        TypeError: Something else stands in it; the message says where.
+        TypeError: Something else stands in it, or an int too long to be written as text; the message says where.
     """
     kind = type(value)
-    if value is None or kind is str or kind is int or kind is float or kind is bool:
+    if value is None or kind is str or kind is float or kind is bool:
+        return value
+    if kind is int:
+        if not -_TOO_LONG < cast("int", value) < _TOO_LONG:
+            raise TypeError(f"{path} must be plain data: an int of at most {_MAX_DIGITS} digits, not a longer one")
         return value
     if isinstance(value, str):
         return str.__str__(value)
@@ -27,6 +34,22 @@ def plain(value: object, path: str) -> Any:
         f"{path} must be plain data (None, bool, int, float, str, and lists and mappings of them), "
         f"not {kind.__qualname__}"
     )
+
+
+def plain_or_repr(value: object) -> Any:
+    """Return a plain copy of ``value``, or the text that stands for what is no plain data."""
+    try:
+        return plain(value, "value")
+    except TypeError:
+        return described(value)
+
+
+def described(value: object) -> str:
+    """Return the ``repr`` of anything, and in its place what there is to say where it has none."""
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001  # the host's class, or an int that is too long
+        return f"<{type(value).__qualname__} whose repr() raises {type(error).__name__}>"
 
 
 def text(value: object, name: str) -> str | None:

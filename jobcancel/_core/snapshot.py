@@ -11,7 +11,7 @@ from attrs import Attribute, Factory, asdict, frozen
 
 from .causes import CancelCause, Failure
 from .decision import Outcome
-from .plain import plain
+from .plain import plain_or_repr
 from .progress import Progress
 from .states import TERMINAL, JobState
 
@@ -145,10 +145,7 @@ class Page:
 def _json_value(owner: object, attribute: Attribute[Any], value: Any) -> Any:
     """Serialize one field's value for ``to_dict``; what is plain already passes."""
     if isinstance(owner, Snapshot) and attribute.name == "result":
-        try:
-            return plain(value, "result")
-        except TypeError:
-            return repr(value)
+        return plain_or_repr(value)
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, tuple):

@@ -17,7 +17,7 @@ from jobcancel._core.journal import Entry
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
 from jobcancel._core.packing import Packed, Settled
-from jobcancel._core.plain import plain
+from jobcancel._core.plain import described, plain
 from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
@@ -245,7 +245,7 @@ class DurableKernel(Kernel):
             result = plain(job.result, "result")
         except TypeError:
             result = None
-            job.log().append(("result_not_kept", self.now(), None, "noted", {"repr": repr(job.result)}))
+            job.log().append(("result_not_kept", self.now(), None, "noted", {"repr": described(job.result)}))
             say(logging.WARNING, job, "has a result that is no plain data: a restart will not know it")
         return job.pages.final(result, self._kept_keys.arguments_of(job.id, job.facts, job.origin.key, self.now()))
 

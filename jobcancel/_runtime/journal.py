@@ -146,7 +146,7 @@ class Journal:
                 self._idle.set()
 
     async def _write(self) -> bool:
-        """Commit what has changed; False if the store fails."""
+        """Commit what has changed; return whether the next commit may follow at once."""
         flight = self._flight = dict(islice(self._todo.items(), _COMMIT))
         for job_id in flight:
             del self._todo[job_id]
@@ -155,8 +155,7 @@ class Journal:
             if entries:
                 await to_thread.run_sync(self._store.append, entries)
         except Exception as error:  # noqa: BLE001  # the store may be the host's
-            self._failed(as_store_error(self._store, error))
-            return False
+            return self._failed(as_store_error(self._store, error))
         self._flight, self._problem = {}, None
         self._finals += sum(entry.final for entry in entries)
         for item in flight.values():
@@ -175,27 +174,30 @@ class Journal:
         except Exception as error:  # noqa: BLE001  # the store may be the host's; nothing is lost by that
             tell(logging.WARNING, "%r could not be compacted: %s", self._store, error)
 
-    def _failed(self, problem: StoreError) -> None:
-        """Tell everyone who waits, keep what nobody waits for, and try again later."""
+    def _failed(self, problem: StoreError) -> bool:
+        """Tell everyone who waits for the commit that failed, keep what nobody waits for, and try again later.
+
+        Return whether somebody has come meanwhile, who is to be tried at once.
+        """
         if self._problem is None:
             tell(logging.ERROR, "%s; what the running jobs do is written when it can be", problem)
         self._problem = problem
         flight, self._flight = self._flight, {}
+        others = any(ticket.give_up is not None for item in self._todo.values() for ticket in item.tickets)
+        given_up: list[Ticket[Any]] = []
         for job_id, item in flight.items():
+            given_up += [ticket for ticket in item.tickets if ticket.give_up is not None]
+            item.tickets = [ticket for ticket in item.tickets if ticket.give_up is None]
             later = self._todo.get(job_id)
             if later is not None:
                 later.final = later.final or item.final
                 later.tickets = [*item.tickets, *later.tickets]
         self._todo = {job_id: item for job_id, item in flight.items() if job_id not in self._todo} | self._todo
-        waiting = list(self._todo.values())
-        given_up: list[Ticket[Any]] = []
-        for item in waiting:
-            given_up += [ticket for ticket in item.tickets if ticket.give_up is not None]
-            item.tickets = [ticket for ticket in item.tickets if ticket.give_up is None]
         for ticket in given_up:
             ticket.lost(problem)
         if self._todo:
             self._linger()
+        return others
 
     def drop(self, job: Job) -> None:
         """Forget a job of which nothing was kept."""
@@ -211,7 +213,7 @@ class Journal:
             tries -= self._problem is not None
         if self._todo and self._problem is not None:
             tell(logging.ERROR, "the last changes of %d jobs could not be written: %s", len(self._todo), self._problem)
-            for item in self._todo.values():
+            for item in [*self._todo.values()]:
                 for ticket in item.tickets:  # of those who would wait until the store is well again
                     ticket.lost(self._problem)
             return self._problem

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from jobcancel._core.causes import FailureCode
-from jobcancel._core.plain import plain
+from jobcancel._core.plain import plain_or_repr
 from jobcancel._core.snapshot import HistoryEntry, Snapshot
 from jobcancel._core.states import JobState
 
@@ -53,10 +53,7 @@ def written(at: datetime, form: Timestamps) -> str:
 
 def shown(value: object) -> Any:
     """Return ``value`` as JSON can say it: plain, NaN and infinities as null; the ``repr`` of what is not plain."""
-    try:
-        return _finite(plain(value, "value"))
-    except TypeError:
-        return repr(value)
+    return _finite(plain_or_repr(value))
 
 
 def _finite(value: object) -> Any:

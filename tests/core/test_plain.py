@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobcancel._core.plain import labels, plain, seconds, text
+from jobcancel._core.plain import described, labels, plain, plain_or_repr, seconds, text
 
 
 class Colour(StrEnum):
@@ -54,6 +54,38 @@ def test_a_copy_shares_nothing_with_what_was_given() -> None:
 def test_anything_else_is_refused_with_its_place(value: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         plain(value, "here")
+
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_int_is_plain_if_it_can_be_written_as_text(sign: int) -> None:
+    longest = sign * (10**4300 - 1)
+    assert int(str(plain(longest, "here"))) == longest
+    with pytest.raises(TypeError, match=r"here\[0\] must be plain data: an int of at most 4300 digits, not a longer one"):
+        plain([longest + sign], "here")
+
+
+class Unsayable:
+    def __repr__(self) -> str:
+        raise LookupError("what was it?")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ((1, "x"), [1, "x"]),
+        ({2}, "{2}"),
+        pytest.param(10**5000, "<int whose repr() raises ValueError>", id="a long int"),
+        ([10**5000], "<list whose repr() raises ValueError>"),
+        (Unsayable(), "<Unsayable whose repr() raises LookupError>"),
+    ],
+)
+def test_what_is_no_plain_data_is_shown_as_its_repr_if_it_has_one(value: Any, shown: Any) -> None:
+    assert plain_or_repr(value) == shown
+
+
+def test_what_has_a_repr_is_described_by_it() -> None:
+    assert described("x") == "'x'"
 
 
 def test_text_is_a_plain_string_or_none() -> None:

@@ -109,6 +109,7 @@ async def test_a_compensation_registered_while_a_cancel_is_on_its_way_is_kept_be
     async with host.running(store=store) as scheduler, anyio.create_task_group() as group:
         handle = await scheduler.submit(work())
         await begun.wait()
+        await written(scheduler)
         store.closed = True
 
         async def cancel() -> None:
