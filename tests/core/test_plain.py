@@ -61,7 +61,7 @@ def test_anything_else_is_refused_with_its_place(value: Any, message: str) -> No
 def test_an_int_is_plain_if_it_can_be_written_as_text(sign: int) -> None:
     longest = sign * (10**4300 - 1)
     assert int(str(plain(longest, "here"))) == longest
-    with pytest.raises(TypeError, match=r"here\[0\] must be plain data: an int of at most 4300 digits, not a longer one"):
+    with pytest.raises(TypeError, match=r"here\[0\] must be .*: an int of at most 4300 digits, not a longer"):
         plain([longest + sign], "here")
 
 
