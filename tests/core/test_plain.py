@@ -56,7 +56,6 @@ def test_anything_else_is_refused_with_its_place(value: Any, message: str) -> No
         plain(value, "here")
 
 
-
 @pytest.mark.parametrize("sign", [1, -1])
 def test_an_int_is_plain_if_it_can_be_written_as_text(sign: int) -> None:
     longest = sign * (10**4300 - 1)
