@@ -30,7 +30,7 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "durable.py",
-        "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.asked.remove(request)))\n",
+        "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.answer(request)))\n",
         "        return decide()\n",
         "tests/invariants/test_durable.py::test_1_the_decision_the_transition_and_the_commit_are_known_in_one_step",
     ),
@@ -165,8 +165,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         UNDONE,
         _RUNTIME + "recovery.py",
-        "    requests, job.pages.asked = job.pages.asked, []\n",
-        "    requests, job.pages.asked = [], []\n",
+        "    requests, job.pages.asked = [*job.pages.asked], ()\n",
+        "    requests, job.pages.asked = [], ()\n",
         _CANCELS + "a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start",
     ),
     Fault(

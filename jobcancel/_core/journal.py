@@ -7,7 +7,7 @@ seconds since the job was submitted, so that they mean the same to a process wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .causes import Failure
@@ -15,7 +15,6 @@ from .compensations import AnyUndo, Undo, name_of
 from .decision import Cancellation
 from .history import RawEntry
 from .packing import Facts
-from .plain import plain
 from .record import JobRecord
 
 FORMAT: Final = 1  # of the entries' bodies; a store keeps it beside them and refuses a higher one
@@ -70,17 +69,25 @@ class JobJournal:
         "timeout_s",
     )
 
-    def __init__(self, job: JobRecord, args: list[Any], kwargs: Body, timeout_s: float | None) -> None:
+    def __init__(self, job: JobRecord, args: Sequence[Any], kwargs: Mapping[str, Any], timeout_s: float | None) -> None:
         self.job: JobRecord = job
-        self.args: list[Any] = args
-        self.kwargs: Body = kwargs
+        self.args: Sequence[Any] = args
+        self.kwargs: Mapping[str, Any] = kwargs
         self.timeout_s: float | None = timeout_s
-        self.asked: list[Cancellation] = []
+        self.asked: Sequence[Cancellation] = ()
         self.committing: str | None = None
         self.starting: bool = False
         self.finished: bool = False
-        self.results: list[tuple[str, int, Any]] = []
-        self._written = self._made = _Said({}, 0, (), 0, 0)
+        self.results: Sequence[tuple[str, int, Any]] = ()
+        self._written = self._made = _NOTHING
+
+    def ask(self, request: Cancellation) -> None:
+        """Have a request kept until it is decided."""
+        self.asked = (*self.asked, request)
+
+    def answer(self, request: Cancellation) -> None:
+        """Keep a request no longer: it is decided, or was not kept."""
+        self.asked = tuple(each for each in self.asked if each is not request)
 
     def entry(self) -> Entry:
         """Return what has changed since the last entry that was kept."""
@@ -90,10 +97,11 @@ class JobJournal:
         said["starting"] = self.starting or None
         said["cancel"] = None if job.cancel is None else _cancel(job.cancel, job.created)
         said["failure"] = None if job.failure is None else _failure(job.failure)
-        body = self._identity() if not before.fields else {}
-        for name, value in said.items():
-            if before.fields.get(name) != value:
-                body[name] = value
+        if before is _NOTHING:
+            body = {name: value for name, value in {**self._identity(), **said}.items() if value is not None}
+        else:
+            fields = before.fields
+            body = {name: value for name, value in said.items() if fields.get(name) != value}
         history, undo, results = job.history or (), job.undo or (), self.results
         children = () if job.progress is None else job.progress.children
         if len(history) > before.history:
@@ -148,9 +156,12 @@ class JobJournal:
 
     def _identity(self) -> Body:
         """Return what is said once."""
-        args, kwargs, timeout_s = self.args or None, self.kwargs or None, self.timeout_s
-        identity = {**_identity(self.job), "args": args, "kwargs": kwargs, "timeout_s": timeout_s}
-        return {name: value for name, value in identity.items() if value is not None}
+        return {
+            **_identity(self.job),
+            "args": [*self.args] or None,
+            "kwargs": {**self.kwargs} or None,
+            "timeout_s": self.timeout_s,
+        }
 
 
 class _Said(NamedTuple):
@@ -161,6 +172,9 @@ class _Said(NamedTuple):
     undo: Sequence[AnyUndo]
     results: int
     children: int
+
+
+_NOTHING: Final = _Said({}, 0, (), 0, 0)
 
 
 def _identity(job: JobRecord) -> Body:
@@ -203,11 +217,11 @@ def _cancel(cancel: Cancellation, created: float) -> list[Any]:
 
 
 def _failure(failure: Failure) -> list[Any]:
-    return [failure.code.value, failure.message, plain(failure.details, "details")]
+    return [failure.code.value, failure.message, {**failure.details}]
 
 
-def _asked(requests: list[Cancellation]) -> list[Any] | None:
-    return [[each.by, each.reason, each.defer, each.force] for each in requests] or None
+def _asked(requests: Sequence[Cancellation]) -> list[Any] | None:
+    return [[each.by, each.reason, each.defer, each.force] for each in requests] if requests else None
 
 
 def _undo(undo: AnyUndo) -> list[Any]:
@@ -218,10 +232,8 @@ def _undo(undo: AnyUndo) -> list[Any]:
 
 def _common(before: Sequence[AnyUndo], now: Sequence[AnyUndo]) -> int:
     """Return how many undos, from the oldest, are still the same."""
-    kept = 0
-    for earlier, later in zip(before, now, strict=False):
-        if earlier is not later:
-            break
+    kept, most = 0, min(len(before), len(now))
+    while kept < most and before[kept] is now[kept]:
         kept += 1
     return kept
 

@@ -39,7 +39,7 @@ def plain(value: object, path: str) -> Any:
 def plain_or_repr(value: object) -> Any:
     """Return a plain copy of ``value``, or the text that stands for what is no plain data."""
     try:
-        return plain(value, "value")
+        return plain(value, "")
     except TypeError:
         return described(value)
 

@@ -180,14 +180,14 @@ class DurableKernel(Kernel):
         if self.journal.closed:
             raise SchedulerClosedError("cancel")
         pages = durable(job).pages
-        pages.asked.append(request)
+        pages.ask(request)
 
         def decide() -> Verdict:
-            pages.asked.remove(request)
+            pages.answer(request)
             self.journal.write(pages)
             return self.cancel(job, request)
 
-        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.asked.remove(request)))
+        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.answer(request)))
 
     async def answered(self, job: Job | Settled, asked: Ticket[Verdict] | Verdict) -> Verdict:
         """Return the verdict when everything that it says is kept.

@@ -76,7 +76,7 @@ class DurableJob(Job):
             kwargs: Those by keyword.
         """
         timeout_s = None if self.timeout_s == self.spec.timeout_s else self.timeout_s
-        self.pages = JobJournal(self, list(args), dict(kwargs), timeout_s)
+        self.pages = JobJournal(self, args, kwargs, timeout_s)
         if self.call is not None and self.spec.on_restart is OnRestart.FAIL:
             self.call = OnceCall(self.call, self)
         self.journal = journal

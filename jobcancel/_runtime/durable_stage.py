@@ -95,7 +95,7 @@ async def run_kept(
     async with entered:
         value = await run()
         result = plain(value, f"the result of stage {name!r}, which is kept for later attempts,")
-        job.pages.results.append((name, passage, result))
+        job.pages.results = [*job.pages.results, (name, passage, result)]
     return plain(result, name)  # type: ignore[no-any-return]  # a copy: what the job changes in it is its own
 
 

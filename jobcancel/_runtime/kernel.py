@@ -60,6 +60,7 @@ class Kernel:
         seq: The newest job's place in the order of submission.
         loop: The loop it runs on; set while it is entered.
         scope_type: anyio's cancel scope for that loop, looked up once: the look-up costs half of making one.
+        event_type: anyio's event for that loop, likewise.
         thread: The identity of the loop's thread.
         limiter: How many threads run at once.
         stage_type: What a job enters its stages by.
@@ -72,6 +73,7 @@ class Kernel:
 
     loop: Loop
     scope_type: type[anyio.CancelScope]
+    event_type: type[anyio.Event]
     thread: int
     limiter: anyio.CapacityLimiter
     stage_type: type[StageScope] = StageScope

@@ -38,7 +38,7 @@ class Session:
 
     def __init__(self, kernel: Kernel, max_threads: int) -> None:
         kernel.loop = current_loop()
-        kernel.scope_type = type(anyio.CancelScope())
+        kernel.scope_type, kernel.event_type = type(anyio.CancelScope()), type(anyio.Event())
         kernel.thread = get_ident()
         kernel.limiter = anyio.CapacityLimiter(max_threads)
         self._kernel = kernel

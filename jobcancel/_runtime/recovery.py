@@ -125,7 +125,7 @@ def _call(registry: Registry, spec: KindSpec, args: list[Any], kwargs: Body) -> 
 
 def _prepare(job: DurableJob, now: float) -> None:
     """Bring a job to where it stands without its process: what was asked is decided, its stage is over."""
-    requests, job.pages.asked = job.pages.asked, []
+    requests, job.pages.asked = [*job.pages.asked], ()
     committing, job.pages.committing = job.pages.committing, None
     stage, job.stage = job.stage, None
     if stage is not None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-import anyio
-
 from jobcancel.errors import StoreError
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ class Ticket(Generic[T]):
     ) -> None:
         self._kernel, self._apply = kernel, apply
         self.give_up: Callable[[], None] | None = give_up
-        self._event = anyio.Event()
+        self._event = kernel.event_type()
         self._value: T | None = None
         self._error: BaseException | None = None
 

@@ -23,7 +23,7 @@ async def until_settled(job: Job, timeout_s: float | None = None) -> None:
     if job.settled is not None or job.parted:
         return
     _refuse_own(job)
-    settled = anyio.Event()  # one a waiter: many on one event are quadratic to cancel
+    settled = job.kernel.event_type()  # one a waiter: many on one event are quadratic to cancel
     if job.waiters is None:
         job.waiters = {}
     waiters = job.waiters

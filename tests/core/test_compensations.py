@@ -43,6 +43,11 @@ def test_arguments_that_do_not_fit_are_refused_with_the_signature() -> None:
     )
 
 
+def test_a_keyword_that_its_function_does_not_take_is_refused() -> None:
+    with pytest.raises(TypeError, match="compensation 'refund': got an unexpected keyword argument 'too'"):
+        REFUND(5, too="bob")
+
+
 @pytest.mark.parametrize(("args", "kwargs", "where"), [(({1},), {}, "args[0]"), ((1,), {"to": {1}}, "kwargs.to")])
 def test_arguments_that_are_no_plain_data_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
     with pytest.raises(TypeError) as refused:
@@ -106,6 +111,19 @@ def test_a_function_keeps_its_arguments_and_one_without_stays_as_it_is() -> None
     assert (bound.func, bound.args, bound.keywords) == (refund, (1,), {"to": "bob"})
 
 
+@pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"to": "bob"})])
+def test_one_that_has_its_arguments_takes_no_more(args: Any, kwargs: Any) -> None:
+    with pytest.raises(TypeError, match=r"a compensation must be a callable .*, not <undo by refund>"):
+        undo_of(NAMED, REFUND(5), args, kwargs)
+
+
+@pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"amount": 1})])
+def test_a_function_keeps_arguments_of_one_sort_too(args: Any, kwargs: Any) -> None:
+    bound = undo_of(NAMED, refund, args, kwargs)
+    assert isinstance(bound, partial)
+    assert (bound.args, bound.keywords) == (args, kwargs)
+
+
 @pytest.mark.parametrize("fn", [5, None])
 def test_what_cannot_be_called_is_refused(fn: Any) -> None:
     with pytest.raises(TypeError) as refused:
@@ -131,8 +149,19 @@ class Odd:
     def __call__(self) -> None: ...
 
 
+class Nameless:
+    def __call__(self) -> None: ...
+
+
 @pytest.mark.parametrize(
-    ("undo", "name"), [(REFUND(1), "refund"), (refund, "refund"), (partial(partial(refund)), "refund"), (Odd(), "Odd")]
+    ("undo", "name"),
+    [
+        (REFUND(1), "refund"),
+        (refund, "refund"),
+        (partial(partial(refund)), "refund"),
+        (Odd(), "Odd"),
+        (Nameless(), "Nameless"),
+    ],
 )
 def test_the_history_calls_an_undo_by_its_name(undo: Any, name: str) -> None:
     assert name_of(undo) == name

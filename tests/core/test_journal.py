@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jobcancel import CancelCause, Event, Failure, FailureCode, JobState, Outcome, Stage
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
-from jobcancel._core.journal import Entry, JobJournal, remains
+from jobcancel._core.journal import FORMAT, Entry, JobJournal, remains
 from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.packing import Facts, snapshot_of
 from jobcancel._core.progress import ProgressRecord
@@ -73,6 +73,47 @@ def test_what_is_not_said_of_a_job_is_left_out_of_its_first_entry() -> None:
     }
 
 
+def test_the_first_entry_of_a_job_to_which_much_has_happened_says_it_all() -> None:
+    job, journal = journaled()
+    job.apply(Event.STARTED, 11.0)
+    job.note("step", 12.0)
+    job.progress = ProgressRecord(None, None, None, ["job_2"])
+    journal.results = [("load", 0, "x")]
+    job.failure = Failure(FailureCode.HANDLER_ERROR, "no", {"type": "E"})
+    body = body_of(journal.entry())
+    assert body["history"] == [["started", 1.0, None, "running", None], ["step", 2.0, None, "noted", None]]
+    assert (body["children"], body["results"]) == (["job_2"], [["load", 0, "x"]])
+    assert body["failure"] == ["HANDLER_ERROR", "no", {"type": "E"}]
+
+
+def test_what_is_kept_can_be_asked() -> None:
+    job, journal = journaled()
+    assert (journal.says("state"), journal.knows_undo) == (None, True)
+    assert (journal.starting, journal.finished) == (False, False)
+    job.register(Undo("refund", [], {}))
+    journal.starting = True
+    assert body_of(journal.entry())["starting"] is True
+    assert (journal.says("state"), journal.knows_undo) == (None, False)
+    journal.kept()
+    assert (journal.says("state"), journal.says("starting"), journal.knows_undo) == ("pending", True, True)
+    journal.starting = False
+    assert journal.entry().body == {"starting": None}
+
+
+def test_a_request_that_is_answered_is_asked_no_longer_and_its_twin_still_is() -> None:
+    _, journal = journaled()
+    first, second = (Cancellation(CancelCause.USER, "ada") for _ in range(2))
+    journal.ask(first)
+    journal.ask(second)
+    journal.answer(first)
+    (left,) = journal.asked
+    assert left is second
+
+
+def test_the_format_of_the_files_that_are_out_there_is_the_first() -> None:
+    assert FORMAT == 1
+
+
 def test_an_entry_says_what_has_changed_since_the_last_one_that_was_kept() -> None:
     job, journal = journaled()
     journal.entry()
@@ -108,11 +149,11 @@ def test_an_entry_tells_of_requests_that_are_not_decided_and_of_a_stage_that_is_
     _, journal = journaled()
     journal.entry()
     journal.kept()
-    journal.asked.append(Cancellation(CancelCause.USER, "ada", None, True, False))
+    journal.ask(Cancellation(CancelCause.USER, "ada", None, True, False))
     journal.committing = "publish"
     assert journal.entry().body == {"asked": [["ada", None, True, False]], "committing": "publish"}
     journal.kept()
-    journal.asked.clear()
+    journal.asked = ()
     journal.committing = None
     assert journal.entry().body == {"asked": None, "committing": None}
 
@@ -123,6 +164,7 @@ def test_an_entry_tells_which_undos_stay_and_which_are_new() -> None:
     job.register(partial(print, "tidy"))
     assert body_of(journal.entry())["undo"] == [0, [["refund", 1, [5], {"to": "ada"}], ["print", 0, [], {}]]]
     journal.kept()
+    assert journal.entry().body == {}
     assert job.undo is not None
     job.undo.pop()
     assert journal.entry().body == {"undo": [1, []]}
@@ -139,7 +181,7 @@ def test_the_final_entry_says_all_that_is_kept_and_nothing_follows_it() -> None:
     job.apply(Event.STARTED, 11.0)
     job.progress = ProgressRecord(1, 2, "half", ["job_2"], 1)
     job.request_cancel(Cancellation(CancelCause.TIMEOUT), 12.0)
-    job.failure = Failure(FailureCode.TIMED_OUT, "too late", {"n": (1,)})
+    job.failure = Failure(FailureCode.TIMED_OUT, "too late", {"n": 1})
     job.apply(Event.FAILED, 13.0)
     assert not journal.finished
     entry = journal.final({"n": 1}, {"url": "x"})
@@ -161,7 +203,7 @@ def test_the_final_entry_says_all_that_is_kept_and_nothing_follows_it() -> None:
             "result": {"n": 1},
             "arguments": {"url": "x"},
             "cancel": ["timeout", None, None, 2.0, "canceling", None, []],
-            "failure": ["TIMED_OUT", "too late", {"n": [1]}],
+            "failure": ["TIMED_OUT", "too late", {"n": 1}],
             "history": [
                 ["started", 1.0, None, "running", None],
                 ["cancel_accepted", 2.0, None, "canceling", None],
@@ -195,6 +237,26 @@ def test_a_stage_that_is_declared_no_longer_is_replayed_by_its_name(gone: Stage)
     again = replayed([journal.entry()])
     assert again.stage == gone
     assert again.stage_at == 12.0
+
+
+def test_a_stage_is_replayed_as_it_is_declared() -> None:
+    job, journal = journaled()
+    job.apply(Event.STARTED, 11.0)
+    job.enter_stage(STAGES[1], 12.0)
+    assert replayed([journal.entry()]).stage is STAGES[1]
+
+
+def test_a_replay_gives_the_whole_job_with_its_times_on_this_process_s_clock() -> None:
+    job, journal = journaled(owner="ada", key="k")
+    job.apply(Event.STARTED, 11.0)
+    replay = replay_of([journal.entry()])
+    assert (replay.job_id, replay.final) == ("job_1", False)
+    again = replay.record(SPEC, 1000.0)
+    assert (again.id, again.seq, again.spec, again.origin) == ("job_1", 7, SPEC, Origin("ada", None, "k", None))
+    assert (again.created_at, again.created, again.started) == (100.0, 1100.0, 1101.0)
+    assert again.state is JobState.RUNNING
+    job.apply(Event.SUCCEEDED, 12.0)
+    assert replay_of([journal.final(None, None)]).final
 
 
 def replayed(entries: list[Entry]) -> JobRecord:
@@ -261,11 +323,12 @@ class Life:
                 case "undone" if job.undo:
                     job.undo.pop()
                 case "result":
-                    self.journal.results.append((STAGES[number % 3].name, number, {"n": [number]}))
+                    passage = (STAGES[number % 3].name, number, {"n": [number]})
+                    self.journal.results = [*self.journal.results, passage]
                 case "request":
-                    self.journal.asked.append(Cancellation(CancelCause.USER, str(number), None, number % 2 == 0))
+                    self.journal.ask(Cancellation(CancelCause.USER, str(number), None, number % 2 == 0))
                 case "decided" if self.journal.asked:
-                    self.journal.asked.pop()
+                    self.journal.answer(self.journal.asked[-1])
                 case "commit":
                     self.journal.committing = None if number % 2 else "publish"
                 case _:
@@ -339,7 +402,7 @@ def test_a_job_of_which_nothing_was_said_shares_the_origin_that_all_such_jobs_ha
 
 def test_a_request_that_was_kept_is_a_users() -> None:
     _, journal = journaled()
-    journal.asked.append(Cancellation(CancelCause.USER, "ada", "stop", True, True))
+    journal.ask(Cancellation(CancelCause.USER, "ada", "stop", True, True))
     (request,) = replay_of([journal.entry()]).asked
     assert (request.cause, request.by, request.reason) == (CancelCause.USER, "ada", "stop")
     assert (request.defer, request.force, request.outcome) == (True, True, Outcome.CANCELING)

@@ -106,6 +106,27 @@ def test_two_ways_to_write_one_call_are_bound_alike() -> None:
     assert kind.bound(("u", 2), {}) != kind.bound(("u",), {})
 
 
+def test_a_call_that_is_kept_has_copies_of_its_arguments_in_plain_data() -> None:
+    kind, urls = kind_of(ingest), ["u"]
+    call = kind(urls, depth=2)
+    kept = call.plainly()
+    urls.append("v")
+    assert (kept.kind, kept.args, dict(kept.kwargs)) == (kind, (["u"],), {"depth": 2})
+    job: Any = object()
+    with pytest.raises(StopIteration) as returned:
+        kept.start(job).send(None)
+    assert returned.value.value == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "where"), [(("u", {1}), {}, "args[1]"), (("u",), {"depth": {1}}, "args.depth")]
+)
+def test_arguments_that_cannot_be_kept_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        kind_of(ingest)(*args, **kwargs).plainly()
+    assert str(caught.value).startswith(f"kind 'ingest', which is kept in a journal: {where} must be plain data")
+
+
 @pytest.mark.parametrize("handler", [plain, Blocking()])
 def test_a_plain_function_is_refused_with_a_pointer_to_run_sync(handler: Any) -> None:
     with pytest.raises(TypeError) as caught:

@@ -246,6 +246,18 @@ def test_a_kept_job_is_found_by_the_same_facts() -> None:
     assert Settled("job_1", pack(job)).facts == facts
 
 
+@pytest.mark.parametrize(
+    ("origin", "key"),
+    [(NO_ORIGIN, None), (Origin("ada"), None), (Origin(key="k"), "k"), (Origin("ada", None, "k"), "k")],
+)
+def test_a_kept_job_knows_its_key_and_when_it_was_submitted(origin: Origin, key: str | None) -> None:
+    job = JobRecord("job_1", 7, KindSpec(name="ingest"), 1800.0, 10.0, origin)
+    job.apply(Event.STARTED, 11.0)
+    job.apply(Event.SUCCEEDED, 12.0)
+    kept = Settled("job_1", pack(job))
+    assert (kept.key, kept.created_at, kept.settled) == (key, 1800.0, 12.0)
+
+
 def test_a_kept_job_answers_that_it_is_too_late() -> None:
     verdict = Settled("job_1", pack(job_in("partially_succeeded"))).verdict(user(force=True))
     assert (verdict.job_id, verdict.outcome, verdict.state, verdict.stage) == (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobcancel import JobContext, RegistrationError, Registry, Stage, UnknownKindError
+from jobcancel import CompensationContext, JobContext, RegistrationError, Registry, Stage, UnknownKindError
 
 
 async def work(job: JobContext, url: str) -> str:
@@ -87,6 +87,25 @@ def test_a_plain_function_registers_nothing() -> None:
         registry.kind("batch")(refused)
     assert registry["ingest"].handler is None
     assert "batch" not in registry
+
+
+def refund(context: CompensationContext, amount: int) -> None: ...
+
+
+def test_a_compensation_is_registered_under_its_name() -> None:
+    registry = Registry()
+    compensation = registry.compensation("refund")(refund)
+    assert (compensation.name, compensation.fn) == ("refund", refund)
+    assert dict(registry.compensations) == {"refund": compensation}
+    assert repr(compensation(5)) == "<undo by refund>"
+
+
+def test_a_compensation_is_never_replaced() -> None:
+    registry = Registry()
+    first = registry.compensation("refund")(refund)
+    with pytest.raises(RegistrationError, match="compensation 'refund' is registered already; it is never replaced"):
+        registry.compensation("refund")(refund)
+    assert registry.compensations["refund"] is first
 
 
 def test_a_kind_knows_the_registry_that_it_belongs_to() -> None:

@@ -29,15 +29,15 @@ FAULTS: Final = (
     Fault(
         "a cancel is answered before it is kept",
         _RUNTIME + "durable.py",
-        "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.asked.remove(request)))\n",
+        "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.answer(request)))\n",
         "        ticket = Ticket(self, decide)\n        ticket.kept()\n        return ticket\n",
         "rule 2:",
     ),
     Fault(
         "a request that was kept is forgotten",
         _RUNTIME + "recovery.py",
-        "    requests, job.pages.asked = job.pages.asked, []\n",
-        "    requests = []\n    job.pages.asked = []\n",
+        "    requests, job.pages.asked = [*job.pages.asked], ()\n",
+        "    requests = []\n    job.pages.asked = ()\n",
         "rule 2:",
     ),
     Fault(
