@@ -156,12 +156,8 @@ class JobJournal:
 
     def _identity(self) -> Body:
         """Return what is said once."""
-        return {
-            **_identity(self.job),
-            "args": [*self.args] or None,
-            "kwargs": {**self.kwargs} or None,
-            "timeout_s": self.timeout_s,
-        }
+        called = {"args": [*self.args] or None, "kwargs": {**self.kwargs} or None, "timeout_s": self.timeout_s}
+        return _identity(self.job) | called
 
 
 class _Said(NamedTuple):
