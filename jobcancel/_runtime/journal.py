@@ -83,8 +83,8 @@ class Journal:
         return bool(self._todo or self._flight)
 
     def write(self, pages: JobJournal) -> None:
-        """Have a job's changes written soon; no effect once its final entry was made."""
-        if pages.finished:
+        """Have a job's changes written soon; no effect once its final entry was made, or all is closed."""
+        if pages.finished or self.closed:
             return
         self._item(pages.job.id, pages)
         self._linger()
