@@ -100,8 +100,8 @@ FAULTS: Final = (
     Fault(
         "an answer is another than the journal's",
         _RUNTIME + "recovered.py",
-        "            record = JobRecord(job_id, body[",
-        "            replay.fields['result'] = id(body)\n            record = JobRecord(job_id, body[",
+        "            record = replay.record(spec, self.offset)\n",
+        "            replay.fields['result'] = id(body)\n            record = replay.record(spec, self.offset)\n",
         "rule 10:",
     ),
     Fault(
