@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: what a job costs, against raw tasks, anyio and aiojobs, and whether that is good enough.
+"""``python -m benchmarks [GROUP ...]``: what jobs cost, against the loop itself, against peers, and as they grow many.
 
 Exit codes: 0 when it has measured, also if a target is missed, which the table says; 2 when it could not.
 """
@@ -7,52 +7,84 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from .figures import Line, as_json, as_text, environment, merged
+from .rounds import BACKENDS
+
+GROUPS: Final = {  # by name: the module, and what it needs beside the package
+    "floor": ("floor", ()),
+    "peers": ("peers", ()),
+    "latency": ("latency", ()),
+    "storm": ("storm", ()),
+    "memory": ("memory", ()),
+    "growth": ("growth", ()),
+    "import": ("imports", ()),
+    "features": ("features", ()),
+    "journal": ("journal", ()),
+    "http": ("http", ("starlette", "uvicorn")),
+    "explorer": ("explorer", ()),
+    "million": ("million", ()),
+}
+PLAIN: Final = (
+    "floor",
+    "latency",
+    "storm",
+    "memory",
+    "growth",
+    "import",
+    "features",
+)  # without a name: the scheduler's
 
 
 def main() -> int:
     """Measure and print; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What a job costs, and if that will do.")
-    parser.add_argument("--quick", action="store_true", help="few jobs, few rounds, no verdict: does it run?")
-    parser.add_argument(
-        "--runs", type=_count, default=1, help="run it all so often, one after the other; the worst counts"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--http", action="store_true", help="measure a cancel over HTTP in place of the scheduler")
-    parser.add_argument("--explorer", action="store_true", help="measure the test kit's explorer in its place")
-    parser.add_argument("--durable", action="store_true", help="measure the journal in its place")
-    options = parser.parse_args()
-    if options.durable:
-        from . import durable  # noqa: PLC0415
+    options = _parser().parse_args()
+    groups: list[str] = options.groups or [*PLAIN]
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        return _refused(f"no such group: {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    needed = [name for group in groups for name in GROUPS[group][1]]
+    if options.backend != "asyncio":
+        needed.append(options.backend)
+    if options.plot:
+        needed.append("matplotlib")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        return _refused(f"not installed: {', '.join(missing)}; pip install {' '.join(missing)}")
+    lines: list[Line] = []
+    for group in groups:
+        measure = import_module(f"benchmarks.{GROUPS[group][0]}").figures
+        runs = [[*measure(quick=options.quick, backend=options.backend)] for _ in range(options.runs)]
+        lines += merged(group, runs, quick=options.quick)
+    where = environment(options.backend)
+    print(as_json(lines, where) if options.json else "\n".join(as_text(lines, where)))
+    if options.plot:
+        from .plot import draw  # noqa: PLC0415  # it imports what was just looked for
 
-        for line in durable.report(quick=options.quick):
-            print(line, flush=True)
-        return 0
-    if options.explorer:
-        from . import explored  # noqa: PLC0415
-
-        print(*explored.report(quick=options.quick), sep="\n")
-        return 0
-    if options.http:
-        from . import http  # noqa: PLC0415  # it needs the extra asgi and uvicorn, the others do not
-
-        print(*http.report(quick=options.quick), sep="\n")
-        return 0
-    if find_spec("aiojobs") is None:
-        print(
-            "aiojobs, which is compared with, is missing: pip install --group bench (pip 25.1 or later)",
-            file=sys.stderr,
-        )
-        return 2
-
-    from . import report  # noqa: PLC0415  # it imports what was just looked for
-
-    runs = [report.run(quick=options.quick) for _ in range(options.runs)]
-    if options.json:
-        print(report.as_json(runs, quick=options.quick))
-    else:
-        print(*report.as_text(runs, quick=options.quick), sep="\n")
+        print(*draw(lines, where, options.plot), sep="\n", file=sys.stderr)
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)} (default: {' '.join(PLAIN)})"
+    )
+    parser.add_argument("--backend", choices=BACKENDS, default="asyncio", help="the loop (default: asyncio)")
+    parser.add_argument("--quick", action="store_true", help="few jobs, few rounds, no verdict: does it run?")
+    parser.add_argument("--runs", type=_count, default=1, help="run each group so often, and judge the worst")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw what was measured into DIR, as SVG")
+    return parser
+
+
+def _refused(problem: str) -> int:
+    print(problem, file=sys.stderr)
+    return 2
 
 
 def _count(text: str) -> int:

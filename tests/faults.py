@@ -38,7 +38,10 @@ _DECISIONS: Final = "tests/invariants/test_decisions.py::test_"
 _STAGES: Final = "tests/invariants/test_stages.py::test_"
 _ENDINGS: Final = "tests/invariants/test_endings.py::test_"
 _REVIEW: Final = "tests/invariants/test_found_by_review.py::test_"
+_COMPLEXITY: Final = "tests/runtime/test_complexity.py::test_twenty_times_as_many_take_twenty_times_the_steps"
 _HOST: Final = "tests/invariants/test_host.py::test_"
+
+LINEAR: Final = "what is done many times"
 
 FAULTS: Final = (
     Fault(
@@ -339,5 +342,29 @@ FAULTS: Final = (
         "        if self.code_ended:\n            return OnCancel.INTERRUPT\n",
         "",
         _REVIEW + "a_kinds_policy_shields_its_code_and_no_longer",
+    ),
+    Fault(
+        LINEAR,
+        _RUNTIME + "sequence.py",
+        "        if len(self._seqs) > 2 * count + _SWEEP_ABOVE:\n",
+        "        if self._seqs:\n",
+        _COMPLEXITY + "[asyncio-submits-memory]",
+    ),
+    Fault(
+        LINEAR,
+        _RUNTIME + "admission.py",
+        "        kind.sweep()\n",
+        "        (kind.roots if job.parent is None else kind.children).jobs.remove(job)\n",
+        _COMPLEXITY + "[asyncio-cancels_pending_from_the_newest-memory]",
+    ),
+    Fault(
+        LINEAR,
+        _RUNTIME + "sequence.py",
+        "        end = len(self._seqs) if before is None else bisect_left(self._seqs, before)\n"
+        "        for place in range(end - 1, -1, -1):\n",
+        "        for place in range(len(self._seqs) - 1, -1, -1):\n"
+        "            if before is not None and self._seqs[place] >= before:\n"
+        "                continue\n",
+        _COMPLEXITY + "[asyncio-pages-memory]",
     ),
 )

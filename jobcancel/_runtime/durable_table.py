@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 from jobcancel._core.packing import Packed
 
@@ -29,11 +28,12 @@ class DurableTable(JobTable):
         if job.settled is not None:
             super().settle(job)
 
-    def put(self, job_id: str, packed: Packed) -> None:
+    def put(self, job_id: str, seq: int, packed: Packed) -> None:
         """Take a settled job as the store knows it; ``retain`` says how long it is kept."""
-        self._jobs[job_id] = packed
+        self._settled[job_id] = packed
+        self._submissions.append(job_id, seq, self, len(self.live) + len(self._settled))
 
     def _drop(self, job_id: str) -> None:
-        packed = cast("Packed", self._jobs[job_id])
+        packed = self._settled[job_id]
         super()._drop(job_id)
         self._dropped(job_id, packed)

@@ -54,9 +54,8 @@ def find(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> P
     before = _before(cursor)
     found: list[Snapshot[Any]] = []
     last = 0
-    for job in table.newest_first():
-        facts = job.facts
-        if (before is not None and facts.seq >= before) or not filters.admit(facts):
+    for facts, job in table.newest_first(before):
+        if not filters.admit(facts):
             continue
         if len(found) == limit:
             return Page(tuple(found), str(last))

@@ -79,7 +79,7 @@ def _fill_table(kernel: DurableKernel, recovered: Recovered, jobs: list[DurableJ
         if isinstance(job, DurableJob):
             table.add(job)
         else:
-            table.put(job.job_id, job.packed)
+            table.put(job.job_id, job.seq, job.packed)
     for settled in sorted(recovered.settled.values(), key=attrgetter("settled")):
         table.retain(settled.job_id, settled.spec)
 

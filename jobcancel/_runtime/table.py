@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from math import inf
 
-from jobcancel._core.packing import Packed, Settled, pack
+from jobcancel._core.packing import Facts, Packed, Settled, pack
 from jobcancel._core.specs import KindSpec
 from jobcancel.errors import JobNotFoundError
 
 from .clock import Timer, Timers
 from .job import Job
+from .sequence import Ids, Submissions
 
 
 class Retained:
@@ -21,7 +21,7 @@ class Retained:
 
     def __init__(self, spec: KindSpec) -> None:
         self.spec = spec
-        self.ids: deque[str] = deque()
+        self.ids = Ids()
         self.timer: Timer | None = None
 
 
@@ -34,8 +34,9 @@ class JobTable:
 
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
-        self._jobs: dict[str, Job | Packed] = {}
+        self._settled: dict[str, Packed] = {}  # apart: while it holds bytes alone, no garbage collection looks into it
         self._retained: dict[str, Retained] = {}
+        self._submissions = Submissions()
         self.live: dict[str, Job] = {}
 
     def add(self, job: Job) -> None:
@@ -44,18 +45,18 @@ class JobTable:
         Raises:
             ValueError: The id is taken.
         """
-        if self._jobs.setdefault(job.id, job) is not job:
+        if job.id in self._settled or self.live.setdefault(job.id, job) is not job:
             raise ValueError(f"the id factory gave {job.id!r} twice; ids must be unique")
-        self.live[job.id] = job
+        self._submissions.append(job.id, job.seq, self, len(self.live) + len(self._settled))
 
     def remove(self, job: Job) -> None:
         """Forget a job that was not taken after all."""
-        del self._jobs[job.id], self.live[job.id]
+        del self.live[job.id]
 
     def settle(self, job: Job) -> None:
         """Pack a settled job whose code has ended, and let go of those past their kind's retention."""
         del self.live[job.id]
-        self._jobs[job.id] = pack(job)
+        self._settled[job.id] = pack(job)
         abandoned = job.cancel is not None and job.cancel.abandoned  # others may have settled later and ended sooner
         self.retain(job.id, job.spec, job.settled if abandoned else None)
 
@@ -73,7 +74,10 @@ class JobTable:
         place = len(retained.ids)
         if settled is not None:
             place = self._place(retained.ids, settled)
-        retained.ids.insert(place, job_id)
+        if place == len(retained.ids):
+            retained.ids.append(job_id)
+        else:
+            retained.ids.insert(place, job_id)
         if spec.retain_count is not None and len(retained.ids) > spec.retain_count:
             self._drop(retained.ids.popleft())
         if place == 0 or retained.timer is None:
@@ -85,27 +89,35 @@ class JobTable:
         Raises:
             JobNotFoundError: It is not here, or another owner's.
         """
-        kept = self._jobs.get(job_id)
-        if kept is None:
-            raise JobNotFoundError(job_id)
-        job = kept if isinstance(kept, Job) else Settled(job_id, kept)
-        if owner is not None and job.facts.owner != owner:
+        job = self._find(job_id)
+        if job is None or (owner is not None and job.facts.owner != owner):
             raise JobNotFoundError(job_id)
         return job
 
-    def newest_first(self) -> Iterator[Job | Settled]:
-        """Return all jobs, the newest submission first."""
-        for job_id, kept in reversed(self._jobs.items()):
-            yield kept if isinstance(kept, Job) else Settled(job_id, kept)
+    def _find(self, job_id: str) -> Job | Settled | None:
+        live = self.live.get(job_id)
+        if live is not None:
+            return live
+        packed = self._settled.get(job_id)
+        return None if packed is None else Settled(job_id, packed)
 
-    def __contains__(self, job_id: str) -> bool:
-        return job_id in self._jobs
+    def newest_first(self, before: int | None) -> Iterator[tuple[Facts, Job | Settled]]:
+        """Return all jobs, the newest submission first, or those before a place in the order of submission."""
+        for seq, job_id in self._submissions.newest_first(before):
+            job = self._find(job_id)
+            if job is not None:
+                facts = job.facts
+                if facts.seq == seq:  # else an id factory has given it again since
+                    yield facts, job
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id in self.live or job_id in self._settled
 
     def _drop(self, job_id: str) -> None:
         """Let a settled job go whose retention is over."""
-        del self._jobs[job_id]
+        del self._settled[job_id]
 
-    def _place(self, ids: deque[str], settled: float) -> int:
+    def _place(self, ids: Ids, settled: float) -> int:
         """Return where a job that settled at that time belongs; nearly always close to the end."""
         place = len(ids)
         while place and (self.get(ids[place - 1]).settled or 0.0) > settled:
@@ -116,12 +128,12 @@ class JobTable:
         """Have the oldest dropped when its time has come."""
         if retained.timer is not None:
             retained.timer.cancel()
-        if retained.ids and retained.spec.retain_s != inf:
+        if len(retained.ids) and retained.spec.retain_s != inf:
             deadline = self._expires(retained)
             retained.timer = self._timers.add(deadline, lambda: self._expire(retained, deadline))
 
     def _expire(self, retained: Retained, now: float) -> None:
-        while retained.ids and self._expires(retained) <= now:
+        while len(retained.ids) and self._expires(retained) <= now:
             self._drop(retained.ids.popleft())
         retained.timer = None
         self._arm(retained)

@@ -231,8 +231,6 @@ async def test_16_submit_and_cancel_are_not_lost_to_the_callers_own_cancellation
 
 
 async def test_16_a_job_that_cancels_itself_gets_its_verdict_before_it_is_interrupted(live: Live) -> None:
-    seen: list[object] = []
-
     async def quits(job: JobContext) -> None:
         seen.append((await live.scheduler.cancel(job.id)).outcome)
         seen.append("ran on to its next checkpoint")
@@ -240,6 +238,8 @@ async def test_16_a_job_that_cancels_itself_gets_its_verdict_before_it_is_interr
         await anyio.lowlevel.checkpoint()
         seen.append("ran past it")
 
-    handle = await live.submit(quits)
-    assert (await handle.wait()).state is JobState.CANCELED
-    assert seen == [Outcome.CANCELING, "ran on to its next checkpoint"]
+    for _ in range(20):  # trio takes who is ready in any order
+        seen = list[object]()
+        handle = await live.submit(quits)
+        assert (await handle.wait()).state is JobState.CANCELED
+        assert seen == [Outcome.CANCELING, "ran on to its next checkpoint"]

@@ -110,7 +110,7 @@ FAULTS: Final = (
         "        if job.settled is not None:\n            super().settle(job)\n",
         "        if job.settled is not None:\n            super().settle(job)\n"
         "        if self.live and job.seq % 5 == 0:\n"
-        "            self._dropped(next(iter(self.live)), self._jobs[job.id])  # type: ignore[arg-type]\n",
+        "            self._dropped(next(iter(self.live)), self._settled[job.id])\n",
         "rule 1:",
     ),
 )

@@ -18,6 +18,8 @@ from anyio.lowlevel import checkpoint
 from jobcancel import JobContext, Registry
 from jobcancel.testing import Report, explore
 
+from .figures import Figure
+
 AWAITS: Final = (25, 50, 100)
 ROUNDS: Final = 5
 
@@ -49,13 +51,16 @@ async def explore_it(times: int) -> Report:
     return await explore(making(times))
 
 
-def report(*, quick: bool) -> Iterator[str]:
-    """Measure; return the lines for people."""
+def figures(*, quick: bool, backend: str) -> Iterator[Figure]:  # noqa: ARG001  # asyncio's, as most hosts' tests are
+    """Measure."""
     former = None
     for times in AWAITS[: 2 if quick else None]:
         reports, seconds = zip(*(measured(times) for _ in range(1 if quick else ROUNDS)), strict=True)
         one: Report = reports[0]
-        growth = "" if former is None else f", {one.moments / former:.2f} times the work of half the awaits"
-        rate = median(one.runs / each for each in seconds)
-        yield f"{times:>4} awaits: {one.runs} runs, {one.moments} moments, {rate:.0f} runs/s{growth}"
+        rate = one.runs / median(seconds)
+        note = f"{one.runs} runs, {one.moments} moments, {rate:.0f} runs/s"
+        yield Figure(f"a run, {times} awaits", "us", tuple(each / one.runs * 1e6 for each in seconds), note=note)
+        if former is not None:
+            growth = one.moments / former
+            yield Figure(f"work of {times} awaits / of half as many", "ratio", (growth,), must=4.0)
         former = one.moments

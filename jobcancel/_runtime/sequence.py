@@ -1,0 +1,102 @@
+"""Long sequences of job ids that cost a garbage collection nothing.
+
+The collector looks through every list, deque and dict that may hold objects of its own, a million ids in some 20 ms
+each time; a tuple of strings it stops tracking the first time that it meets it. So ids are kept in tuples, but for the
+last few.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Container, Iterator
+from typing import Final
+
+_CHUNK: Final = 512
+_SWEEP_ABOVE: Final = 64  # places of jobs that are gone, beside as many as there are jobs
+
+
+class Ids:
+    """A sequence of ids: at its ends, and anywhere by place, each operation takes the same time."""
+
+    __slots__ = ("_chunks", "_gone", "_tail")
+
+    def __init__(self) -> None:
+        self._chunks: list[tuple[str, ...]] = []
+        self._tail: list[str] = []
+        self._gone = 0  # of the first chunk, or of the tail if there is none
+
+    def __len__(self) -> int:
+        return len(self._chunks) * _CHUNK + len(self._tail) - self._gone
+
+    def __getitem__(self, place: int) -> str:
+        chunk, within = divmod(place + self._gone, _CHUNK)
+        if chunk < len(self._chunks):
+            return self._chunks[chunk][within]
+        return self._tail[place + self._gone - len(self._chunks) * _CHUNK]
+
+    def append(self, job_id: str) -> None:
+        """Put one at the end."""
+        self._tail.append(job_id)
+        if len(self._tail) >= 2 * _CHUNK:
+            self._chunks.append(tuple(self._tail[:_CHUNK]))
+            del self._tail[:_CHUNK]
+
+    def insert(self, place: int, job_id: str) -> None:
+        """Put one in between; cheap close to the end."""
+        first = (place + self._gone) // _CHUNK
+        for chunk in reversed(self._chunks[first:]):
+            self._tail[:0] = chunk
+        del self._chunks[first:]
+        self._tail.insert(place + self._gone - len(self._chunks) * _CHUNK, job_id)
+
+    def popleft(self) -> str:
+        """Take the first one out."""
+        job_id = self[0]
+        self._gone += 1
+        if self._gone == _CHUNK:
+            self._gone = 0
+            if self._chunks:
+                del self._chunks[0]
+            else:
+                del self._tail[:_CHUNK]
+        return job_id
+
+
+class Submissions:
+    """Jobs by the order of their submission; the places of those that are gone stay until the next sweep."""
+
+    __slots__ = ("_ids", "_seqs")
+
+    def __init__(self) -> None:
+        self._ids = Ids()
+        self._seqs = array("Q")
+
+    def append(self, job_id: str, seq: int, known: Container[str], count: int) -> None:
+        """Put the newest one at the end.
+
+        Args:
+            job_id: The job.
+            seq: Its place in the order of submission, above all others.
+            known: The jobs that there are.
+            count: How many they are.
+        """
+        self._ids.append(job_id)
+        self._seqs.append(seq)
+        if len(self._seqs) > 2 * count + _SWEEP_ABOVE:
+            self._sweep(known)
+
+    def _sweep(self, known: Container[str]) -> None:
+        ids, seqs = Ids(), array("Q")
+        for place, seq in enumerate(self._seqs):
+            job_id = self._ids[place]
+            if job_id in known:
+                ids.append(job_id)
+                seqs.append(seq)
+        self._ids, self._seqs = ids, seqs
+
+    def newest_first(self, before: int | None) -> Iterator[tuple[int, str]]:
+        """Return places in the order and ids, the newest first: all, or those before a place."""
+        end = len(self._seqs) if before is None else bisect_left(self._seqs, before)
+        for place in range(end - 1, -1, -1):
+            yield self._seqs[place], self._ids[place]
