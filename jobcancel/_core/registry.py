@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, Unpack
@@ -113,6 +112,8 @@ class Registry:
     @classmethod
     def from_toml(cls, text: str) -> Registry:
         """Declare kinds from TOML text; the shape is that of ``from_mapping``."""
+        import tomllib  # noqa: PLC0415  # an eighth of what this package takes to import, for those who need it
+
         try:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:

@@ -256,7 +256,9 @@ async def counted(case: Case, many: int, store: MemoryStore | None) -> int:
 @pytest.mark.skipif(sys.gettrace() is not None, reason="NOT RUN: a tracer (coverage) has the hook that counts")
 @pytest.mark.parametrize("stored", [False, True], ids=["memory", "journal"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.__name__))
-async def test_twenty_times_as_many_take_twenty_times_the_steps(case: Case, *, stored: bool, anyio_backend: Any) -> None:
+async def test_twenty_times_as_many_take_twenty_times_the_steps(
+    case: Case, *, stored: bool, anyio_backend: Any
+) -> None:
     few = await counted(case, FEW, MemoryStore() if stored else None)
     many = await counted(case, FEW * TIMES, MemoryStore() if stored else None)
     assert few > FEW, "it counts"

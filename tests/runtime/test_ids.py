@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from jobcancel import JobContext, Registry, Scheduler
-from jobcancel._runtime.ids import ulids
+from jobcancel._runtime.ids import _randbits, ulids  # pyright: ignore[reportPrivateUsage]
 from jobcancel.testing import ManualClock
 from jobcancel.testing.clock import EPOCH
 
@@ -28,6 +28,13 @@ def test_ids_of_one_millisecond_are_unique_and_rise() -> None:
 
     assert ids == sorted(set(ids))
     assert all(ID.fullmatch(job_id) for job_id in ids)
+
+
+@pytest.mark.parametrize("bits", [1, 7, 8, 9, 79, 80])
+def test_random_numbers_have_so_many_bits_and_no_more(bits: int) -> None:
+    drawn = [_randbits(bits) for _ in range(500)]
+    assert min(drawn) >= 0
+    assert max(drawn).bit_length() == bits
 
 
 def test_ids_rise_with_the_time_and_begin_with_it() -> None:
