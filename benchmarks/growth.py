@@ -125,6 +125,8 @@ async def cancels_pending(jobs: Jobs, scheduler: Scheduler, many: int, watch: St
 async def cancels_live(jobs: Jobs, scheduler: Scheduler, many: int, watch: Stopwatch) -> int:
     """Cancel one of so many live jobs and wait for its end."""
     handles = [await scheduler.submit(jobs.waits()) for _ in range(many + OPERATIONS)]
+    for _ in range(3):
+        await anyio.lowlevel.checkpoint()  # all have begun to wait
     with watch:
         for handle in handles[-OPERATIONS:]:
             await handle.cancel()

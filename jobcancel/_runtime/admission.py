@@ -104,6 +104,10 @@ class Admission:
         self._offer(line)
         return False
 
+    def waiting(self) -> list[Job]:
+        """Return the jobs that wait, children aside."""
+        return [job for kind in self._kinds.values() for job in kind.roots.jobs if job.queue is not None]
+
     def withdraw(self, job: Job) -> None:
         """Take a waiting job out of its line."""
         kind = job.queue

@@ -21,7 +21,7 @@ from .log import say
 if TYPE_CHECKING:
     from .kernel import Kernel
 
-_CHUNK: Final = 500  # deliveries in one turn of the loop
+_CHUNK: Final = 200  # deliveries in one turn of the loop: their jobs all end in the next
 _SAMPLE_S: Final = 0.5  # between two looks at a job whose cancel was delivered
 _CLIMB: Final = 100  # repeated cancellations between two looks that mean it swallows them; an orderly end has a few
 

@@ -215,14 +215,14 @@ class DurableKernel(Kernel):
             durable(job).pages.starting = False
             self.journal.write(durable(job).pages)
 
-    def stop(self, job: Job, *, drains: bool) -> None:
+    def stop(self, job: Job) -> None:
         """Stop a job for a shutdown: what waits goes on waiting, and what can be run again is interrupted."""
-        if job.state is JobState.PENDING or drains:
+        if job.state is JobState.PENDING:
             return
         if job.spec.on_restart is OnRestart.RERUN and job.cancel is None and not durable(job).committed:
             durable(job).stop()
         else:
-            super().stop(job, drains=drains)
+            super().stop(job)
 
     def end(self, job: Job, event: Event, failure: Failure | None, value: Any = None) -> None:
         """Settle a job, or make it wait for its next attempt."""

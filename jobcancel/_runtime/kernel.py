@@ -20,7 +20,7 @@ from jobcancel._core.kinds import Call
 from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.packing import Settled
 from jobcancel._core.registry import Registry
-from jobcancel._core.states import Event, JobState
+from jobcancel._core.states import Event
 from jobcancel.abc import Clock
 from jobcancel.errors import QueueFullError, UnknownKindError
 
@@ -149,10 +149,9 @@ class Kernel:
         if job.spec.expires_s != inf:
             job.arm("expiry", self.timers.add(job.created + job.spec.expires_s, lambda: self._expire(job)))
 
-    def stop(self, job: Job, *, drains: bool) -> None:
-        """Stop a job for a shutdown; while it drains only one that waits."""
-        if job.state is JobState.PENDING or not drains:
-            self.cancel(job, shutdown_request())
+    def stop(self, job: Job) -> None:
+        """Stop a job for a shutdown."""
+        self.cancel(job, shutdown_request())
 
     def cancel(self, job: Job, request: Cancellation) -> Verdict:
         """Decide a request and do what follows from it, in one step."""

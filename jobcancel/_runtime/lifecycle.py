@@ -6,11 +6,13 @@ cancellation, Ctrl-C) is remembered, shortens the drain, and goes on its way whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextvars import copy_context
 from functools import partial
+from itertools import islice
+from operator import length_hint
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -24,6 +26,8 @@ from .loops import current_loop
 from .recovery import load
 
 T = TypeVar("T")
+
+_STOPS: Final = 200  # jobs that a shutdown asks in one turn of the loop
 
 
 class Session:
@@ -176,11 +180,12 @@ async def end_jobs(kernel: Kernel, drain_s: float) -> BaseException | None:
         The interruption of the host that came meanwhile, for the caller to raise, or None.
     """
     kernel.closing = True
-    _stop(kernel, drains=True)
+    for job in kernel.admission.waiting():
+        kernel.stop(job)
     interruption = None
     if drain_s > 0 and kernel.tasks:
         interruption = await _drain(kernel, drain_s)
-    _stop(kernel, drains=False)
+    _stop_some(kernel, iter(list(kernel.table.live)))
     idle = anyio.Event()
     kernel.on_idle.add(idle)
     if not kernel.tasks:
@@ -205,7 +210,11 @@ async def _drain(kernel: Kernel, drain_s: float) -> BaseException | None:
     return interruption
 
 
-def _stop(kernel: Kernel, *, drains: bool) -> None:
-    for job in list(kernel.table.live.values()):
-        if job.parent is None:
-            kernel.stop(job, drains=drains)
+def _stop_some(kernel: Kernel, ids: Iterator[str]) -> None:
+    """Stop jobs that are live, and have the loop stop the rest: a hundred thousand at once would stall it."""
+    for job_id in islice(ids, _STOPS):
+        job = kernel.table.live.get(job_id)
+        if job is not None and job.parent is None and job.settled is None:
+            kernel.stop(job)
+    if kernel.tasks and length_hint(ids):
+        kernel.loop.soon(partial(_stop_some, kernel, ids))

@@ -260,7 +260,7 @@ class StopsAtStart:
 
     def change(self) -> None:
         if self.job.state is JobState.RUNNING and self.job.doomed is None:
-            self.scheduler._kernel.stop(self.job, drains=False)  # pyright: ignore[reportPrivateUsage]
+            self.scheduler._kernel.stop(self.job)  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_a_job_whose_code_has_not_begun_does_not_begin(anyio_backend: Any) -> None:

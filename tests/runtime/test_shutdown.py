@@ -67,6 +67,28 @@ async def test_a_running_job_may_finish_within_the_drain_and_a_pending_one_may_n
     assert (snapshot.state, snapshot.cancel) == (JobState.SUCCEEDED, None)
 
 
+async def test_a_shutdown_of_many_jobs_lets_the_loop_turn_between(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("waits", retain_count=None)
+    async def waits(job: JobContext) -> None:
+        await anyio.sleep_forever()
+
+    handles = [await scheduler.submit(waits()) for _ in range(1_000)]
+    await anyio.wait_all_tasks_blocked()
+    seen: list[int] = []
+
+    async def look() -> None:
+        while not seen or seen[-1]:
+            seen.append(sum(job.state is JobState.RUNNING for job in scheduler.newest(1_000)))
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(look)
+        await anyio.lowlevel.checkpoint()
+        await scheduler.shutdown()
+    assert len(set(seen)) > 3, "not all at once"
+    assert {(await handle.wait()).state for handle in handles} == {JobState.CANCELED}
+
+
 async def test_what_still_runs_after_the_drain_is_canceled(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
