@@ -65,7 +65,7 @@ def main() -> int:
     if options.plot:
         from .plot import draw  # noqa: PLC0415  # it imports what was just looked for
 
-        print(*draw(lines, where, options.plot), sep="\n", file=sys.stderr)
+        draw(lines, where, options.plot)
     return 0
 
 
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="few jobs, few rounds, no verdict: does it run?")
     parser.add_argument("--runs", type=_count, default=1, help="run each group so often, and judge the worst")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw what was measured into DIR, as SVG")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios that were measured, as SVG")
     return parser
 
 
