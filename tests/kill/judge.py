@@ -28,6 +28,7 @@ class Judge:
     _results: dict[tuple[str, str, int], int] = field(factory=dict[tuple[str, str, int], int])
     _open: dict[str, int] = field(factory=dict[str, int])
     _told: set[str] = field(factory=set[str])
+    _lost: set[str] = field(factory=set[str])
 
     def __attrs_post_init__(self) -> None:
         self.before = Reading({}, {}, set(), -1)
@@ -104,11 +105,11 @@ class Judge:
             return False
         earlier = self.before.open.get(job_id)
         begins = earlier is not None and (earlier.state != "pending" or earlier.fields.get("starting"))
+        if begins and told.submitted and told.submitted[0]["kind"] in NO_RERUN:
+            self._lost.add(job_id)  # it was lost by this life, and let go: in the next ones nothing says so any more
         return bool(
             job_id in self._final
-            or (
-                begins and told.submitted and told.submitted[0]["kind"] in NO_RERUN
-            )  # lost by the next life, and let go
+            or job_id in self._lost
             or self.books.was_asked(job_id)
             or any(line["parent"] for line in told.submitted)
             or len(told.over) == len(told.began) > 0
