@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobcancel import JobContext, Registry, Scheduler
 from jobcancel._runtime import sequence
 from jobcancel._runtime.sequence import Ids, Submissions
 
@@ -69,3 +70,16 @@ def test_jobs_are_found_from_any_place_newest_first_and_swept_when_they_are_gone
     assert [job_id for _, job_id in order.newest_first(3996)][:2] == ["job_1997", "job_1996"]
     assert [job_id for _, job_id in order.newest_first(3997)][:1] == ["job_1998"]
     assert [*order.newest_first(0)] == []
+
+
+async def test_an_id_that_is_given_again_when_its_job_is_gone_is_found_once(anyio_backend: Any) -> None:
+    registry, ids = Registry(), iter(["a", "b", "a"])
+    kind = registry.kind("gone", retain_count=1)(_nothing)
+    kept = registry.kind("kept")(_nothing)
+    async with Scheduler(registry, new_id=lambda: next(ids)) as scheduler:
+        for call in (kind(), kind(), kept()):
+            await (await scheduler.submit(call)).wait()
+        assert [job.id for job in (await scheduler.find()).jobs] == ["a", "b"]
+
+
+async def _nothing(job: JobContext) -> None: ...
