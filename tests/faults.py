@@ -348,14 +348,14 @@ FAULTS: Final = (
         _RUNTIME + "sequence.py",
         "        if len(self._seqs) > 2 * count + _SWEEP_ABOVE:\n",
         "        if self._seqs:\n",
-        _COMPLEXITY + "[asyncio-submits-memory]",
+        _COMPLEXITY + "[submits-memory-asyncio]",
     ),
     Fault(
         LINEAR,
         _RUNTIME + "admission.py",
         "        kind.sweep()\n",
         "        (kind.roots if job.parent is None else kind.children).jobs.remove(job)\n",
-        _COMPLEXITY + "[asyncio-cancels_pending_from_the_newest-memory]",
+        _COMPLEXITY + "[cancels_pending_from_the_newest-memory-asyncio]",
     ),
     Fault(
         LINEAR,
@@ -365,6 +365,6 @@ FAULTS: Final = (
         "        for place in range(len(self._seqs) - 1, -1, -1):\n"
         "            if before is not None and self._seqs[place] >= before:\n"
         "                continue\n",
-        _COMPLEXITY + "[asyncio-pages-memory]",
+        _COMPLEXITY + "[pages-memory-asyncio]",
     ),
 )
