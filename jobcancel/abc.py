@@ -191,6 +191,10 @@ class JobService(Protocol):
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or ``timeout_s`` seconds are over; return it as it is then.
 
+        With a store, that it has settled is kept before it is told here, by a handle's ``result`` or by ``watch``: no
+        restart changes it. While the store fails it is told once that was tried. ``get`` and ``find`` give what is so
+        now, which may be a commit ahead.
+
         Raises:
             JobNotFoundError: No such job.
             DeadlockError: The job that asks would wait for itself or for an ancestor.

@@ -18,6 +18,7 @@ _FAMILY: Final = "tests/runtime/test_recovery_family.py::test_"
 _KINDS: Final = "tests/runtime/test_recovery_kinds.py::test_"
 _SHUTDOWN: Final = "tests/runtime/test_durable_shutdown.py::test_"
 _SESSIONS: Final = "tests/runtime/test_store_sessions.py::test_"
+_TOLD: Final = "tests/runtime/test_told.py::test_"
 _JOURNAL: Final = "tests/core/test_journal.py::test_"
 
 KEPT: Final = "what was answered is kept"
@@ -33,6 +34,34 @@ DURABLE_FAULTS: Final = (
         "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.answer(request)))\n",
         "        return decide()\n",
         "tests/invariants/test_durable.py::test_1_the_decision_the_transition_and_the_commit_are_known_in_one_step",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "waiting.py",
+        "    if kernel.durable is not None and job.settled is not None:\n        await",
+        "    if kernel.durable is not None and job.settled is None:\n        await",
+        _TOLD + "who_waits_is_told_when_the_end_is_kept_and_not_before",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "waiting.py",
+        "    if kernel.durable is None and (isinstance(job, Settled) or job.settled is not None):\n",
+        "    if isinstance(job, Settled) or job.settled is not None:\n",
+        _TOLD + "who_comes_when_the_job_has_settled_is_told_when_that_is_kept",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "journal.py",
+        "            await self._ticket(item).done()\n",
+        "            await self._ticket(item).answer()\n",
+        _TOLD + "while_the_store_fails_who_waits_is_told_all_the_same",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "journal.py",
+        "        if item is not None and not self.closed:\n",
+        "        if item is not None:\n",
+        _TOLD + "what_could_not_be_kept_before_the_scheduler_was_left_is_told_at_once",
     ),
     Fault(
         KEPT,

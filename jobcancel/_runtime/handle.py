@@ -13,7 +13,7 @@ from jobcancel._core.states import JobState
 from jobcancel.errors import JobCanceledError, JobFailedError, SchedulerClosedError
 
 from .job import Job
-from .waiting import until_settled
+from .waiting import until_told
 
 if TYPE_CHECKING:
     from .durable import DurableKernel
@@ -69,15 +69,13 @@ class Handle(Generic[R_co]):
     async def wait(self, *, timeout_s: float | None = None) -> Snapshot[R_co]:
         """Wait until the job is settled or the time is up."""
         job = self.job
-        if isinstance(job, Job):
-            await until_settled(job, timeout_s)
+        await until_told(self._kernel, job, timeout_s)
         return cast("Snapshot[R_co]", job.snapshot())
 
     async def result(self) -> R_co:
         """Wait until the job is settled and return its value."""
         job = self.job
-        if isinstance(job, Job) and job.settled is None:
-            await until_settled(job)
+        await until_told(self._kernel, job)
         if job.state in _HAS_VALUE:
             value: R_co = job.result
             return value

@@ -129,10 +129,19 @@ class Journal:
         if item is not None and self.closed:
             raise self._problem or SchedulerClosedError("write to its journal")
         if item is not None:
-            ticket = Ticket(self._kernel, lambda: None)
-            item.tickets.append(ticket)
-            self._wanted.set()
-            await ticket.answer()
+            await self._ticket(item).answer()
+
+    async def tried(self, job_id: str) -> None:
+        """Return when everything that is known of a job now is kept, or could not be kept: then it is tried again."""
+        item = self._todo.get(job_id) or self._flight.get(job_id)
+        if item is not None and not self.closed:
+            await self._ticket(item).done()
+
+    def _ticket(self, item: _Item) -> Ticket[None]:
+        ticket = Ticket[None](self._kernel, lambda: None)
+        item.tickets.append(ticket)
+        self._wanted.set()
+        return ticket
 
     async def run(self) -> None:
         """Write what there is to write, for ever."""

@@ -28,11 +28,10 @@ from .durable import DurableKernel
 from .facade import BlockingJobs
 from .handle import Handle, cancel_all_durably, cancel_durably, request_cancel
 from .ids import ulids
-from .job import Job
 from .kernel import Kernel
 from .lifecycle import Session, end_jobs, refuse_own
 from .query import Filters, find
-from .waiting import until_settled
+from .waiting import until_told
 from .watch import Watcher
 
 R = TypeVar("R")
@@ -231,13 +230,12 @@ class Scheduler:
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or the time is up; see ``JobService.wait``."""
         job = self._kernel.table.get(job_id, owner)
-        if isinstance(job, Job):
-            await until_settled(job, timeout_s)
+        await until_told(self._kernel, job, timeout_s)
         return job.snapshot()
 
     def watch(self, job_id: str, *, owner: str | None = None) -> Watcher:
         """Return a context manager that gives the job after each change; see ``JobService.watch``."""
-        return Watcher(self._kernel.table.get(job_id, owner))
+        return Watcher(self._kernel, self._kernel.table.get(job_id, owner))
 
     async def shutdown(self, drain_s: float = 0) -> None:
         """Take no more jobs and end all; see ``JobService.shutdown``. Leaving does this too."""

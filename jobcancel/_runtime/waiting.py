@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-
+from jobcancel._core.packing import Settled
 from jobcancel.errors import DeadlockError
 
 from .job import CURRENT, Job
@@ -14,8 +13,38 @@ if TYPE_CHECKING:
     from .kernel import Kernel
 
 
-async def until_settled(job: Job, timeout_s: float | None = None) -> None:
-    """Return when the job has settled, ``timeout_s`` seconds are over, or the scheduler was left and keeps it.
+async def until_told(kernel: Kernel, job: Job | Settled, timeout_s: float | None = None) -> None:
+    """Return when it may be told that the job has settled, or ``timeout_s`` seconds are over.
+
+    That is when it has settled and, with a store, when that is kept: no restart has it settle again. While the store
+    fails it is told all the same, once that was tried.
+
+    Raises:
+        DeadlockError: The job that asks would wait for itself or for an ancestor.
+    """
+    if kernel.durable is None and (isinstance(job, Settled) or job.settled is not None):
+        return
+    if timeout_s is None:
+        await _until_kept(kernel, job)
+        return
+    scope = kernel.scope_type()
+    timer = kernel.timers.add(kernel.now() + timeout_s, scope.cancel)
+    try:
+        with scope:
+            await _until_kept(kernel, job)
+    finally:
+        timer.cancel()
+
+
+async def _until_kept(kernel: Kernel, job: Job | Settled) -> None:
+    if isinstance(job, Job):
+        await until_settled(job)
+    if kernel.durable is not None and job.settled is not None:
+        await kernel.durable.journal.tried(job.id)
+
+
+async def until_settled(job: Job) -> None:
+    """Return when the job has settled, or the scheduler was left and keeps it.
 
     Raises:
         DeadlockError: The job that asks would wait for itself or for an ancestor.
@@ -29,22 +58,9 @@ async def until_settled(job: Job, timeout_s: float | None = None) -> None:
     waiters = job.waiters
     waiters[settled] = None
     try:
-        if timeout_s is None:
-            await settled.wait()
-        else:
-            await _within(job.kernel, timeout_s, settled)
+        await settled.wait()
     finally:
         waiters.pop(settled, None)
-
-
-async def _within(kernel: Kernel, timeout_s: float, event: anyio.Event) -> None:
-    scope = kernel.scope_type()
-    timer = kernel.timers.add(kernel.now() + timeout_s, scope.cancel)
-    try:
-        with scope:
-            await event.wait()
-    finally:
-        timer.cancel()
 
 
 def _refuse_own(job: Job) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
@@ -11,6 +11,10 @@ from jobcancel._core.packing import Settled
 from jobcancel._core.snapshot import Snapshot
 
 from .job import Job
+from .waiting import until_told
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
 
 
 class Listener(Protocol):
@@ -39,11 +43,12 @@ class Watcher:
     """One reader's view of one job. It keeps no queue: a slow reader misses what came between.
 
     Args:
+        kernel: The scheduler's inside.
         job: The job to watch.
     """
 
-    def __init__(self, job: Job | Settled) -> None:
-        self._job = job
+    def __init__(self, kernel: Kernel, job: Job | Settled) -> None:
+        self._kernel, self._job = kernel, job
         self._changed = anyio.Event()
         self._changed.set()  # the first snapshot is there at once
         self._done = False
@@ -68,6 +73,8 @@ class Watcher:
         await self._changed.wait()
         self._changed = anyio.Event()
         snapshot = self._job.snapshot()
+        if snapshot.settled:
+            await until_told(self._kernel, self._job)
         self._done = snapshot.settled or (isinstance(self._job, Job) and self._job.parted)
         return snapshot
 

@@ -85,7 +85,8 @@ async def test_1_a_request_is_decided_again_when_it_is_kept(anyio_backend: Any) 
             group.start_soon(ask)
             await store.next_commit()
             finish.set()
-            await handle.wait()  # it has settled while the request was on its way
+            while not (await live.scheduler.get(handle.id)).settled:  # while the request is on its way
+                await anyio.lowlevel.checkpoint()
             store.gate.set()
         assert [(verdict.outcome, verdict.state) for verdict in verdicts] == [
             (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED)

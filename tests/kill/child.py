@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -14,7 +15,7 @@ from typing import Any, Final
 import anyio
 from attrs import define, field
 
-from jobcancel import Compensation, JobNotFoundError, Scheduler, Verdict
+from jobcancel import Compensation, JobHandle, JobNotFoundError, Scheduler, Snapshot, Verdict
 from jobcancel.stores.sqlite import SqliteStore
 
 from .kinds import World, registry
@@ -69,10 +70,11 @@ class Load:
             pen.acknowledge("submitted", **facts, marks=marks if handle.created else [])
             self.known = [*self.known, handle.id][-_KNOWN:]
             if random.random() < 0.5:
-                try:
-                    await handle.wait(timeout_s=random.random() * 0.03)
-                except JobNotFoundError:
-                    pass  # past its retention
+                await self._wait(handle, random.random() * 0.03)
+
+    async def _wait(self, handle: JobHandle[Any], patience_s: float) -> None:
+        with anyio.move_on_after(patience_s):
+            await tell_settled(self.world.pen, handle.wait())
 
     async def _cancel(self) -> None:
         random, pen = self.random, self.world.pen
@@ -104,6 +106,16 @@ class Load:
             self.world.pen.acknowledge("verdicts", verdicts=told)
 
 
+async def tell_settled(pen: Pen, waiting: Coroutine[Any, Any, Snapshot[Any]]) -> None:
+    """Tell what waiting for a job has told: that it has settled is kept."""
+    try:
+        snapshot = await waiting
+    except JobNotFoundError:
+        return  # past its retention
+    if snapshot.settled:  # else the scheduler was left
+        pen.acknowledge("settled", snapshot=snapshot.to_dict())
+
+
 async def rest(scheduler: Scheduler) -> None:
     """Wait until every job is settled."""
     for state in ("running", "canceling", "pending"):
@@ -127,8 +139,8 @@ async def live(options: Any, pen: Pen) -> None:
     async with scheduler:
         pen.acknowledge("ready")
         newest = (await scheduler.find(limit=3 * _COMPARED)).jobs
-        for snapshot in [job for job in newest if job.settled][:_COMPARED]:
-            pen.acknowledge("settled", snapshot=snapshot.to_dict())
+        for job in [job for job in newest if job.settled][:_COMPARED]:
+            await tell_settled(pen, scheduler.wait(job.id))
         if options.rest:
             await rest(scheduler)
         else:

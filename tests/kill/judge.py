@@ -203,6 +203,8 @@ class Judge:
     def _judge_snapshots(self, now: Reading) -> None:
         for snapshot in self.books.snapshots:
             settled = now.settled.get(snapshot["id"])
+            if snapshot["id"] in now.open:
+                self._find(11, snapshot["id"], f"was told to be {snapshot['state']} and is open in the journal")
             if settled is not None and (what := differs(settled, snapshot)):
                 self._find(10, snapshot["id"], f"was told to be another than it is in the journal: {what}")
         self.books.snapshots.clear()

@@ -14,11 +14,17 @@ from jobcancel.stores import MemoryStore
 
 
 class GatedStore(MemoryStore):
-    """In memory; while ``closed`` a commit stands at the gate until ``pass_one`` or ``fail_one``."""
+    """In memory; while ``closed`` a commit stands at the gate until ``pass_one`` or ``fail_one``.
+
+    Attributes:
+        closed: Whether commits stop at the gate.
+        fails: Whether none that comes through the gate is kept.
+        bodies: What was kept, with the ids of the jobs.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.closed = False
+        self.closed = self.fails = False
         self.bodies: list[tuple[str, Any]] = []
         self._arrived = threading.Semaphore(0)
         self._passed = threading.Semaphore(0)
@@ -31,6 +37,8 @@ class GatedStore(MemoryStore):
             problem, self._problem = self._problem, None
             if problem is not None:
                 raise problem
+        if self.fails:
+            raise StoreError("at the gate", "it is full")
         super().append(entries)
         self.bodies += [(job_id, body) for job_id, body, _ in entries]
 

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio.lowlevel
 
-from jobcancel import CompensationContext, Entry, JobContext, Kind, Registry, Scheduler
+from jobcancel import CompensationContext, Entry, JobContext, Kind, Registry, Scheduler, Snapshot
 from jobcancel.errors import StoreError
 from jobcancel.stores.memory import MemoryStore
 from jobcancel.testing import ManualClock
@@ -138,6 +138,13 @@ async def written(scheduler: Scheduler) -> None:
 
 
 RUNNING: list[Scheduler] = []  # those of this test
+
+
+async def ended(scheduler: Scheduler, job_id: str) -> Snapshot[Any]:
+    """Return a job when it has settled, kept or not."""
+    while not (snapshot := await scheduler.get(job_id)).settled:
+        await anyio.lowlevel.checkpoint()
+    return snapshot
 
 
 async def settle() -> None:

@@ -27,7 +27,7 @@ from jobcancel import (
 from jobcancel.testing import ManualClock
 
 from .gated import GatedStore
-from .restarts import written
+from .restarts import ended, written
 
 
 class Gate:
@@ -205,7 +205,7 @@ async def test_a_job_that_ends_while_its_cancel_is_on_its_way_has_ended(registry
         group.start_soon(cancel)
         await store.arrived()
         gate.go_on.set()
-        assert await handle.result() == "done"
+        assert (await ended(scheduler, handle.id)).result == "done"
         store.open_gate()
         await _until(lambda: verdicts)
         assert (verdicts[0].outcome, verdicts[0].state) == (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED)
@@ -374,6 +374,6 @@ async def test_a_cancel_ends_the_wait_for_the_point_of_no_return(registry: Regis
         store.fail_one()
         await _turns()
         await clock.advance(60)
-        snapshot = await handle.wait()
+        snapshot = await ended(scheduler, handle.id)
         assert snapshot.failure is not None
         assert (snapshot.failure.code, undone) == (FailureCode.TIMED_OUT, ["undone"])

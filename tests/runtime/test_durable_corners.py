@@ -32,7 +32,7 @@ from jobcancel._runtime.ticket import Ticket
 from jobcancel.stores import MemoryStore
 
 from .gated import GatedStore
-from .restarts import Host, never, settle, written
+from .restarts import Host, ended, never, settle, written
 
 
 def inside(scheduler: Scheduler, job_id: str) -> DurableJob:
@@ -177,7 +177,7 @@ async def test_a_cancel_in_the_same_commit_as_the_start_of_what_begins_once_come
         group.start_soon(scheduler.submit, first())
         await store.arrived()
         release.set()
-        await blocker.wait()
+        await ended(scheduler, blocker.id)
         await until(lambda: inside(scheduler, handle.id).state is JobState.RUNNING)
         group.start_soon(handle.cancel)
         await _turns()
