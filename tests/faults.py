@@ -41,7 +41,13 @@ _REVIEW: Final = "tests/invariants/test_found_by_review.py::test_"
 _COMPLEXITY: Final = "tests/runtime/test_complexity.py::test_twenty_times_as_many_take_twenty_times_the_steps"
 _HOST: Final = "tests/invariants/test_host.py::test_"
 
+_SHUTDOWN: Final = "tests/runtime/test_shutdown.py::test_"
+_FIND: Final = "tests/runtime/test_find.py::test_"
+_SEQUENCE: Final = "tests/runtime/test_sequence.py::test_"
+_RETENTION: Final = "tests/runtime/test_retention.py::test_"
+
 LINEAR: Final = "what is done many times"
+FOUND: Final = "what is found, and kept"
 
 FAULTS: Final = (
     Fault(
@@ -366,5 +372,91 @@ FAULTS: Final = (
         "            if before is not None and self._seqs[place] >= before:\n"
         "                continue\n",
         _COMPLEXITY + "[pages-memory-asyncio]",
+    ),
+    Fault(
+        9,
+        _RUNTIME + "lifecycle.py",
+        "    if kernel.tasks and length_hint(ids):\n",
+        "    if False:\n",
+        _SHUTDOWN + "a_shutdown_of_many_jobs_lets_the_loop_turn_between",
+    ),
+    Fault(
+        LINEAR,
+        _RUNTIME + "lifecycle.py",
+        "_STOPS: Final = 200 ",
+        "_STOPS: Final = 20_000 ",
+        _SHUTDOWN + "a_shutdown_of_many_jobs_lets_the_loop_turn_between",
+    ),
+    Fault(
+        12,
+        _RUNTIME + "lifecycle.py",
+        "if job is not None and job.parent is None and job.settled is None:",
+        "if job is not None and job.settled is None:",
+        _SHUTDOWN + "a_shutdown_leaves_the_children_to_a_parent_that_must_not_be_torn",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "query.py",
+        "            return Page(tuple(found), str(last))\n",
+        "            return Page(tuple(found), str(facts.seq))\n",
+        _FIND + "paging_shows_each_job_once_live_and_settled_alike",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "sequence.py",
+        "bisect_left(self._seqs, before)\n",
+        "bisect_left(self._seqs, before) + 1\n",
+        _FIND + "paging_shows_each_job_once_live_and_settled_alike",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "sequence.py",
+        "            if job_id in known:\n",
+        "            if job_id not in known:\n",
+        _SEQUENCE + "jobs_are_found_from_any_place_newest_first_and_swept_when_they_are_gone",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "sequence.py",
+        "            if self._chunks:\n                del self._chunks[0]\n            else:\n"
+        "                del self._tail[:_CHUNK]\n",
+        "            del self._tail[:_CHUNK]\n",
+        _SEQUENCE + "it_holds_what_a_list_would",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "table.py",
+        "                if facts.seq == seq:  #",
+        "                if True:  #",
+        _SEQUENCE + "an_id_that_is_given_again_when_its_job_is_gone_is_found_once",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "table.py",
+        "        if job.id in self._settled or self.live",
+        "        if self.live",
+        "tests/runtime/test_submit.py::test_two_jobs_of_one_id_are_refused",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "table.py",
+        "len(retained.ids) > spec.retain_count:",
+        "len(retained.ids) >= spec.retain_count:",
+        _RETENTION + "only_the_newest_of_a_kind_are_kept",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "table.py",
+        "job.settled if abandoned else None)",
+        "None)",
+        "tests/invariants/test_found_by_machine.py::"
+        "test_an_abandoned_job_is_not_kept_longer_because_another_settled_before_its_code_ended",
+    ),
+    Fault(
+        FOUND,
+        _RUNTIME + "ids.py",
+        'urandom((bits + 7) // 8), "big") >> -bits % 8\n',
+        'urandom((bits + 7) // 8), "big")\n',
+        "tests/runtime/test_ids.py::test_random_numbers_have_so_many_bits_and_no_more",
     ),
 )

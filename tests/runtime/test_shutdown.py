@@ -159,6 +159,31 @@ async def test_children_may_still_be_submitted_while_their_parent_drains(
         blocker.release.set()
 
 
+async def test_a_shutdown_leaves_the_children_to_a_parent_that_must_not_be_torn(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    work = Job(registry)
+
+    @registry.kind("parent", stages=[Stage("gather", on_cancel="defer")])
+    async def parent(job: JobContext) -> None:
+        async with job.stage("gather"):
+            await (await job.submit(work.kind())).wait()
+        await anyio.sleep_forever()
+
+    handle = await scheduler.submit(parent())
+    await work.inside.wait()
+    (child,) = (await scheduler.find(kind="work")).jobs
+    async with anyio.create_task_group() as group:
+        group.start_soon(scheduler.shutdown)
+        while (await scheduler.get(handle.id)).state is not JobState.CANCELING:
+            await anyio.lowlevel.checkpoint()
+        child = await scheduler.get(child.id)
+        assert (child.state, child.cancel) == (JobState.RUNNING, None)
+        work.release.set()
+    assert (await scheduler.wait(child.id)).state is JobState.SUCCEEDED
+    assert (await handle.wait()).state is JobState.CANCELED
+
+
 Interrupt = Callable[[], object]
 
 

@@ -192,3 +192,6 @@ async def test_two_jobs_of_one_id_are_refused(registry: Registry, anyio_backend:
         with pytest.raises(ValueError, match="the id factory gave 'same' twice"):
             await scheduler.submit(kind(2))
         assert await first.result() == 11
+        with pytest.raises(ValueError, match="the id factory gave 'same' twice"):  # one that has settled has it too
+            await scheduler.submit(kind(2))
+        assert (await scheduler.get("same")).result == 11
