@@ -192,8 +192,8 @@ class JobService(Protocol):
         """Wait until the job is settled or ``timeout_s`` seconds are over; return it as it is then.
 
         With a store, that it has settled is kept before it is told here, by a handle's ``result`` or by ``watch``: no
-        restart changes it. While the store fails it is told once that was tried. ``get`` and ``find`` give what is so
-        now, which may be a commit ahead.
+        restart changes it. Where it cannot be kept, as the log says, or not within ``timeout_s``, it is told as it is,
+        which ``get`` and ``find`` always do.
 
         Raises:
             JobNotFoundError: No such job.

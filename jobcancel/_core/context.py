@@ -50,7 +50,7 @@ class JobHandle(Protocol[R_co]):
         ...
 
     async def wait(self, *, timeout_s: float | None = None) -> Snapshot[R_co]:
-        """Wait until the job is settled or ``timeout_s`` seconds are over; return it as it is then."""
+        """Wait until the job is settled or ``timeout_s`` seconds are over; see ``JobService.wait``."""
         ...
 
     async def result(self) -> R_co:

@@ -14,7 +14,7 @@ from .durable_stage import stop_first
 from .handle import Handle
 from .job import Job
 from .stage import deliver_first
-from .waiting import until_settled
+from .waiting import until_told
 
 R = TypeVar("R")
 
@@ -46,7 +46,7 @@ async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | Non
         children = [await ticket.answer() for ticket in tickets]
     job.changed()
     for child in children:
-        await until_settled(child)
+        await until_told(kernel, child)
     return [cast("Snapshot[R]", child.snapshot()) for child in children]
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio import to_thread
 
 from jobcancel.errors import StoreError
 
 from .durable_job import durable
-from .journal import as_store_error
+from .journal import call
 
 if TYPE_CHECKING:
     from .durable import DurableKernel
@@ -30,9 +29,9 @@ async def close(kernel: DurableKernel) -> StoreError | None:
         if not durable(job).parted:
             durable(job).part()
     try:
-        await to_thread.run_sync(kernel.store.close)
-    except Exception as error:  # noqa: BLE001  # the store may be the host's
-        problem = problem or as_store_error(kernel.store, error)
+        await call(kernel.store, kernel.store.close)
+    except StoreError as error:
+        problem = problem or error
     return problem
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable
-from math import inf
 from typing import TYPE_CHECKING, Final
 
 import anyio
-from anyio import to_thread
 from anyio.lowlevel import cancel_shielded_checkpoint
 
 from jobcancel._core.causes import FailureCode
@@ -20,6 +18,7 @@ from .durable_job import DurableJob
 from .failure import describe, interrupts
 from .job import Job
 from .log import say
+from .threads import run_at_once
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -85,11 +84,11 @@ async def _undo(job: Job, undos: list[AnyUndo]) -> bool:
 
 
 async def _call(undo: Callable[[], object]) -> None:
-    """Await an async function; run a plain one in a thread, outside of the scheduler's limit: an undo never queues."""
+    """Await an async function; run a plain one in a thread; an undo never queues."""
     if is_async_callable(undo):
         pending = undo()
     else:
         # In a tuple: trio lets no thread return an awaitable, and `lambda: refund(5)` may give one.
-        (pending,) = await to_thread.run_sync(lambda: (undo(),), limiter=anyio.CapacityLimiter(inf))
+        (pending,) = await run_at_once(lambda: (undo(),))
     if inspect.isawaitable(pending):
         await pending

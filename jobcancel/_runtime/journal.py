@@ -7,17 +7,18 @@ whoever waits for that is told. While the store fails, what nobody waits for is 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio
-from anyio import to_thread
 
 from jobcancel._core.journal import Entry, JobJournal
 from jobcancel.abc import Store
 from jobcancel.errors import SchedulerClosedError, StoreError
 
 from .log import tell
+from .threads import run_at_once
 from .ticket import Ticket
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .kernel import Kernel
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _COMMIT: Final = 1000  # jobs in one commit: writing down more of them would hold up the loop
 _LINGER_S: Final = 0.02  # how long a change that nobody waits for may wait for others to be written with it
@@ -49,10 +51,29 @@ class _Item:
         entry = self.pages.entry()
         return entry if entry.body else None
 
+    def give_up(self) -> list[Ticket[Any]]:
+        """Take out the tickets of those who do not wait until the store is well again."""
+        given_up = [ticket for ticket in self.tickets if ticket.give_up is not None]
+        self.tickets = [ticket for ticket in self.tickets if ticket.give_up is None]
+        return given_up
 
-def as_store_error(store: Store, error: Exception) -> StoreError:
-    """Return what a store raised as what it should raise."""
-    return error if isinstance(error, StoreError) else StoreError(repr(store), repr(error))
+
+async def call(store: Store, method: Callable[[Unpack[Ts]], None], *args: *Ts) -> None:
+    """Call a store's method in a thread.
+
+    Raises:
+        StoreError: Whatever it raised.
+    """
+
+    def called() -> None:
+        try:
+            method(*args)
+        except StoreError:
+            raise
+        except BaseException as error:  # the store may be the host's
+            raise StoreError(repr(store), repr(error)) from error
+
+    await run_at_once(called)
 
 
 class Journal:
@@ -131,11 +152,15 @@ class Journal:
         if item is not None:
             await self._ticket(item).answer()
 
+    def was_tried(self, job_id: str) -> bool:
+        """Return whether everything that is known of a job now is kept, or cannot be while the store fails."""
+        kept = job_id not in self._todo and job_id not in self._flight
+        return kept or self.closed or self._problem is not None
+
     async def tried(self, job_id: str) -> None:
-        """Return when everything that is known of a job now is kept, or could not be kept: then it is tried again."""
-        item = self._todo.get(job_id) or self._flight.get(job_id)
-        if item is not None and not self.closed:
-            await self._ticket(item).done()
+        """Return when that is so."""
+        if not self.was_tried(job_id):
+            await self._ticket(self._todo.get(job_id) or self._flight[job_id]).done()
 
     def _ticket(self, item: _Item) -> Ticket[None]:
         ticket = Ticket[None](self._kernel, lambda: None)
@@ -162,9 +187,9 @@ class Journal:
         entries = [entry for item in flight.values() if (entry := item.entry()) is not None]
         try:
             if entries:
-                await to_thread.run_sync(self._store.append, entries)
-        except Exception as error:  # noqa: BLE001  # the store may be the host's
-            return self._failed(as_store_error(self._store, error))
+                await call(self._store, self._store.append, entries)
+        except StoreError as error:
+            return self._failed(error)
         self._flight, self._problem = {}, None
         self._finals += sum(entry.final for entry in entries)
         for item in flight.values():
@@ -179,29 +204,30 @@ class Journal:
         """Have the store give back the room of what it need not keep any longer."""
         self._finals = 0
         try:
-            await to_thread.run_sync(self._store.compact)
-        except Exception as error:  # noqa: BLE001  # the store may be the host's; nothing is lost by that
-            tell(logging.WARNING, "%r could not be compacted: %s", self._store, error)
+            await call(self._store, self._store.compact)
+        except StoreError as error:  # nothing is lost by that
+            tell(logging.WARNING, "not compacted: %s", error)
 
     def _failed(self, problem: StoreError) -> bool:
         """Tell everyone who waits for the commit that failed, keep what nobody waits for, and try again later.
 
-        Return whether somebody has come meanwhile, who is to be tried at once.
+        Who has come meanwhile is told too, unless the next commit has it: return whether that is so, and it is due.
         """
         if self._problem is None:
             tell(logging.ERROR, "%s; what the running jobs do is written when it can be", problem)
         self._problem = problem
         flight, self._flight = self._flight, {}
-        others = any(ticket.give_up is not None for item in self._todo.values() for ticket in item.tickets)
         given_up: list[Ticket[Any]] = []
         for job_id, item in flight.items():
-            given_up += [ticket for ticket in item.tickets if ticket.give_up is not None]
-            item.tickets = [ticket for ticket in item.tickets if ticket.give_up is None]
+            given_up += item.give_up()
             later = self._todo.get(job_id)
             if later is not None:
                 later.final = later.final or item.final
                 later.tickets = [*item.tickets, *later.tickets]
         self._todo = {job_id: item for job_id, item in flight.items() if job_id not in self._todo} | self._todo
+        for item in islice(self._todo.values(), _COMMIT, None):
+            given_up += item.give_up()
+        others = any(ticket.give_up is not None for item in self._todo.values() for ticket in item.tickets)
         for ticket in given_up:
             ticket.lost(problem)
         if self._todo:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any, cast
 
-from anyio import to_thread
-
 from jobcancel._core.causes import CancelCause
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
@@ -33,6 +31,7 @@ from .durable_keys import plain_arguments
 from .durable_table import DurableTable
 from .keys import KeyEntry
 from .recovered import Recovered, SettledJob
+from .threads import run_at_once
 
 
 async def load(kernel: DurableKernel) -> None:
@@ -41,13 +40,13 @@ async def load(kernel: DurableKernel) -> None:
     Raises:
         StoreError: It cannot be opened or read; it is closed again.
     """
-    await to_thread.run_sync(kernel.store.open)
+    await run_at_once(kernel.store.open)
     try:
         recovered = Recovered(kernel.registry, kernel.now() - kernel.clock.time())
-        await to_thread.run_sync(lambda: recovered.read(kernel.store.read()))
+        await run_at_once(lambda: recovered.read(kernel.store.read()))
         recover(kernel, recovered)
     except BaseException:
-        await to_thread.run_sync(kernel.store.close)
+        await run_at_once(kernel.store.close)
         raise
 
 

@@ -17,12 +17,13 @@ async def until_told(kernel: Kernel, job: Job | Settled, timeout_s: float | None
     """Return when it may be told that the job has settled, or ``timeout_s`` seconds are over.
 
     That is when it has settled and, with a store, when that is kept: no restart has it settle again. While the store
-    fails it is told all the same, once that was tried.
+    fails it is told all the same. A scheduler that was left with the job unsettled keeps nobody waiting.
 
     Raises:
         DeadlockError: The job that asks would wait for itself or for an ancestor.
     """
-    if kernel.durable is None and (isinstance(job, Settled) or job.settled is not None):
+    over = isinstance(job, Settled) or job.settled is not None or job.parted
+    if over and (kernel.durable is None or kernel.durable.journal.was_tried(job.id)):
         return
     if timeout_s is None:
         await _until_kept(kernel, job)

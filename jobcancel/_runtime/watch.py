@@ -71,10 +71,11 @@ class Watcher:
         if self._done:
             raise StopAsyncIteration
         await self._changed.wait()
-        self._changed = anyio.Event()
         snapshot = self._job.snapshot()
         if snapshot.settled:
-            await until_told(self._kernel, self._job)
+            await until_told(self._kernel, self._job)  # cancelled here, it is asked again: it stays changed
+        else:
+            self._changed = anyio.Event()
         self._done = snapshot.settled or (isinstance(self._job, Job) and self._job.parted)
         return snapshot
 

@@ -19,24 +19,31 @@ class GatedStore(MemoryStore):
     Attributes:
         closed: Whether commits stop at the gate.
         fails: Whether none that comes through the gate is kept.
+        raises: What is raised in its place.
+        tries: How many have come.
         bodies: What was kept, with the ids of the jobs.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.closed = self.fails = False
+        self.raises: BaseException | None = None
+        self.tries = 0
         self.bodies: list[tuple[str, Any]] = []
         self._arrived = threading.Semaphore(0)
         self._passed = threading.Semaphore(0)
         self._problem: StoreError | None = None
 
     def append(self, entries: Sequence[Entry]) -> None:
+        self.tries += 1
         if self.closed:
             self._arrived.release()
             self._passed.acquire()
             problem, self._problem = self._problem, None
             if problem is not None:
                 raise problem
+        if self.raises is not None:
+            raise self.raises
         if self.fails:
             raise StoreError("at the gate", "it is full")
         super().append(entries)

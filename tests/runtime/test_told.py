@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
+import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from jobcancel import JobContext, JobHandle, JobState, Registry, Scheduler, StoreError
+from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
 
 from .gated import GatedStore
@@ -170,3 +174,144 @@ async def test_what_could_not_be_kept_before_the_scheduler_was_left_is_told_at_o
     with pytest.raises(StoreError, match="it is full"):
         await left_while_the_disk_is_full()
     assert (await handles[0].wait()).state is JobState.SUCCEEDED
+
+
+async def test_watching_goes_on_where_it_was_cancelled_in_the_wait_for_the_last_commit(registry: Registry) -> None:
+    async with one_job(registry) as (scheduler, store, handle, go_on, group), scheduler.watch(handle.id) as snapshots:
+        assert (await anext(snapshots)).state is JobState.RUNNING
+        go_on.set()
+        with anyio.CancelScope() as scope:
+            group.start_soon(_cancel_at_the_gate, store, scope)
+            await anext(snapshots)
+        assert scope.cancelled_caught
+        store.open_gate()
+        assert [snapshot.result async for snapshot in snapshots] == ["done"]
+
+
+async def _cancel_at_the_gate(store: GatedStore, scope: anyio.CancelScope) -> None:
+    await store.arrived()
+    scope.cancel()
+
+
+async def test_once_the_store_fails_who_waits_is_told_at_once(registry: Registry, clock: ManualClock) -> None:
+    async with one_job(registry, clock=clock) as (scheduler, store, handle, go_on, _):
+        store.fails, store.closed = True, False
+        go_on.set()
+        await handle.wait()
+        tries = store.tries
+        assert (await handle.wait()).state is JobState.SUCCEEDED
+        assert (await scheduler.wait(handle.id)).state is JobState.SUCCEEDED
+        assert store.tries == tries
+        store.fails = False
+
+
+async def test_no_child_of_a_batch_is_told_before_its_end_is_kept(registry: Registry) -> None:
+    store, go_on, told = GatedStore(), anyio.Event(), list[Any]()
+
+    @registry.kind("child")
+    async def child(job: JobContext) -> str:
+        await go_on.wait()
+        return "done"
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> None:
+        told.extend(snapshot.result for snapshot in await job.batch([child(), child()]))
+
+    async with Scheduler(registry, store=store) as scheduler:
+        handle = await scheduler.submit(parent())
+        while len(jobs := (await scheduler.find(kind="child", state="running")).jobs) < 2:
+            await anyio.lowlevel.checkpoint()
+        await written(scheduler)
+        store.closed = True
+        go_on.set()
+        for job in jobs:
+            await ended(scheduler, job.id)
+        await store.arrived()
+        await settle()
+        assert told == []
+        store.open_gate()
+        await handle.wait()
+        assert told == ["done", "done"]
+
+
+async def test_who_waits_behind_more_jobs_than_one_commit_has_is_told_that_the_store_fails(
+    registry: Registry, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobcancel._runtime.journal._COMMIT", 2)
+    store, go_on = GatedStore(), anyio.Event()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> str:
+        await go_on.wait()
+        return "done"
+
+    scheduler = Scheduler(registry, store=store, clock=clock)
+    await scheduler.__aenter__()
+    handles = [await scheduler.submit(work()) for _ in range(6)]
+    await written(scheduler)
+    store.closed = store.fails = True
+    go_on.set()
+    for handle in handles:
+        await ended(scheduler, handle.id)
+    told: list[Any] = []
+
+    async def asks() -> None:
+        told.append((await handles[-1].wait()).result)
+
+    before = store.tries
+    async with anyio.create_task_group() as group:
+        group.start_soon(asks)
+        await store.arrived()
+        store.open_gate()
+    assert told == ["done"]
+    assert store.tries == before + 1, "it is tried again when its time has come"
+    with pytest.raises(StoreError, match="it is full"):
+        await scheduler.__aexit__(None, None, None)
+
+
+async def test_whatever_a_store_raises_is_its_failure(registry: Registry, clock: ManualClock) -> None:
+    async with one_job(registry, clock=clock) as (scheduler, store, handle, go_on, _):
+        store.raises, store.closed = SystemExit("of the store"), False
+        go_on.set()
+        assert (await handle.wait()).state is JobState.SUCCEEDED
+        with pytest.raises(StoreError, match="of the store"):
+            await scheduler.submit("work")
+        store.raises = None
+
+
+async def test_the_store_is_kept_waiting_by_no_threads_of_the_host(registry: Registry) -> None:
+    threads = anyio.to_thread.current_default_thread_limiter()
+    host = [object() for _ in range(int(threads.total_tokens))]
+    for thread in host:
+        threads.acquire_on_behalf_of_nowait(thread)
+    try:
+
+        @registry.kind("work")
+        async def work(job: JobContext) -> str:
+            return "done"
+
+        async with Scheduler(registry, store=MemoryStore()) as scheduler:
+            assert await (await scheduler.submit(work())).result() == "done"
+    finally:
+        for thread in host:
+            threads.release_on_behalf_of(thread)
+
+
+def test_after_the_scheduler_was_left_any_loop_may_read(registry: Registry) -> None:
+    pytest.importorskip("trio")
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> str:
+        return "done"
+
+    scheduler = Scheduler(registry, store=MemoryStore())
+
+    async def run() -> str:
+        async with scheduler:
+            handle = await scheduler.submit(work())
+            await handle.wait()
+            return handle.id
+
+    job_id = anyio.run(run)
+    snapshot = anyio.run(partial(scheduler.wait, job_id, timeout_s=1), backend="trio")
+    assert snapshot.result == "done"
