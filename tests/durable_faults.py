@@ -19,6 +19,7 @@ _KINDS: Final = "tests/runtime/test_recovery_kinds.py::test_"
 _SHUTDOWN: Final = "tests/runtime/test_durable_shutdown.py::test_"
 _SESSIONS: Final = "tests/runtime/test_store_sessions.py::test_"
 _TOLD: Final = "tests/runtime/test_told.py::test_"
+_OVERTAKEN: Final = "tests/runtime/test_overtaken.py::test_"
 _JOURNAL: Final = "tests/core/test_journal.py::test_"
 
 KEPT: Final = "what was answered is kept"
@@ -30,10 +31,31 @@ LEFT: Final = "what a shutdown leaves"
 DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
-        _RUNTIME + "durable.py",
-        "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.answer(request)))\n",
-        "        return decide()\n",
+        _RUNTIME + "durable_cancel.py",
+        "    return kernel.journal.promise(pages, Ticket(kernel, decide, lambda: pages.answer(request)))\n",
+        "    return decide()\n",
         "tests/invariants/test_durable.py::test_1_the_decision_the_transition_and_the_commit_are_known_in_one_step",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable_cancel.py",
+        "    return job.settled is not None or not durable(job).pages.knows_undo\n",
+        "    return job.settled is None and not durable(job).pages.knows_undo\n",
+        _OVERTAKEN + "the_verdict_is_told_when_that_is_kept_and_not_before",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable_cancel.py",
+        "    return job.settled is not None or not durable(job).pages.knows_undo\n",
+        "    return job.settled is not None\n",
+        _OVERTAKEN + "the_verdict_is_told_when_that_is_kept_and_not_before",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable_cancel.py",
+        "    with kernel.scope_type(shield=True):\n",
+        "    with kernel.scope_type():\n",
+        _OVERTAKEN + "the_callers_own_cancellation_does_not_lose_the_verdict",
     ),
     Fault(
         KEPT,
@@ -52,8 +74,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "journal.py",
-        "self._flight[job_id]).done()\n",
-        "self._flight[job_id]).answer()\n",
+        "            await self.attempt(job_id).done()\n",
+        "            await self.attempt(job_id).answer()\n",
         _TOLD + "while_the_store_fails_who_waits_is_told_all_the_same",
     ),
     Fault(
@@ -128,10 +150,10 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         KEPT,
-        _RUNTIME + "durable.py",
-        "            self.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come"
+        _RUNTIME + "durable_cancel.py",
+        "        kernel.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come"
         " before the loop's turn\n",
-        "            pass\n",
+        "        pass\n",
         "tests/invariants/test_decisions.py::"
         "test_16_a_job_that_cancels_itself_gets_its_verdict_before_it_is_interrupted",
     ),
@@ -270,9 +292,9 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         LEFT,
-        _RUNTIME + "durable.py",
-        "        if self.journal.closed:\n            raise SchedulerClosedError",
-        "        if False:\n            raise SchedulerClosedError",
+        _RUNTIME + "durable_cancel.py",
+        "    if kernel.journal.closed:\n        raise SchedulerClosedError",
+        "    if False:\n        raise SchedulerClosedError",
         _SHUTDOWN + "a_job_left_in_the_journal_is_canceled_by_no_scheduler_that_was_left",
     ),
     Fault(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobcancel._core.causes import CancelCause, Failure
-from jobcancel._core.decision import Cancellation, Outcome, Verdict
+from jobcancel._core.decision import Cancellation
 from jobcancel._core.journal import Entry
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
@@ -22,7 +22,7 @@ from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import SchedulerClosedError, UnknownKindError
+from jobcancel.errors import UnknownKindError
 
 from .admission import Admission
 from .clock import Timers
@@ -30,7 +30,7 @@ from .durable_job import DurableJob, durable
 from .durable_keys import DurableKeys
 from .durable_stage import DurableStage
 from .durable_table import DurableTable
-from .job import CURRENT, Job
+from .job import Job
 from .journal import Journal
 from .kernel import Kernel
 from .keys import Keys
@@ -38,8 +38,6 @@ from .log import say
 from .stage import StageScope
 from .table import JobTable
 from .ticket import Ticket
-
-_CHANGES = (Outcome.CANCELED, Outcome.CANCELING, Outcome.DEFERRED)
 
 
 class DurableKernel(Kernel):
@@ -167,43 +165,6 @@ class DurableKernel(Kernel):
         elif job.queue is not None:
             for next_job in self.admission.release(job):
                 self.start(next_job, self.now())
-
-    def ask(self, job: Job | Settled, request: Cancellation) -> Ticket[Verdict] | Verdict:
-        """Decide a request, or, if it would change anything, keep it first; then ``answered`` has the verdict.
-
-        Raises:
-            SchedulerClosedError: It would, and the store is closed.
-        """
-        verdict = job.verdict(request)
-        if isinstance(job, Settled) or verdict.outcome not in _CHANGES:
-            return verdict
-        if self.journal.closed:
-            raise SchedulerClosedError("cancel")
-        pages = durable(job).pages
-        pages.ask(request)
-
-        def decide() -> Verdict:
-            pages.answer(request)
-            self.journal.write(pages)
-            return self.cancel(job, request)
-
-        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.answer(request)))
-
-    async def answered(self, job: Job | Settled, asked: Ticket[Verdict] | Verdict) -> Verdict:
-        """Return the verdict when everything that it says is kept.
-
-        Raises:
-            StoreError: It could not be kept, and nothing was applied.
-        """
-        verdict = asked if isinstance(asked, Verdict) else await asked.answer()
-        if isinstance(job, Job) and CURRENT.get() is job and verdict.outcome is Outcome.CANCELING:
-            self.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come before the loop's turn
-        if isinstance(asked, Verdict) or verdict.outcome not in _CHANGES:
-            await self.journal.commit(job.id)
-        elif isinstance(job, Job) and job.settled is None and not durable(job).pages.knows_undo:
-            # One was registered while the request was on its way to the journal. It is applied: no error is due.
-            await self.journal.promise(durable(job).pages, Ticket[None](self, lambda: None, None)).answer()
-        return verdict
 
     def start(self, job: Job, now: float) -> None:
         """Start a job that has its slot, unless it is in limbo or the scheduler closes: then it stays pending."""

@@ -12,11 +12,11 @@ from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
 from jobcancel.errors import JobCanceledError, JobFailedError, SchedulerClosedError
 
+from .durable_cancel import cancel_durably
 from .job import Job
 from .waiting import until_told
 
 if TYPE_CHECKING:
-    from .durable import DurableKernel
     from .kernel import Kernel
 
 R_co = TypeVar("R_co", covariant=True)
@@ -63,7 +63,8 @@ class Handle(Generic[R_co]):
     ) -> Verdict:
         """Ask for a cancel."""
         if self._kernel.durable is not None:
-            return await cancel_durably(self._kernel.durable, self.job, by, reason, defer=defer, force=force)
+            verdicts = await cancel_durably(self._kernel.durable, [self.job], by, reason, defer=defer, force=force)
+            return verdicts[self.id]
         return request_cancel(self.job, by, reason, defer=defer, force=force)
 
     async def wait(self, *, timeout_s: float | None = None) -> Snapshot[R_co]:
@@ -91,20 +92,3 @@ def request_cancel(job: Job | Settled, by: str | None, reason: str | None, *, de
         by, reason = text(by, "by"), text(reason, "reason")
     request = Cancellation(_USER, by, reason, defer, force)
     return job.kernel.cancel(job, request) if isinstance(job, Job) else job.verdict(request)
-
-
-async def cancel_durably(
-    kernel: DurableKernel, job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool
-) -> Verdict:
-    """Let a user ask for the cancel of one job, and return the verdict when it is kept."""
-    request = Cancellation(_USER, text(by, "by"), text(reason, "reason"), defer, force)
-    return await kernel.answered(job, kernel.ask(job, request))
-
-
-async def cancel_all_durably(
-    kernel: DurableKernel, jobs: list[Job], by: str | None, reason: str | None, *, defer: bool, force: bool
-) -> dict[str, Verdict]:
-    """Let a user ask for the cancel of many jobs, in one commit, and return the verdicts by id."""
-    by, reason = text(by, "by"), text(reason, "reason")
-    asked = [kernel.ask(job, Cancellation(_USER, by, reason, defer, force)) for job in jobs]
-    return {job.id: await kernel.answered(job, each) for job, each in zip(jobs, asked, strict=True)}

@@ -160,7 +160,11 @@ class Journal:
     async def tried(self, job_id: str) -> None:
         """Return when that is so."""
         if not self.was_tried(job_id):
-            await self._ticket(self._todo.get(job_id) or self._flight[job_id]).done()
+            await self.attempt(job_id).done()
+
+    def attempt(self, job_id: str) -> Ticket[None]:
+        """Return a ticket for that, of a job of which it is not so."""
+        return self._ticket(self._todo.get(job_id) or self._flight[job_id])
 
     def _ticket(self, item: _Item) -> Ticket[None]:
         ticket = Ticket[None](self._kernel, lambda: None)

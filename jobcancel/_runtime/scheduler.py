@@ -25,8 +25,9 @@ from jobcancel.errors import SchedulerClosedError
 from .clock import SystemClock
 from .compensation import checked
 from .durable import DurableKernel
+from .durable_cancel import cancel_durably
 from .facade import BlockingJobs
-from .handle import Handle, cancel_all_durably, cancel_durably, request_cancel
+from .handle import Handle, request_cancel
 from .ids import ulids
 from .kernel import Kernel
 from .lifecycle import Session, end_jobs, refuse_own
@@ -176,7 +177,7 @@ class Scheduler:
         """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it."""
         job = self._kernel.table.get(job_id, owner)
         if self._kernel.durable is not None:
-            return await cancel_durably(self._kernel.durable, job, by, reason, defer=defer, force=force)
+            return (await cancel_durably(self._kernel.durable, [job], by, reason, defer=defer, force=force))[job_id]
         return request_cancel(job, by, reason, defer=defer, force=force)
 
     async def cancel_many(
@@ -195,7 +196,7 @@ class Scheduler:
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         jobs = [job for job in self._kernel.table.live.values() if job.settled is None and filters.admit(job.facts)]
         if self._kernel.durable is not None:
-            return await cancel_all_durably(self._kernel.durable, jobs, by, reason, defer=defer, force=force)
+            return await cancel_durably(self._kernel.durable, jobs, by, reason, defer=defer, force=force)
         return {job.id: request_cancel(job, by, reason, defer=defer, force=force) for job in jobs}
 
     async def can_cancel(

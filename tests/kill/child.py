@@ -133,7 +133,7 @@ async def live(options: Any, pen: Pen) -> None:
     world = World(pen)
     store = SqliteStore(options.folder / "journal.db", synchronous=random.choice(("full", "normal")))
     kinds = registry(options.retain_count)
-    scheduler = Scheduler(kinds, app=world, store=store, max_running=6)
+    scheduler = Scheduler(kinds, app=world, store=store, max_running=random.choice((2, 6, None)))
     world.scheduler = scheduler
     pen.acknowledge("opening")
     async with scheduler:

@@ -28,9 +28,9 @@ FAULTS: Final = (
     ),
     Fault(
         "a cancel is answered before it is kept",
-        _RUNTIME + "durable.py",
-        "        return self.journal.promise(pages, Ticket(self, decide, lambda: pages.answer(request)))\n",
-        "        ticket = Ticket(self, decide)\n        ticket.kept()\n        return ticket\n",
+        _RUNTIME + "durable_cancel.py",
+        "    return kernel.journal.promise(pages, Ticket(kernel, decide, lambda: pages.answer(request)))\n",
+        "    ticket = Ticket(kernel, decide)\n    ticket.kept()\n    return ticket\n",
         "rule 2:",
     ),
     Fault(

@@ -111,6 +111,8 @@ class Judge:
             job_id in self._final
             or job_id in self._lost
             or self.books.was_asked(job_id)
+            or any(outcome in ACCEPTED for _, outcome, _ in told.verdicts)  # asked with its group; its submit is untold
+            or any(line["kind"] == "timed" for line in told.submitted)  # its time may be over before its code begins
             or any(line["parent"] for line in told.submitted)
             or len(told.over) == len(told.began) > 0
             or any(when[0] < now.life for when, _ in told.began)

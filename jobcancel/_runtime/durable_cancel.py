@@ -1,0 +1,85 @@
+"""A cancel that is kept before it is answered: the request, then the verdict, and what the job did in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from jobcancel._core.causes import CancelCause
+from jobcancel._core.decision import Cancellation, Outcome, Verdict
+from jobcancel._core.packing import Settled
+from jobcancel._core.plain import text
+from jobcancel.errors import SchedulerClosedError
+
+from .durable_job import durable
+from .job import CURRENT, Job
+from .ticket import Ticket
+
+if TYPE_CHECKING:
+    from .durable import DurableKernel
+
+_LATER: Final = (Outcome.CANCELING, Outcome.DEFERRED)  # the job goes on until the cancel reaches it
+_CHANGES: Final = (Outcome.CANCELED, *_LATER)
+
+
+async def cancel_durably(
+    kernel: DurableKernel,
+    jobs: Iterable[Job | Settled],
+    by: str | None,
+    reason: str | None,
+    *,
+    defer: bool,
+    force: bool,
+) -> dict[str, Verdict]:
+    """Let a user ask for the cancel of jobs, in one commit, and return the verdicts by id when they are kept.
+
+    Raises:
+        StoreError: A request could not be kept: of that job nothing was applied.
+        SchedulerClosedError: A request would change something, and the store is closed.
+    """
+    by, reason = text(by, "by"), text(reason, "reason")
+    asked = [(job, _ask(kernel, job, Cancellation(CancelCause.USER, by, reason, defer, force))) for job in jobs]
+    verdicts = {job.id: await _answer(kernel, job, each) for job, each in asked}
+    late = [job.id for job, each in asked if isinstance(each, Ticket) and _overtaken(kernel, job, verdicts[job.id])]
+    tickets = [kernel.journal.attempt(job_id) for job_id in late]
+    with kernel.scope_type(shield=True):
+        for ticket in tickets:
+            await ticket.done()  # the cancel is applied: no error is due
+    return verdicts
+
+
+def _ask(kernel: DurableKernel, job: Job | Settled, request: Cancellation) -> Ticket[Verdict] | Verdict:
+    """Decide a request, or, if it would change anything, have it kept before that."""
+    verdict = job.verdict(request)
+    if isinstance(job, Settled) or verdict.outcome not in _CHANGES:
+        return verdict
+    if kernel.journal.closed:
+        raise SchedulerClosedError("cancel")
+    pages = durable(job).pages
+    pages.ask(request)
+
+    def decide() -> Verdict:
+        pages.answer(request)
+        kernel.journal.write(pages)
+        return kernel.cancel(job, request)
+
+    return kernel.journal.promise(pages, Ticket(kernel, decide, lambda: pages.answer(request)))
+
+
+async def _answer(kernel: DurableKernel, job: Job | Settled, asked: Ticket[Verdict] | Verdict) -> Verdict:
+    verdict = asked if isinstance(asked, Verdict) else await asked.answer()
+    if isinstance(job, Job) and CURRENT.get() is job and verdict.outcome is Outcome.CANCELING:
+        kernel.deliveries.deliver(job)  # it cancels itself: its next checkpoint may come before the loop's turn
+    if isinstance(asked, Verdict) or verdict.outcome not in _CHANGES:
+        await kernel.journal.commit(job.id)
+    return verdict
+
+
+def _overtaken(kernel: DurableKernel, job: Job | Settled, verdict: Verdict) -> bool:
+    """Return whether what a job did while its cancel was on its way has still to be kept.
+
+    Another process decides the request anew. It has to know what was registered to be undone, and of an end.
+    """
+    if verdict.outcome not in _LATER or not isinstance(job, Job) or kernel.journal.was_tried(job.id):
+        return False
+    return job.settled is not None or not durable(job).pages.knows_undo
