@@ -32,8 +32,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "durable_cancel.py",
-        "    return kernel.journal.promise(pages, Ticket(kernel, decide, lambda: pages.answer(request)))\n",
-        "    return decide()\n",
+        "    return kernel.journal.promise(pages, Asked(kernel, job, request))\n",
+        "    return Asked(kernel, job, request).apply()\n",
         "tests/invariants/test_durable.py::test_1_the_decision_the_transition_and_the_commit_are_known_in_one_step",
     ),
     Fault(
@@ -53,8 +53,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "durable_cancel.py",
-        "    with kernel.scope_type(shield=True):\n",
-        "    with kernel.scope_type():\n",
+        "        with kernel.scope_type(shield=True):\n",
+        "        with kernel.scope_type():\n",
         _OVERTAKEN + "the_callers_own_cancellation_does_not_lose_the_verdict",
     ),
     Fault(

@@ -55,8 +55,8 @@ class Call(Generic[R_co]):
             TypeError: An argument is something else.
         """
         where = f"kind {self.kind.name!r}, which is kept in a journal: args"
-        args = tuple(plain(arg, f"{where}[{place}]") for place, arg in enumerate(self.args))
-        return Call(self.kind, self._handler, args, plain(self.kwargs, where))
+        kwargs = plain(self.kwargs, where) if self.kwargs else self.kwargs
+        return Call(self.kind, self._handler, tuple(plain(self.args, where)), kwargs)
 
     def __repr__(self) -> str:
         return f"<call of {self.kind.name}>"

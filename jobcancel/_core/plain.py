@@ -24,12 +24,12 @@ def plain(value: object, path: str) -> Any:
         return value
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, Mapping):
-        table = cast(Mapping[object, object], value)
-        return {_key(key, path): plain(item, f"{path}.{key}") for key, item in table.items()}
     if isinstance(value, list | tuple):
         items = cast("list[object]", value)
         return [plain(item, f"{path}[{i}]") for i, item in enumerate(items)]
+    if isinstance(value, Mapping):
+        table = cast(Mapping[object, object], value)
+        return {_key(key, path): plain(item, f"{path}.{key}") for key, item in table.items()}
     raise TypeError(
         f"{path} must be plain data (None, bool, int, float, str, and lists and mappings of them), "
         f"not {kind.__qualname__}"

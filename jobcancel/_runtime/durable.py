@@ -70,7 +70,7 @@ class DurableKernel(Kernel):
         self.admission: Admission = Admission(self._max_running)
         self._kept_keys = DurableKeys(self._key_gone)
         self.keys: Keys = self._kept_keys
-        self._limbo: dict[str, Ticket[DurableJob]] = {}
+        self._limbo: set[str] = set()
         self.closing: bool = False
 
     async def submit(
@@ -95,10 +95,9 @@ class DurableKernel(Kernel):
             first = self.keys.find(origin.owner, call, origin.key, self.now())
             if first is None:
                 break
-            waiting = self._limbo.get(first)
-            if waiting is None:
+            if first not in self._limbo:
                 return first, False
-            await waiting.done()  # if that submit fails, the key is free again
+            await self.journal.attempt(first).done()  # if that submit fails, the key is free again
         job = await self.reserve(call, parent, origin, timeout_s, undo).answer()
         return job.id, True
 
@@ -132,12 +131,12 @@ class DurableKernel(Kernel):
             self.keys.remember(job, call, origin.key, job.created)
         job.keep(self.journal, call.args, call.kwargs)
         job.pages.starting = job.admitted
-        ticket = self._limbo[job.id] = Ticket(self, lambda: self._taken(job), lambda: self._dropped(job))
-        return self.journal.promise(job.pages, ticket)
+        self._limbo.add(job.id)
+        return self.journal.promise(job.pages, Submitted(self, job))
 
-    def _taken(self, job: DurableJob) -> DurableJob:
+    def taken(self, job: DurableJob) -> None:
         """Let a job that is kept out of limbo."""
-        del self._limbo[job.id]
+        self._limbo.remove(job.id)
         job.limbo = False
         self.table.add(job)
         parent = job.parent
@@ -152,11 +151,10 @@ class DurableKernel(Kernel):
         # It may have come too late for its parent's own round.
         if parent is not None and (parent.code_ended or (parent.cancel and parent.cancel.delivered_at is not None)):
             self.cancel(job, Cancellation(CancelCause.PARENT, by=parent.id))
-        return job
 
-    def _dropped(self, job: DurableJob) -> None:
+    def dropped(self, job: DurableJob) -> None:
         """Take back the place and the key of a job that was not kept."""
-        del self._limbo[job.id]
+        self._limbo.remove(job.id)
         self.journal.drop(job)
         if job.origin.key is not None:
             self.keys.drop(job, job.origin.key)
@@ -217,3 +215,22 @@ class DurableKernel(Kernel):
     def _key_gone(self, job_id: str) -> None:
         if job_id not in self.table and job_id not in self._limbo:
             self.journal.replace(Entry(job_id, None, final=True))
+
+
+class Submitted(Ticket[DurableJob]):
+    """Somebody waits for a job to be taken."""
+
+    __slots__ = ("_job", "_taker")
+
+    def __init__(self, kernel: DurableKernel, job: DurableJob) -> None:
+        super().__init__(kernel)
+        self._taker, self._job = kernel, job
+
+    def apply(self) -> DurableJob:
+        """Take it."""
+        self._taker.taken(self._job)
+        return self._job
+
+    def give_up(self) -> None:
+        """Take back what it had."""
+        self._taker.dropped(self._job)

@@ -42,9 +42,10 @@ async def cancel_durably(
     verdicts = {job.id: await _answer(kernel, job, each) for job, each in asked}
     late = [job.id for job, each in asked if isinstance(each, Ticket) and _overtaken(kernel, job, verdicts[job.id])]
     tickets = [kernel.journal.attempt(job_id) for job_id in late]
-    with kernel.scope_type(shield=True):
-        for ticket in tickets:
-            await ticket.done()  # the cancel is applied: no error is due
+    if tickets:
+        with kernel.scope_type(shield=True):
+            for ticket in tickets:
+                await ticket.done()  # the cancel is applied: no error is due
     return verdicts
 
 
@@ -57,13 +58,7 @@ def _ask(kernel: DurableKernel, job: Job | Settled, request: Cancellation) -> Ti
         raise SchedulerClosedError("cancel")
     pages = durable(job).pages
     pages.ask(request)
-
-    def decide() -> Verdict:
-        pages.answer(request)
-        kernel.journal.write(pages)
-        return kernel.cancel(job, request)
-
-    return kernel.journal.promise(pages, Ticket(kernel, decide, lambda: pages.answer(request)))
+    return kernel.journal.promise(pages, Asked(kernel, job, request))
 
 
 async def _answer(kernel: DurableKernel, job: Job | Settled, asked: Ticket[Verdict] | Verdict) -> Verdict:
@@ -83,3 +78,24 @@ def _overtaken(kernel: DurableKernel, job: Job | Settled, verdict: Verdict) -> b
     if verdict.outcome not in _LATER or not isinstance(job, Job) or kernel.journal.was_tried(job.id):
         return False
     return job.settled is not None or not durable(job).pages.knows_undo
+
+
+class Asked(Ticket[Verdict]):
+    """Somebody waits for a verdict."""
+
+    __slots__ = ("_job", "_request")
+
+    def __init__(self, kernel: DurableKernel, job: Job, request: Cancellation) -> None:
+        super().__init__(kernel)
+        self._job, self._request = job, request
+
+    def apply(self) -> Verdict:
+        """Decide, and do what follows."""
+        pages = durable(self._job).pages
+        pages.answer(self._request)
+        durable(self._job).journal.write(pages)
+        return self._kernel.cancel(self._job, self._request)
+
+    def give_up(self) -> None:
+        """Ask no longer."""
+        durable(self._job).pages.answer(self._request)

@@ -22,7 +22,6 @@ from jobcancel.errors import StoreError
 from .job import Job
 from .journal import Journal
 from .ticket import Ticket
-from .watch import attach
 
 _LEFT: Final = frozenset({"done", "failed", "timed_out", "canceled", "interrupted"})  # how a stage that began ended
 
@@ -80,13 +79,14 @@ class DurableJob(Job):
         if self.call is not None and self.spec.on_restart is OnRestart.FAIL:
             self.call = OnceCall(self.call, self)
         self.journal = journal
-        attach(self, self)
+        self.on_change = self.tell_watchers
 
-    def change(self) -> None:
-        """Something has changed: journal it, and stop the code if that waited for a stage's end."""
+    def tell_watchers(self) -> None:
+        """Have a change journaled, stop the code if that waited for a stage's end, and tell everyone who watches."""
         self.journal.write(self.pages)
         if self.stopping and not self.stopped:
             self.stop_code()
+        Job.tell_watchers(self)
 
     def stop(self) -> None:
         """Stop the attempt, so that another can follow: at once, or when the stage that shields it ends."""
@@ -152,7 +152,7 @@ class DurableJob(Job):
         """Wake everyone who waits; what the code of an abandoned job still says is journaled until that ends."""
         Job.wake(self)
         if self.settled is not None and not self.code_ended:
-            attach(self, self)
+            self.on_change = self.tell_watchers
 
     def cut(self) -> None:
         """Cancel the scope of code that was stopped, and its children; no effect if it ended or is canceled."""
@@ -178,7 +178,7 @@ class OnceCall(Call[Any]):
     async def _begin(self, job: JobContext) -> Any:
         live = self._job
         if not live.pages.says("starting") and live.pages.says("started") is None:
-            await live.journal.promise(live.pages, Ticket[None](live.kernel, lambda: None, None)).done()
+            await live.journal.promise(live.pages, Ticket[None](live.kernel, patient=True)).done()
             if live.cancel is not None and not live.cancel.held:
                 live.kernel.deliveries.deliver(live)
                 await checkpoint_if_cancelled()  # what the wait has let slip, so that the code does not begin

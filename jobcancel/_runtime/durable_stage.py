@@ -57,7 +57,7 @@ async def _begin_committing(job: DurableJob) -> None:
     A request that is kept beside it was therefore decided before the stage began, or is to be.
     """
     while True:
-        ticket = Ticket[None](job.kernel, lambda: None, None)
+        ticket = Ticket[None](job.kernel, patient=True)
         await job.journal.promise(job.pages, ticket).done()
         if not job.pages.asked and not job.pages.says("asked"):
             return

@@ -53,8 +53,8 @@ class _Item:
 
     def give_up(self) -> list[Ticket[Any]]:
         """Take out the tickets of those who do not wait until the store is well again."""
-        given_up = [ticket for ticket in self.tickets if ticket.give_up is not None]
-        self.tickets = [ticket for ticket in self.tickets if ticket.give_up is None]
+        given_up = [ticket for ticket in self.tickets if not ticket.patient]
+        self.tickets = [ticket for ticket in self.tickets if ticket.patient]
         return given_up
 
 
@@ -167,7 +167,7 @@ class Journal:
         return self._ticket(self._todo.get(job_id) or self._flight[job_id])
 
     def _ticket(self, item: _Item) -> Ticket[None]:
-        ticket = Ticket[None](self._kernel, lambda: None)
+        ticket = Ticket[None](self._kernel)
         item.tickets.append(ticket)
         self._wanted.set()
         return ticket
@@ -231,7 +231,7 @@ class Journal:
         self._todo = {job_id: item for job_id, item in flight.items() if job_id not in self._todo} | self._todo
         for item in islice(self._todo.values(), _COMMIT, None):
             given_up += item.give_up()
-        others = any(ticket.give_up is not None for item in self._todo.values() for ticket in item.tickets)
+        others = any(not ticket.patient for item in self._todo.values() for ticket in item.tickets)
         for ticket in given_up:
             ticket.lost(problem)
         if self._todo:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -18,14 +19,28 @@ T = TypeVar("T")
 Main = Callable[[T], Coroutine[Any, Any, None]]
 
 
+class Signal(Protocol):
+    """What one task waits for, once; an event, for which any number may wait, costs three times as much."""
+
+    def set(self) -> None:
+        """Let it go on."""
+        ...
+
+    def wait(self) -> Awaitable[None]:
+        """Wait, unless it was set before."""
+        ...
+
+
 class Loop(Protocol):
     """What the scheduler asks of the loop it runs on.
 
     Attributes:
         job_scope: Makes the scope around a job's code, which a cancellation of the host does not reach.
+        signal: Makes a signal.
     """
 
     job_scope: Callable[[], anyio.CancelScope]
+    signal: Callable[[], Signal]
 
     def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
         """Start ``main(argument)`` as a task in ``context``; return what ``strain`` knows it by. Keep that."""
@@ -56,6 +71,24 @@ class Loop(Protocol):
         ...
 
 
+class AsyncioSignal:
+    """asyncio and uvloop: a future, the object that an event of theirs would make for its waiter."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._future: asyncio.Future[None] = loop.create_future()
+
+    def set(self) -> None:
+        """See ``Signal``."""
+        if not self._future.done():  # else its waiter was cancelled
+            self._future.set_result(None)
+
+    def wait(self) -> Awaitable[None]:
+        """See ``Signal``."""
+        return self._future
+
+
 class AsyncioLoop:
     """asyncio and uvloop."""
 
@@ -64,6 +97,7 @@ class AsyncioLoop:
         # so there is nothing to shield this one from.
         self.job_scope: Callable[[], anyio.CancelScope] = type(anyio.CancelScope())
         self._loop = asyncio.get_running_loop()
+        self.signal: Callable[[], Signal] = partial(AsyncioSignal, self._loop)
 
     def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
         """See ``Loop``."""

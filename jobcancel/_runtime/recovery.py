@@ -172,7 +172,7 @@ def _adopt(job: DurableJob, live: Any) -> None:
 
 
 def _go_on(kernel: DurableKernel, job: DurableJob) -> None:
-    job.change()
+    job.tell_watchers()
     if job.cancel is not None:
         _end(kernel, job, Ending.UNWOUND)
     elif job.lost:

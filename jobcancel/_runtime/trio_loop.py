@@ -9,7 +9,7 @@ from functools import partial
 import anyio
 import trio
 
-from .loops import Main, T
+from .loops import Main, Signal, T
 
 
 class TrioLoop:
@@ -17,6 +17,7 @@ class TrioLoop:
 
     def __init__(self) -> None:
         self.job_scope: Callable[[], anyio.CancelScope] = partial(anyio.CancelScope, shield=True)
+        self.signal: Callable[[], Signal] = trio.Event
         self._token = trio.lowlevel.current_trio_token()
         self._manager = trio.open_nursery()
         self._nursery: trio.Nursery | None = None

@@ -23,14 +23,14 @@ FAULTS: Final = (
         "        job = await self.reserve(call, parent, origin, timeout_s, undo).answer()\n"
         "        return job.id, True\n",
         "        ticket = self.reserve(call, parent, origin, timeout_s, undo)\n"
-        "        return next(job_id for job_id, each in self._limbo.items() if each is ticket), True\n",
+        "        return ticket._job.id, True\n",
         "was acknowledged and is not in the journal",
     ),
     Fault(
         "a cancel is answered before it is kept",
         _RUNTIME + "durable_cancel.py",
-        "    return kernel.journal.promise(pages, Ticket(kernel, decide, lambda: pages.answer(request)))\n",
-        "    ticket = Ticket(kernel, decide)\n    ticket.kept()\n    return ticket\n",
+        "    return kernel.journal.promise(pages, Asked(kernel, job, request))\n",
+        "    ticket = Asked(kernel, job, request)\n    ticket.kept()\n    return ticket\n",
         "rule 2:",
     ),
     Fault(

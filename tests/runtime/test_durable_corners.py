@@ -270,7 +270,7 @@ async def test_who_waits_for_a_store_that_stays_broken_is_told_when_it_is_left(a
             await written(scheduler)
             host.store.broken = "the disk is full"
             job = inside(scheduler, handle.id)
-            group.start_soon(waits, job.journal.promise(job.pages, Ticket[None](job.kernel, lambda: None, None)))
+            group.start_soon(waits, job.journal.promise(job.pages, Ticket[None](job.kernel, patient=True)))
             job.note("later", 0.0)
 
     async with anyio.create_task_group() as group:
@@ -283,10 +283,11 @@ async def test_what_follows_from_a_commit_and_fails_is_raised_where_somebody_wai
     host = Host()
     async with host.running() as scheduler:
 
-        def fails() -> None:
-            raise LookupError("the host's clock")
+        class Fails(Ticket[None]):
+            def apply(self) -> None:
+                raise LookupError("the host's clock")
 
-        ticket = Ticket[None](scheduler._kernel, fails)  # pyright: ignore[reportPrivateUsage]
+        ticket = Fails(scheduler._kernel)  # pyright: ignore[reportPrivateUsage]
         ticket.kept()
         with pytest.raises(LookupError):
             await ticket.answer()
