@@ -146,11 +146,11 @@ class Journal:
         Raises:
             StoreError: It was not kept; it is tried again.
         """
-        item = self._todo.get(job_id) or self._flight.get(job_id)
-        if item is not None and self.closed:
+        if job_id not in self._todo and job_id not in self._flight:
+            return
+        if self.closed:
             raise self._problem or SchedulerClosedError("write to its journal")
-        if item is not None:
-            await self._ticket(item).answer()
+        await self.attempt(job_id).answer()
 
     def was_tried(self, job_id: str) -> bool:
         """Return whether everything that is known of a job now is kept, or cannot be while the store fails."""
@@ -164,11 +164,8 @@ class Journal:
 
     def attempt(self, job_id: str) -> Ticket[None]:
         """Return a ticket for that, of a job of which it is not so."""
-        return self._ticket(self._todo.get(job_id) or self._flight[job_id])
-
-    def _ticket(self, item: _Item) -> Ticket[None]:
         ticket = Ticket[None](self._kernel)
-        item.tickets.append(ticket)
+        (self._todo.get(job_id) or self._flight[job_id]).tickets.append(ticket)
         self._wanted.set()
         return ticket
 

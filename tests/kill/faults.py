@@ -22,8 +22,7 @@ FAULTS: Final = (
         _RUNTIME + "durable.py",
         "        job = await self.reserve(call, parent, origin, timeout_s, undo).answer()\n"
         "        return job.id, True\n",
-        "        ticket = self.reserve(call, parent, origin, timeout_s, undo)\n"
-        "        return ticket._job.id, True\n",
+        "        ticket = self.reserve(call, parent, origin, timeout_s, undo)\n        return ticket._job.id, True\n",
         "was acknowledged and is not in the journal",
     ),
     Fault(
