@@ -272,8 +272,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         UNDONE,
         _RUNTIME + "durable_job.py",
-        "        if self.settled is not None and not self.code_ended:\n            attach(self, self)\n",
-        "",
+        "            self.on_change = self.tell_watchers\n",
+        "            pass\n",
         _CANCELS + "an_abandoned_job_is_undone_by_the_next_process",
     ),
     Fault(

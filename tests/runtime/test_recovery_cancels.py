@@ -242,12 +242,13 @@ async def test_an_abandoned_job_is_undone_by_the_next_process(anyio_backend: Any
     async with host.running() as scheduler:
         handle = await scheduler.submit(work(), key="k")
         await written(scheduler)
-        if cause == "user":
-            await handle.cancel()
-        else:
-            await host.clock.advance(5)
-        await settle()
-        await host.clock.advance(1)
+        async with scheduler.watch(handle.id):  # who watches is told of the end, and hears no more
+            if cause == "user":
+                await handle.cancel()
+            else:
+                await host.clock.advance(5)
+            await settle()
+            await host.clock.advance(1)
         before = await handle.wait()
         late.set()
         async with host.killed(scheduler) as again:
