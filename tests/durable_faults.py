@@ -20,6 +20,7 @@ _SHUTDOWN: Final = "tests/runtime/test_durable_shutdown.py::test_"
 _SESSIONS: Final = "tests/runtime/test_store_sessions.py::test_"
 _TOLD: Final = "tests/runtime/test_told.py::test_"
 _OVERTAKEN: Final = "tests/runtime/test_overtaken.py::test_"
+_COMMITS: Final = "tests/runtime/test_commits.py::test_"
 _JOURNAL: Final = "tests/core/test_journal.py::test_"
 
 KEPT: Final = "what was answered is kept"
@@ -39,16 +40,37 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "durable_cancel.py",
-        "    return job.settled is not None or not durable(job).pages.knows_undo\n",
+        "    return not durable(job).pages.knows_undo\n",
         "    return job.settled is None and not durable(job).pages.knows_undo\n",
+        _OVERTAKEN + "it_is_not_told_while_more_comes_meanwhile[asyncio-ends]",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable_cancel.py",
+        "    return not durable(job).pages.knows_undo\n",
+        "    return False\n",
         _OVERTAKEN + "the_verdict_is_told_when_that_is_kept_and_not_before",
     ),
     Fault(
         KEPT,
         _RUNTIME + "durable_cancel.py",
-        "    return job.settled is not None or not durable(job).pages.knows_undo\n",
-        "    return job.settled is not None\n",
-        _OVERTAKEN + "the_verdict_is_told_when_that_is_kept_and_not_before",
+        "                await ticket.done()  # the cancel is applied: no error is due\n",
+        "                await ticket.done()\n        break\n",
+        _OVERTAKEN + "no_verdict_of_many_is_told_before_that_is_so_for_all",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "keys.py",
+        "        if entry is not None and entry.job_id == job.id:\n            del self._entries[where]\n",
+        "        del self._entries[where]\n",
+        _COMMITS + "a_key_that_expires_while_its_submit_is_on_its_way_is_anothers",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable.py",
+        "        if self.journal.closed:\n            raise SchedulerClosedError",
+        "        if False:\n            raise SchedulerClosedError",
+        _COMMITS + "who_waits_for_a_key_while_the_scheduler_is_left_is_told",
     ),
     Fault(
         KEPT,

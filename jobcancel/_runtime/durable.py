@@ -22,7 +22,7 @@ from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import UnknownKindError
+from jobcancel.errors import SchedulerClosedError, UnknownKindError
 
 from .admission import Admission
 from .clock import Timers
@@ -89,6 +89,7 @@ class DurableKernel(Kernel):
             IdempotencyConflictError: The key was used with other arguments.
             TypeError: An argument is no plain data.
             StoreError: It was not kept; nothing was taken.
+            SchedulerClosedError: The scheduler was left while the key's first submit was on its way.
         """
         call = call.plainly()
         while origin.key is not None:
@@ -116,7 +117,10 @@ class DurableKernel(Kernel):
         Raises:
             UnknownKindError: The call is one of another registry's kinds.
             QueueFullError: Too many of the kind are waiting; nothing was taken.
+            SchedulerClosedError: The store was closed while the caller waited for the key's first submit.
         """
+        if self.journal.closed:
+            raise SchedulerClosedError("submit")
         if call.kind.home is not self.registry:
             raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry))
         self.seq += 1

@@ -1,4 +1,4 @@
-"""A cancel that is kept before it is answered: the request, then the verdict, and what the job did in between."""
+"""A cancel that is kept before it is answered: the request, then the verdict, and what was registered in between."""
 
 from __future__ import annotations
 
@@ -40,11 +40,10 @@ async def cancel_durably(
     by, reason = text(by, "by"), text(reason, "reason")
     asked = [(job, _ask(kernel, job, Cancellation(CancelCause.USER, by, reason, defer, force))) for job in jobs]
     verdicts = {job.id: await _answer(kernel, job, each) for job, each in asked}
-    late = [job.id for job, each in asked if isinstance(each, Ticket) and _overtaken(kernel, job, verdicts[job.id])]
-    tickets = [kernel.journal.attempt(job_id) for job_id in late]
-    if tickets:
+    decided = [job for job, each in asked if isinstance(each, Ticket)]
+    while late := [job.id for job in decided if _overtaken(kernel, job, verdicts[job.id])]:
         with kernel.scope_type(shield=True):
-            for ticket in tickets:
+            for ticket in [kernel.journal.attempt(job_id) for job_id in late]:
                 await ticket.done()  # the cancel is applied: no error is due
     return verdicts
 
@@ -71,13 +70,13 @@ async def _answer(kernel: DurableKernel, job: Job | Settled, asked: Ticket[Verdi
 
 
 def _overtaken(kernel: DurableKernel, job: Job | Settled, verdict: Verdict) -> bool:
-    """Return whether what a job did while its cancel was on its way has still to be kept.
+    """Return whether a job has registered compensations that are to be kept before its cancel is answered.
 
-    Another process decides the request anew. It has to know what was registered to be undone, and of an end.
+    It goes on, and may have ended by now. Another process would decide the request anew, and undo what it knows of.
     """
     if verdict.outcome not in _LATER or not isinstance(job, Job) or kernel.journal.was_tried(job.id):
         return False
-    return job.settled is not None or not durable(job).pages.knows_undo
+    return not durable(job).pages.knows_undo
 
 
 class Asked(Ticket[Verdict]):

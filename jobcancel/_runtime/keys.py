@@ -84,8 +84,11 @@ class Keys:
         return entry if entry is not None and entry.job_id == job_id and entry.expires > now else None
 
     def drop(self, job: Job, key: str) -> None:
-        """Forget the key of a job that was not taken after all."""
-        del self._entries[job.origin.owner, job.spec.name, key]
+        """Forget the key of a job that was not taken after all; by now it may lead to another."""
+        where = job.origin.owner, job.spec.name, key
+        entry = self._entries.get(where)
+        if entry is not None and entry.job_id == job.id:
+            del self._entries[where]
 
     def settled(self, job: Job, key: str) -> None:
         """Remember how the job of a key ended."""

@@ -49,7 +49,10 @@ class Ticket(Generic[T]):
     def lost(self, error: StoreError) -> None:
         """Give up what could not be kept."""
         self._error = error
-        self.give_up()
+        try:
+            self.give_up()
+        except Exception as raised:  # noqa: BLE001  # likewise
+            self._error = raised
         self._signal.set()
 
     async def done(self) -> None:

@@ -100,6 +100,23 @@ def test_what_is_kept_can_be_asked() -> None:
     assert journal.entry().body == {"starting": None}
 
 
+def test_compensations_that_have_run_are_known_and_later_ones_are_not() -> None:
+    job, journal = journaled()
+    job.register(Undo("refund", [], {}))
+    journal.entry()
+    journal.kept()
+    known = [journal.knows_undo]
+    job.register(Undo("delete", [], {}))
+    known.append(journal.knows_undo)
+    job.undo = []
+    known.append(journal.knows_undo)
+    job.undo = None
+    known.append(journal.knows_undo)
+    job.register(Undo("delete", [], {}))
+    known.append(journal.knows_undo)
+    assert known == [True, False, True, True, False]
+
+
 def test_a_request_that_is_answered_is_asked_no_longer_and_its_twin_still_is() -> None:
     _, journal = journaled()
     first, second = (Cancellation(CancelCause.USER, "ada") for _ in range(2))

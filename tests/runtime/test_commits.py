@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -20,6 +20,7 @@ from jobcancel import (
     QueueFullError,
     Registry,
     Scheduler,
+    SchedulerClosedError,
     Stage,
     StoreError,
     Verdict,
@@ -158,6 +159,64 @@ async def test_who_waits_for_a_key_whose_first_submit_fails_submits_himself(regi
         await _until(lambda: len(outcomes) == 2)
         assert outcomes == ["failed", "created"]
         gate.go_on.set()
+
+
+async def test_a_key_that_expires_while_its_submit_is_on_its_way_is_anothers(
+    registry: Registry, clock: ManualClock
+) -> None:
+    gate = Gate()
+    kind = registry.kind("work", key_ttl_s=1)(gate)
+    errors, ids = list[StoreError](), list[str]()
+    async with closed_gate(registry, clock=clock) as (scheduler, store, group):
+        store.closed = True
+
+        async def submit() -> None:
+            try:
+                ids.append((await scheduler.submit(kind(), key="k")).id)
+            except StoreError as error:
+                errors.append(error)
+
+        group.start_soon(submit)
+        await store.arrived()
+        await clock.advance(2)
+        group.start_soon(submit)
+        await _turns()
+        store.fail_one()
+        await _until(lambda: errors)
+        store.open_gate()
+        await _until(lambda: ids)
+        again = await scheduler.submit(kind(), key="k")
+        assert ([again.id], again.created, len(errors)) == (ids, False, 1)
+        gate.go_on.set()
+
+
+async def test_who_waits_for_a_key_while_the_scheduler_is_left_is_told(registry: Registry, clock: ManualClock) -> None:
+    kind = registry.kind("work")(Gate())
+    told: list[str] = []
+
+    async def submit(scheduler: Scheduler) -> None:
+        try:
+            await scheduler.submit(kind(), key="k")
+        except (StoreError, SchedulerClosedError) as error:
+            told.append(type(error).__name__)
+
+    async with anyio.create_task_group() as group:
+        with suppress(StoreError):  # if anything is left to write
+            await _left_with_submits_on_their_way(registry, clock, group, submit)
+    assert len(told) == 9
+    assert "StoreError" in told  # of the others some came when all was over
+
+
+async def _left_with_submits_on_their_way(
+    registry: Registry, clock: ManualClock, group: TaskGroup, submit: Callable[[Scheduler], Coroutine[Any, Any, None]]
+) -> None:
+    store = GatedStore()
+    async with Scheduler(registry, store=store, clock=clock) as scheduler:
+        store.closed = store.fails = True
+        for _ in range(9):
+            group.start_soon(submit, scheduler)
+        await store.arrived()
+        store.open_gate()
 
 
 async def _turns() -> None:

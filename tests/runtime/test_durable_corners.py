@@ -279,7 +279,9 @@ async def test_who_waits_for_a_store_that_stays_broken_is_told_when_it_is_left(a
     assert [error.problem for error in told] == ["the disk is full"]
 
 
-async def test_what_follows_from_a_commit_and_fails_is_raised_where_somebody_waits(anyio_backend: Any) -> None:
+async def test_what_follows_from_a_commit_or_its_failure_and_fails_is_raised_where_somebody_waits(
+    anyio_backend: Any,
+) -> None:
     host = Host()
     async with host.running() as scheduler:
 
@@ -287,7 +289,10 @@ async def test_what_follows_from_a_commit_and_fails_is_raised_where_somebody_wai
             def apply(self) -> None:
                 raise LookupError("the host's clock")
 
-        ticket = Fails(scheduler._kernel)  # pyright: ignore[reportPrivateUsage]
-        ticket.kept()
-        with pytest.raises(LookupError):
-            await ticket.answer()
+            give_up = apply
+
+        for ends in ("kept", "lost"):
+            ticket = Fails(scheduler._kernel)  # pyright: ignore[reportPrivateUsage]
+            ticket.kept() if ends == "kept" else ticket.lost(StoreError("journal", "the disk is full"))
+            with pytest.raises(LookupError):
+                await ticket.answer()

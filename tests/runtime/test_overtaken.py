@@ -1,129 +1,159 @@
-"""What a job does while its cancel is on its way to the journal is kept before the verdict is told."""
+"""What a job registers while its cancel is on its way to the journal is kept before the verdict is told."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import CompensationContext, JobContext, JobState, Outcome, Registry, Scheduler, Stage, Verdict
+from jobcancel import CompensationContext, JobContext, Outcome, Registry, Scheduler, Stage, Verdict
 
 from .gated import GatedStore
-from .restarts import never, written
-
-DOES = pytest.mark.parametrize("does", ["registers", "ends"])
+from .restarts import written
 
 
-class Overtaken(NamedTuple):
-    """Two jobs, canceled at once, each in a commit of its own; that of the second has passed, no later one."""
+class Overtaken:
+    """Jobs that are canceled at once, in one request, and register a compensation whenever they are let to.
 
-    store: GatedStore
-    job_id: str  # the first: since its cancel was decided it has done something that is at the gate
-    told: list[dict[str, Verdict]]
-    caller: anyio.CancelScope
+    Attributes:
+        store: Where each commit waits.
+        told: The answer, once it is there.
+        caller: The scope of who asks.
+        ids: The jobs.
+    """
 
-    def kept(self) -> dict[str, Any]:
-        """Return all that the journal says of the first job."""
-        said: dict[str, Any] = {}
-        for job_id, body in self.store.bodies:
-            if job_id == self.job_id:
-                said |= body
-        return said
+    def __init__(self, registry: Registry, *steps: int) -> None:
+        self.store = GatedStore()
+        self.told: list[dict[str, Verdict]] = []
+        self.caller = anyio.CancelScope()
+        self.ids: list[str] = []
+        self._steps = [[anyio.Event() for _ in range(count)] for count in steps]
 
+        @registry.compensation("refund")
+        def refund(context: CompensationContext, number: int) -> None:
+            pass
 
-@asynccontextmanager
-async def overtaken(registry: Registry, monkeypatch: pytest.MonkeyPatch, does: str) -> AsyncGenerator[Overtaken]:
-    monkeypatch.setattr("jobcancel._runtime.journal._COMMIT", 1)
-    store, go_on, end = GatedStore(), anyio.Event(), anyio.Event()
+        # A stage that commits releases a held cancel without raising it: a job that returns then has succeeded.
+        @registry.kind("work", stages=[Stage("at_it", on_cancel="defer", commits=True)])
+        async def work(job: JobContext, number: int) -> None:
+            async with job.stage("at_it"):
+                for step in self._steps[number]:
+                    await step.wait()
+                    job.add_compensation("refund", number)
 
-    @registry.compensation("refund")
-    def refund(context: CompensationContext) -> None:
-        pass
-
-    @registry.kind("first", stages=[Stage("at_it", on_cancel="defer")])
-    async def first(job: JobContext) -> None:
-        async with job.stage("at_it"):
-            await go_on.wait()
-            if does == "registers":
-                job.add_compensation("refund")
-                await end.wait()
-
-    registry.kind("second")(never)
-    async with Scheduler(registry, store=store) as scheduler, anyio.create_task_group() as group:
-        job_id = (await scheduler.submit(first())).id
-        await scheduler.submit("second")
-        while (await scheduler.get(job_id)).stage is None or (await scheduler.find(state="pending")).jobs:
+    async def begin(self, scheduler: Scheduler) -> None:
+        """Submit them; return when all are in their stage and that is kept."""
+        self.ids = [(await scheduler.submit("work", number)).id for number in range(len(self._steps))]
+        while any(job.stage is None for job in (await scheduler.find()).jobs):
             await checkpoint()
         await written(scheduler)
-        store.closed = True
-        told: list[dict[str, Verdict]] = []
+        self.store.closed = True
 
-        caller = anyio.CancelScope()
+    async def cancel(self, scheduler: Scheduler) -> None:
+        """Ask for the cancel of all."""
+        with self.caller:
+            self.told.append(await scheduler.cancel_many())
 
-        async def cancel() -> None:
-            with caller:
-                told.append(await scheduler.cancel_many())
+    async def step(self, number: int = 0) -> None:
+        """Let a job register one more; with its last one it ends."""
+        next(step for step in self._steps[number] if not step.is_set()).set()
+        await turns()
 
-        group.start_soon(cancel)
-        await store.arrived()
-        store.pass_one()
-        await store.arrived()
-        assert (await scheduler.get(job_id)).state is JobState.CANCELING
-        go_on.set()
-        await _turns()
-        store.pass_one()
-        await store.arrived()
-        await _turns()
-        try:
-            yield Overtaken(store, job_id, told, caller)
-        finally:
-            store.open_gate()
-            end.set()
+    def let_end(self) -> None:
+        """Let all of them come to their ends."""
+        for step in [step for steps in self._steps for step in steps]:
+            step.set()
+
+    async def commit(self) -> None:
+        """Let the commit at the gate pass; return when the next one is there."""
+        self.store.pass_one()
+        await self.store.arrived()
+        await turns()
+
+    async def answer(self) -> None:
+        """Wait until the verdicts are there."""
+        while not self.told:
+            await checkpoint()
+        assert [verdict.outcome for verdict in self.told[0].values()] == [Outcome.DEFERRED] * len(self.ids)
+
+    def kept(self, number: int = 0) -> int:
+        """Return how many compensations of a job the journal knows of."""
+        said = [body["undos"] for job_id, body in self.store.bodies if job_id == self.ids[number] and "undos" in body]
+        return max(said, default=0)
 
 
-async def _turns() -> None:
+async def turns() -> None:
     for _ in range(20):
         await checkpoint()
 
 
-@DOES
-async def test_the_verdict_is_told_when_that_is_kept_and_not_before(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, does: str
-) -> None:
-    async with overtaken(registry, monkeypatch, does) as job:
-        assert job.told == []
-        assert ("undo" in job.kept(), "final" in job.kept()) == (False, False)
-        job.store.open_gate()
-        while not job.told:
-            await checkpoint()
-        assert ("undo" in job.kept(), "final" in job.kept()) == (does == "registers", does == "ends")
-    assert job.told[0][job.job_id].outcome is Outcome.DEFERRED
+@asynccontextmanager
+async def overtaken(registry: Registry, *steps: int) -> AsyncGenerator[Overtaken]:
+    """The cancel of jobs with so many steps each stands at the gate."""
+    jobs = Overtaken(registry, *steps)
+    async with Scheduler(registry, store=jobs.store) as scheduler, anyio.create_task_group() as group:
+        await jobs.begin(scheduler)
+        group.start_soon(jobs.cancel, scheduler)
+        await jobs.store.arrived()
+        try:
+            yield jobs
+        finally:
+            jobs.store.open_gate()
+            jobs.let_end()
 
 
-@DOES
-async def test_while_the_store_fails_the_verdict_is_told_all_the_same(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, does: str
-) -> None:
-    async with overtaken(registry, monkeypatch, does) as job:
-        job.store.fail_one()  # the request is kept and applied: no error is due
-        while not job.told:
-            await checkpoint()
-    assert job.told[0][job.job_id].outcome is Outcome.DEFERRED
+async def test_the_verdict_is_told_when_that_is_kept_and_not_before(registry: Registry) -> None:
+    async with overtaken(registry, 2) as jobs:
+        await jobs.step()
+        await jobs.commit()
+        assert (jobs.told, jobs.kept()) == ([], 0)
+        jobs.store.open_gate()
+        await jobs.answer()
+        assert jobs.kept() == 1
 
 
-@DOES
-async def test_the_callers_own_cancellation_does_not_lose_the_verdict(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, does: str
-) -> None:
-    async with overtaken(registry, monkeypatch, does) as job:
-        job.caller.cancel()
-        await _turns()
-        assert job.told == []
-        job.store.open_gate()
-        while not job.told:
-            await checkpoint()
-    assert job.told[0][job.job_id].outcome is Outcome.DEFERRED
+@pytest.mark.parametrize("steps", [2, 3], ids=["ends", "goes on"])
+async def test_it_is_not_told_while_more_comes_meanwhile(registry: Registry, steps: int) -> None:
+    async with overtaken(registry, steps) as jobs:
+        await jobs.step()
+        await jobs.commit()
+        await jobs.step()
+        await jobs.commit()
+        assert (jobs.told, jobs.kept()) == ([], 1)
+        jobs.store.open_gate()
+        await jobs.answer()
+        assert jobs.kept() == 2
+
+
+async def test_no_verdict_of_many_is_told_before_that_is_so_for_all(registry: Registry) -> None:
+    async with overtaken(registry, 2, 2) as jobs:
+        await jobs.step(0)
+        await jobs.commit()
+        await jobs.step(1)
+        await jobs.commit()
+        assert (jobs.told, jobs.kept(0), jobs.kept(1)) == ([], 1, 0)
+        jobs.store.open_gate()
+        await jobs.answer()
+        assert (jobs.kept(0), jobs.kept(1)) == (1, 1)
+
+
+async def test_while_the_store_fails_the_verdict_is_told_all_the_same(registry: Registry) -> None:
+    async with overtaken(registry, 2) as jobs:
+        await jobs.step()
+        await jobs.commit()
+        jobs.store.fail_one()  # the request is kept and applied: no error is due
+        await jobs.answer()
+
+
+async def test_the_callers_own_cancellation_does_not_lose_the_verdict(registry: Registry) -> None:
+    async with overtaken(registry, 2) as jobs:
+        await jobs.step()
+        await jobs.commit()
+        jobs.caller.cancel()
+        await turns()
+        assert jobs.told == []
+        jobs.store.open_gate()
+        await jobs.answer()
