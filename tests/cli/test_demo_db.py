@@ -37,10 +37,10 @@ class Runs:
     @contextmanager
     def held_at(self, asked: str, *seen: str) -> Generator[subprocess.Popen[str]]:
         """Start a run that stays in a git command, and wait until it has printed all that is to be seen."""
-        # It ends with the demo, be that killed: it would else be there for ever.
-        wrapped_git(
-            self._folder, asked, "while kill -0 $PPID; do sleep 0.05; done 2>/dev/null; exit 1", self._monkeypatch
-        )
+        # It ends with the demo, be that killed: it would else be there for ever. If that is killed before the shell has
+        # begun, $PPID is whoever has taken it in: then it ends when its own file goes.
+        stays = 'while kill -0 $PPID && [ -e "$0" ]; do sleep 0.05; done 2>/dev/null; exit 1'
+        wrapped_git(self._folder, asked, stays, self._monkeypatch)
         command = [sys.executable, "-m", "jobcancel", *self._options]
         with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             try:
