@@ -138,17 +138,17 @@ class DurableKernel(Kernel):
         self._limbo.add(job.id)
         return self.journal.promise(job.pages, Submitted(self, job))
 
-    def taken(self, job: DurableJob) -> None:
+    def taken(self, job: Job) -> None:
         """Let a job that is kept out of limbo."""
         self._limbo.remove(job.id)
-        job.limbo = False
+        durable(job).limbo = False
         self.table.add(job)
         parent = job.parent
         if parent is not None:
             parent.adopt(job)
         if parent is not None and job.in_batch:
             parent.enlist(job)  # now: it may settle before its parent's code hears of it
-        if job.admitted:
+        if durable(job).admitted:
             self.start(job, self.now())
         else:
             self.expect(job)
@@ -156,13 +156,13 @@ class DurableKernel(Kernel):
         if parent is not None and (parent.code_ended or (parent.cancel and parent.cancel.delivered_at is not None)):
             self.cancel(job, Cancellation(CancelCause.PARENT, by=parent.id))
 
-    def dropped(self, job: DurableJob) -> None:
+    def dropped(self, job: Job) -> None:
         """Take back the place and the key of a job that was not kept."""
         self._limbo.remove(job.id)
         self.journal.drop(job)
         if job.origin.key is not None:
             self.keys.drop(job, job.origin.key)
-        if not job.admitted:
+        if not durable(job).admitted:
             self.admission.withdraw(job)
         elif job.queue is not None:
             for next_job in self.admission.release(job):
