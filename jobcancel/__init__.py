@@ -15,9 +15,10 @@ else:
         if name == "__all__" or not name.startswith("__"):
             from importlib import import_module  # noqa: PLC0415
 
-            exports = vars(import_module("._exports", __name__))
-            globals().update({exported: exports[exported] for exported in ("__all__", *exports["__all__"])})
-            if name in globals():
+            exports = import_module("._exports", __name__)
+            if name == "__all__" or name in exports.__all__:
+                globals()[name] = getattr(exports, name)
+            if name in globals():  # or it is a module of ours that they have loaded
                 return globals()[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

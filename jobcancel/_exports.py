@@ -1,18 +1,17 @@
 """What ``import jobcancel`` offers; ``jobcancel`` itself loads this file when somebody asks for a name of it."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ._core.causes import CancelCause, Failure, FailureCode
 from ._core.compensations import Compensation, CompensationContext, Undo
 from ._core.context import JobContext, JobHandle
 from ._core.decision import Outcome, Verdict
-from ._core.diagram import mermaid
 from ._core.kinds import Call, Kind, Partial
 from ._core.policies import OnCancel, OnGraceExpired, OnRestart
-from ._core.progress import BatchProgress, Progress
 from ._core.registry import Registry
-from ._core.snapshot import CancelStatus, HistoryEntry, Page, Snapshot
 from ._core.specs import Stage
 from ._core.states import Event, JobState
-from ._runtime.blocking import BlockingScheduler
 from ._runtime.scheduler import Scheduler
 from .abc import Clock, Entry, JobService, Store
 from .errors import (
@@ -43,6 +42,25 @@ from .errors import (
     UnknownStageError,
     WrongTaskError,
 )
+
+if TYPE_CHECKING:
+    from ._core.diagram import mermaid
+    from ._core.snapshot import BatchProgress, CancelStatus, HistoryEntry, Page, Progress, Snapshot
+    from ._runtime.blocking import BlockingScheduler
+else:
+    # What is shown of jobs takes a third as long to make as all the rest; who never looks at one need not load it.
+    _LATER = {
+        "._core.diagram": ("mermaid",),
+        "._core.snapshot": ("BatchProgress", "CancelStatus", "HistoryEntry", "Page", "Progress", "Snapshot"),
+        "._runtime.blocking": ("BlockingScheduler",),
+    }
+
+    def __getattr__(name: str) -> object:
+        for home, names in _LATER.items():
+            if name in names:
+                return getattr(import_module(home, __package__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = (
     "BatchProgress",

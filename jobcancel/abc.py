@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from ._core.compensations import AnyUndo
 from ._core.context import JobContext, JobHandle
 from ._core.decision import Verdict
 from ._core.journal import Entry
 from ._core.kinds import Call
-from ._core.snapshot import Page, Snapshot
 from ._core.states import JobState
 from ._core.store import Store
+
+if TYPE_CHECKING:
+    from ._core.snapshot import Page, Snapshot
 
 __all__ = ("Clock", "Entry", "JobContext", "JobHandle", "JobService", "Store")
 

@@ -33,13 +33,22 @@ attributes and survives pickling. The types of ours that it names sit above it: 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 from attrs import define, field
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Snapshot
     from jobcancel._core.states import Event, JobState
+
+
+C = TypeVar("C", bound="type[JobCancelError]")
+
+
+@dataclass_transform(field_specifiers=(field,))
+def _facts(error: C) -> C:
+    """Make an error's fields the arguments of its ``__init__``, and nothing else: the rest is half of the cost."""
+    return define(error, slots=False, repr=False, match_args=False)
 
 
 class JobCancelError(Exception):
@@ -55,7 +64,7 @@ class RegistrationError(JobCancelError):
     """A kind or a handler cannot be registered as asked; the registry is unchanged."""
 
 
-@define(slots=False)
+@_facts
 class _DataError(JobCancelError, ValueError):
     """Data are wrong.
 
@@ -79,7 +88,7 @@ class ContractDataError(_DataError):
     """A contract cannot be loaded as asked: its data are wrong, or there is no such contract, file or variant."""
 
 
-@define(slots=False)
+@_facts
 class UnknownKindError(JobCancelError):
     """No kind of that name is registered."""
 
@@ -93,7 +102,7 @@ class UnknownKindError(JobCancelError):
         return ", ".join(sorted(self.known)) or "none"
 
 
-@define(slots=False)
+@_facts
 class UnknownCompensationError(JobCancelError):
     """No compensation of that name is registered."""
 
@@ -110,7 +119,7 @@ class UnknownCompensationError(JobCancelError):
         return ", ".join(sorted(self.known)) or "none"
 
 
-@define(slots=False)
+@_facts
 class MissingHandlerError(JobCancelError):
     """The kind was declared from data and no handler was registered for it."""
 
@@ -118,7 +127,7 @@ class MissingHandlerError(JobCancelError):
     kind: str
 
 
-@define(slots=False)
+@_facts
 class JobNotFoundError(JobCancelError):
     """No job of that id: never submitted, past its retention, or another owner's."""
 
@@ -126,7 +135,7 @@ class JobNotFoundError(JobCancelError):
     job_id: str
 
 
-@define(slots=False)
+@_facts
 class QueueFullError(JobCancelError):
     """The kind already has ``max_pending`` jobs waiting; nothing was submitted."""
 
@@ -135,7 +144,7 @@ class QueueFullError(JobCancelError):
     max_pending: int
 
 
-@define(slots=False)
+@_facts
 class IdempotencyConflictError(JobCancelError):
     """The idempotency key belongs to an earlier job with other arguments; nothing was submitted."""
 
@@ -148,7 +157,7 @@ class IdempotencyConflictError(JobCancelError):
     job_id: str
 
 
-@define(slots=False)
+@_facts
 class SchedulerClosedError(JobCancelError):
     """The scheduler takes no call of this sort: it is not entered, shuts down, or has closed."""
 
@@ -164,7 +173,7 @@ class WrongTaskError(JobCancelError):
     says: ClassVar[str] = "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
 
 
-@define(slots=False)
+@_facts
 class DeadlockError(JobCancelError):
     """A job would wait for itself or for a job that waits for it; ``wanted`` is what it asked for, in words."""
 
@@ -173,7 +182,7 @@ class DeadlockError(JobCancelError):
     wanted: str
 
 
-@define(slots=False)
+@_facts
 class IllegalTransitionError(JobCancelError):
     """An event arrived that the job's state does not accept. It had no effect."""
 
@@ -183,7 +192,7 @@ class IllegalTransitionError(JobCancelError):
     event: Event
 
 
-@define(slots=False)
+@_facts
 class StageError(JobCancelError):
     """A stage was not entered."""
 
@@ -191,7 +200,7 @@ class StageError(JobCancelError):
     stage: str
 
 
-@define(slots=False)
+@_facts
 class UnknownStageError(StageError):
     """A strict kind does not declare the stage."""
 
@@ -207,7 +216,7 @@ class UnknownStageError(StageError):
         return ", ".join(sorted(self.declared)) or "none"
 
 
-@define(slots=False)
+@_facts
 class StageActiveError(StageError):
     """Another stage of the job is open. Stages do not nest."""
 
@@ -223,7 +232,7 @@ class StageUnavailableError(StageError):
     says: ClassVar[str] = "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
 
 
-@define(slots=False)
+@_facts
 class StageNotReachedError(StageError):
     """A test wanted a cancel in a stage that the job, which settled as ``snapshot``, never entered: nobody asked."""
 
@@ -235,7 +244,7 @@ class StageNotReachedError(StageError):
         return f"job {self.job_id} never entered stage {self.stage!r}, so nobody asked for its cancel; it ended {how}"
 
 
-@define(slots=False)
+@_facts
 class StageTimeoutError(JobCancelError, TimeoutError):
     """A stage took longer than its ``timeout_s`` and was torn down."""
 
@@ -245,7 +254,7 @@ class StageTimeoutError(JobCancelError, TimeoutError):
     timeout_s: float
 
 
-@define(slots=False)
+@_facts
 class StaleAttemptError(JobCancelError):
     """Code of an attempt that ended, or was abandoned, wants to write to its job. Nothing was written."""
 
@@ -254,7 +263,7 @@ class StaleAttemptError(JobCancelError):
     attempt: int
 
 
-@define(slots=False)
+@_facts
 class StoreError(JobCancelError):
     """The journal cannot be read or written. What was asked for was not done.
 
@@ -268,7 +277,7 @@ class StoreError(JobCancelError):
     problem: str
 
 
-@define(slots=False)
+@_facts
 class StoreInUseError(StoreError):
     """Another scheduler has the journal open; ``pid`` is its process, or None if that cannot be told."""
 
@@ -284,7 +293,7 @@ class StoreFormatError(StoreError):
     """The journal is a newer version's, is damaged, or is no journal at all; it was left as it is."""
 
 
-@define(slots=False)
+@_facts
 class _EndedError(JobCancelError):
     """A job did not succeed, and its result was asked for; ``snapshot`` is the settled job."""
 

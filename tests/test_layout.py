@@ -88,11 +88,21 @@ def test_no_line_is_taken_out_of_the_coverage() -> None:
 def test_the_exports_are_nothing_but_re_exports_and_their_list() -> None:
     docstring, *body = tree(PACKAGE / "_exports.py").body
     assert is_docstring(docstring)
-    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
-    others = [node for node in body if not isinstance(node, ast.ImportFrom)]
-    assert [ast.unparse(node).partition(" = (")[0] for node in others] == ["__all__"]
+    python = {"typing", "importlib"}
+    imports = [node for node in body if isinstance(node, ast.ImportFrom) and node.module not in python]
+    choice, names = [node for node in body if not isinstance(node, ast.ImportFrom)]
+    assert isinstance(choice, ast.If)
+    later = [node for node in choice.body if isinstance(node, ast.ImportFrom)]
+    homes, found = choice.orelse  # where the same names lie at run time
+    assert [ast.unparse(choice.test), len(later)] == ["TYPE_CHECKING", len(choice.body)]
+    assert isinstance(homes, ast.Assign)
+    assert ast.literal_eval(homes.value) == {
+        f".{node.module}": tuple(alias.name for alias in node.names) for node in later
+    }
+    assert isinstance(found, Function)
+    assert [found.name, ast.unparse(names).partition(" = (")[0]] == ["__getattr__", "__all__"]
 
-    imported = [alias.asname or alias.name for node in imports for alias in node.names]
+    imported = [alias.asname or alias.name for node in (*imports, *later) for alias in node.names]
     assert type(jobcancel.__all__) is tuple
     assert sorted(jobcancel.__all__) == sorted(imported)
 
@@ -134,6 +144,22 @@ def test_a_name_that_is_not_there_is_missed_by_its_name() -> None:
 def test_asking_for_what_python_asks_of_every_module_loads_nothing() -> None:
     code = "import jobcancel, sys; assert not hasattr(jobcancel, '__wrapped__'); assert 'anyio' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=TOP)
+
+
+SPARED = {
+    "who never looks at a job": ("_core.snapshot", "_core.shown", "_core.diagram"),
+    "who has no store": ("_core.replay", "_runtime.durable", "_runtime.journal", "_runtime.recovery", "stores"),
+    "who blocks no thread": ("_runtime.blocking",),
+}
+
+
+@pytest.mark.parametrize("modules", SPARED.values(), ids=SPARED)
+def test_a_scheduler_is_loaded_without_what_not_everybody_uses(modules: tuple[str, ...]) -> None:
+    code = "import sys; from jobcancel import JobContext, Registry, Scheduler, Stage, StoreError; Scheduler(Registry())"
+    unloaded = " and ".join(f"'jobcancel.{name}' not in sys.modules" for name in modules)
+    subprocess.run([sys.executable, "-c", f"{code}; assert {unloaded}"], check=True, cwd=TOP)
+    exist = "; ".join(f"import jobcancel.{name}" for name in modules)
+    subprocess.run([sys.executable, "-c", exist], check=True, cwd=TOP)
 
 
 def test_every_exported_name_is_there() -> None:

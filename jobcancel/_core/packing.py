@@ -1,4 +1,4 @@
-"""A job as plain data: the one way from a record to a snapshot, and the form in which settled jobs are kept.
+"""A job as plain data: the fields of which its snapshot is made, and the form in which settled jobs are kept.
 
 A settled job is kept as one ``bytes``, so that a million of them cost the garbage collector nothing; only a result
 that is not None is kept beside it. Most jobs are submitted, start and succeed, and nobody says more of them: their
@@ -9,20 +9,17 @@ process, never read from elsewhere.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable
-from datetime import UTC, datetime
 from struct import Struct
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from .causes import CancelCause, Failure, FailureCode
-from .decision import Cancellation, Outcome, Verdict, decide_cancel
-from .history import implied_history
+from .decision import Cancellation, Verdict, decide_cancel
 from .origin import NO_ORIGIN
 from .policies import OnCancel
-from .progress import progress_from
 from .record import JobRecord
-from .snapshot import CancelStatus, HistoryEntry, Snapshot
 from .states import JobState
+
+if TYPE_CHECKING:
+    from .snapshot import Snapshot
 
 Packed: TypeAlias = bytes | tuple[bytes, Any]
 Fields: TypeAlias = tuple[Any, ...]
@@ -90,7 +87,7 @@ def facts_of(job: JobRecord) -> Facts:
 
 def snapshot_of(job: JobRecord) -> Snapshot[Any]:
     """Return what a job looks like now."""
-    return _snapshot(job.id, _fields(job), job.result)
+    return _shown(job.id, _fields(job), job.result)
 
 
 class Settled:
@@ -133,7 +130,7 @@ class Settled:
 
     def snapshot(self) -> Snapshot[Any]:
         """Return what the job looks like."""
-        return _snapshot(self.id, self._fields, self.result)
+        return _shown(self.id, self._fields, self.result)
 
     def verdict(self, request: Cancellation) -> Verdict:
         """Return the answer to a request."""
@@ -142,7 +139,7 @@ class Settled:
 
 
 def _fields(job: JobRecord) -> Fields:
-    """Return everything but id and result as plain data, in the order that ``_snapshot`` reads.
+    """Return everything but id and result as plain data, in the order that ``shown`` reads.
 
     What few jobs have comes last, and is left out if none of it is there: most jobs are kept in half the room.
     """
@@ -196,41 +193,8 @@ def _cancel_fields(cancel: Cancellation) -> Fields:
     )
 
 
-def _snapshot(job_id: str, fields: Fields, result: Any) -> Snapshot[Any]:
-    _, state, kind, owner, labels, created_at, created, started, settled, history, *rest = fields
-    key, parent_id, stage, failure, cancel, progress, attempt = rest or (*_NOTHING_RARE, 1)
-    if history is None:
-        history = implied_history(JobState(state), started, settled)
+def _shown(job_id: str, fields: Fields, result: Any) -> Snapshot[Any]:
+    """Return what is shown; its records are loaded when somebody looks at a job for the first time."""
+    from .shown import shown  # noqa: PLC0415
 
-    def utc(at: float) -> datetime:
-        """Turn an instant of the monotonic clock into UTC, by the job's own anchor."""
-        return datetime.fromtimestamp(created_at + (at - created), UTC)
-
-    return Snapshot(
-        id=job_id,
-        kind=kind,
-        owner=owner,
-        labels=dict(labels or {}),
-        parent_id=parent_id,
-        key=key,
-        attempt=attempt,
-        state=JobState(state),
-        stage=stage,
-        created_at=utc(created),
-        started_at=None if started is None else utc(started),
-        settled_at=None if settled is None else utc(settled),
-        progress=progress_from(progress),
-        result=result,
-        failure=None if failure is None else Failure(FailureCode(failure[0]), failure[1], failure[2]),
-        cancel=None if cancel is None else _cancel_status(cancel, utc),
-        history=tuple(
-            HistoryEntry(step, utc(at), None if duration is None else duration * 1000, status, dict(details or {}))
-            for step, at, duration, status, details in history
-        ),
-    )
-
-
-def _cancel_status(fields: Fields, utc: Callable[[float], datetime]) -> CancelStatus:
-    cause, reason, by, requested, outcome, delivered, *marks = fields
-    delivered_at = None if delivered is None else utc(delivered)
-    return CancelStatus(CancelCause(cause), reason, by, utc(requested), Outcome(outcome), delivered_at, *marks)
+    return shown(job_id, fields, result)

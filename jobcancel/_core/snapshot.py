@@ -12,10 +12,47 @@ from attrs import Attribute, Factory, asdict, frozen
 from .causes import CancelCause, Failure
 from .decision import Outcome
 from .plain import plain_or_repr
-from .progress import Progress
 from .states import TERMINAL, JobState
 
 R_co = TypeVar("R_co", covariant=True)
+
+
+@frozen
+class BatchProgress:
+    """The children of a job's batches, counted by how they stand.
+
+    Attributes:
+        total: How many children the batches have.
+        succeeded: Of these, succeeded or partially succeeded.
+        failed: Failed.
+        canceled: Canceled.
+        pending: Not settled yet; running ones count here.
+        children: Their ids, in the order of the calls.
+    """
+
+    total: int
+    succeeded: int
+    failed: int
+    canceled: int
+    pending: int
+    children: tuple[str, ...]
+
+
+@frozen
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        done: Units done.
+        total: Units in all, or None if that is not known.
+        message: One line for a person.
+        batch: The roll-up of the job's batches, or None if it started none.
+    """
+
+    done: float
+    total: float | None = None
+    message: str | None = None
+    batch: BatchProgress | None = None
 
 
 @frozen

@@ -88,7 +88,7 @@ TRANSITIONS: Final[Mapping[JobState, Mapping[Event, JobState]]] = MappingProxyTy
 TERMINAL: Final = frozenset(state for state, row in TRANSITIONS.items() if not row)
 
 
-@frozen
+@frozen(eq=False, repr=False, match_args=False)  # what it does not use would cost more to make than the table
 class Step:
     """One cell of the table in the form that the runtime uses.
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
-from jobcancel._core.snapshot import Snapshot
 from jobcancel.errors import DeadlockError
 
-from .durable_job import durable
-from .durable_stage import stop_first
 from .handle import Handle
 from .job import Job
 from .stage import deliver_first
 from .waiting import until_told
+
+if TYPE_CHECKING:
+    from jobcancel._core.snapshot import Snapshot
 
 R = TypeVar("R")
 
@@ -55,7 +55,7 @@ async def _may_submit(job: Job) -> None:
     if job.code_ended or (job.cancel is not None and not job.cancel.held):
         await deliver_first(job, "a child")
     if job.stopped:
-        await stop_first(durable(job), "a child")
+        await job.stop_first("a child")
 
 
 def _refuse_deadlock(job: Job, call: Call[Any]) -> None:

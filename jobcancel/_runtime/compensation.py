@@ -14,7 +14,6 @@ from jobcancel._core.causes import FailureCode
 from jobcancel._core.compensations import AnyUndo, Undo, name_of, undo_of
 from jobcancel._core.kinds import is_async_callable
 
-from .durable_job import DurableJob
 from .failure import describe, interrupts
 from .job import Job
 from .log import say
@@ -44,7 +43,7 @@ async def compensate(job: Job) -> None:
         # A native Task.cancel() that the code asked for in its last step. There is nobody to hand it to, and it shall
         # not tear an undo.
         job.note("pierced", job.kernel.now())
-    if isinstance(job, DurableJob) and any(isinstance(undo, Undo) for undo in job.undo or ()):
+    if any(isinstance(undo, Undo) for undo in job.undo or ()):
         await job.keep_undos()
     clean = all(entry[3] != _FAILED for entry in job.history or ())  # of an earlier process, if it was interrupted
     while job.undo:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from os import PathLike
 from subprocess import CompletedProcess
 from threading import get_ident
-from typing import Any, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
 
 from anyio import from_thread
 
@@ -18,15 +17,16 @@ from jobcancel._core.kinds import Call
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import plain, text
 from jobcancel._core.progress import ProgressRecord
-from jobcancel._core.snapshot import Snapshot
 from jobcancel.errors import StaleAttemptError
 
 from .children import run_batch, submit_child
-from .durable_job import DurableJob
-from .durable_stage import run_kept
 from .job import Job
 from .processes import run_process
+from .stage import StageScope
 from .threads import run_in_thread
+
+if TYPE_CHECKING:
+    from jobcancel._core.snapshot import Snapshot
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,7 +75,7 @@ class RunningJob:
         """Whether a cancel was accepted, be it delivered or held."""
         return self._job.cancel is not None
 
-    def stage(self, name: str) -> AbstractAsyncContextManager[None]:
+    def stage(self, name: str) -> StageScope:
         """Return a stage to be entered."""
         job = self._job
         if job.call is None:
@@ -84,10 +84,7 @@ class RunningJob:
 
     async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run an async function as a stage."""
-        if isinstance(self._job, DurableJob):
-            return await run_kept(self._job, self.stage, name, partial(fn, *args))
-        async with self.stage(name):
-            return await fn(*args)
+        return await self.stage(name).run(partial(fn, *args))
 
     @overload
     def add_compensation(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None: ...

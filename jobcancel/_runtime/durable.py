@@ -8,11 +8,11 @@ again and applied. A failed commit has therefore nothing to take back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jobcancel._core.causes import CancelCause, Failure
-from jobcancel._core.decision import Cancellation
+from jobcancel._core.decision import Cancellation, Verdict
 from jobcancel._core.journal import Entry
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
@@ -22,10 +22,12 @@ from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import SchedulerClosedError, UnknownKindError
+from jobcancel.errors import SchedulerClosedError, StoreError, UnknownKindError
 
 from .admission import Admission
 from .clock import Timers
+from .closing import close
+from .durable_cancel import cancel_durably
 from .durable_job import DurableJob, durable
 from .durable_keys import DurableKeys
 from .durable_stage import DurableStage
@@ -35,6 +37,7 @@ from .journal import Journal
 from .kernel import Kernel
 from .keys import Keys
 from .log import say
+from .recovery import load
 from .stage import StageScope
 from .table import JobTable
 from .ticket import Ticket
@@ -72,6 +75,20 @@ class DurableKernel(Kernel):
         self.keys: Keys = self._kept_keys
         self._limbo: set[str] = set()
         self.closing: bool = False
+
+    async def load(self) -> None:
+        """Open the store and let its jobs go on; see ``recovery``."""
+        await load(self)
+
+    async def close(self) -> StoreError | None:
+        """Write what is left and let the store go; see ``closing``."""
+        return await close(self)
+
+    async def cancel_all(
+        self, jobs: Iterable[Job | Settled], by: str | None, reason: str | None, *, defer: bool, force: bool
+    ) -> dict[str, Verdict]:
+        """Let a user ask for the cancel of jobs; see ``durable_cancel``."""
+        return await cancel_durably(self, jobs, by, reason, defer=defer, force=force)
 
     async def submit(
         self,

@@ -17,7 +17,7 @@ from jobcancel._core.journal import JobJournal
 from jobcancel._core.kinds import Call
 from jobcancel._core.policies import OnCancel, OnRestart
 from jobcancel._core.states import Event
-from jobcancel.errors import StoreError
+from jobcancel.errors import StageUnavailableError, StoreError
 
 from .job import Job
 from .journal import Journal
@@ -136,6 +136,13 @@ class DurableJob(Job):
         Job.release(self, child)
         if durable(child).former:
             self.children_canceled = counted
+
+    async def stop_first(self, wanted: str) -> None:
+        """Let nothing new begin in an attempt that was stopped for the next one."""
+        if self.stopped and self.cancel is None:
+            self.cut()
+            await checkpoint_if_cancelled()
+            raise StageUnavailableError(self.id, wanted)
 
     async def keep_undos(self) -> None:
         """Let the compensations be kept before they run: after a crash no other one shall get a token again."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TypeVar
 
-from anyio.lowlevel import checkpoint_if_cancelled
-
 from jobcancel._core.plain import plain
 from jobcancel._core.policies import OnRestart
-from jobcancel.errors import StageUnavailableError
 
 from .durable_job import DurableJob, durable
 from .stage import StageScope, deliver_first
@@ -30,14 +26,14 @@ class DurableStage(StageScope):
 
     async def __aenter__(self) -> None:
         job, stage = durable(self._job), self._stage
-        await stop_first(job, stage.name)
+        await job.stop_first(stage.name)
         if not stage.commits or job.cancel is not None or job.stage is not None:
             await StageScope.__aenter__(self)
             return
         job.pages.committing = stage.name
         try:
             await _begin_committing(job)
-            await stop_first(job, stage.name)
+            await job.stop_first(stage.name)
             await StageScope.__aenter__(self)
         except BaseException:
             job.pages.committing = None
@@ -49,6 +45,23 @@ class DurableStage(StageScope):
     ) -> None:
         durable(self._job).pages.committing = None  # written with the stage's end
         await StageScope.__aexit__(self, kind, error, trace)
+
+    async def run(self, fn: Callable[[], Awaitable[T]]) -> T:
+        """Run a function as the stage and keep its result for later attempts, or return what an earlier one kept."""
+        job, name = durable(self._job), self._stage.name
+        if job.spec.on_restart is not OnRestart.RERUN:
+            return await StageScope.run(self, fn)
+        passage = job.passages[name] = job.passages.get(name, -1) + 1
+        if (name, passage) in job.results:
+            await _may_pass(job, name)
+            job.log().append((name, job.kernel.now(), 0.0, "reused", None))
+            job.changed()
+            return plain(job.results[name, passage], name)  # type: ignore[no-any-return]
+        async with self:
+            value = await fn()
+            result = plain(value, f"the result of stage {name!r}, which is kept for later attempts,")
+            job.pages.results = [*job.pages.results, (name, passage, result)]
+        return plain(result, name)  # type: ignore[no-any-return]  # a copy: what the job changes in it is its own
 
 
 async def _begin_committing(job: DurableJob) -> None:
@@ -63,44 +76,8 @@ async def _begin_committing(job: DurableJob) -> None:
             return
 
 
-async def stop_first(job: DurableJob, wanted: str) -> None:
-    """Let nothing new begin in an attempt that was stopped for the next one.
-
-    Raises:
-        StageUnavailableError: The cancellation cannot be delivered here, under a shield of the job's own.
-    """
-    if job.stopped and job.cancel is None:
-        job.cut()
-        await checkpoint_if_cancelled()
-        raise StageUnavailableError(job.id, wanted)
-
-
-async def run_kept(
-    job: DurableJob,
-    stage: Callable[[str], AbstractAsyncContextManager[None]],
-    name: str,
-    run: Callable[[], Awaitable[T]],
-) -> T:
-    """Run a stage whose result is kept for later attempts, or return what an earlier one has kept."""
-    if job.spec.on_restart is not OnRestart.RERUN:
-        async with stage(name):
-            return await run()
-    entered = stage(name)  # refuses a name that is not declared
-    passage = job.passages[name] = job.passages.get(name, -1) + 1
-    if (name, passage) in job.results:
-        await _may_pass(job, name)
-        job.log().append((name, job.kernel.now(), 0.0, "reused", None))
-        job.changed()
-        return plain(job.results[name, passage], name)  # type: ignore[no-any-return]
-    async with entered:
-        value = await run()
-        result = plain(value, f"the result of stage {name!r}, which is kept for later attempts,")
-        job.pages.results = [*job.pages.results, (name, passage, result)]
-    return plain(result, name)  # type: ignore[no-any-return]  # a copy: what the job changes in it is its own
-
-
 async def _may_pass(job: DurableJob, name: str) -> None:
     """Do what entering the stage would do before it begins."""
-    await stop_first(job, name)
+    await job.stop_first(name)
     if job.cancel is not None:
         await deliver_first(job, name)

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import partial
 from threading import get_ident
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal
 
@@ -15,10 +15,12 @@ from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Verdict
 from jobcancel._core.kinds import Call
-from jobcancel._core.snapshot import Page, Snapshot
 from jobcancel._core.states import JobState
 from jobcancel.abc import JobService
 from jobcancel.errors import SchedulerClosedError
+
+if TYPE_CHECKING:
+    from jobcancel._core.snapshot import Page, Snapshot
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)

@@ -8,15 +8,15 @@ from jobcancel._core.causes import CancelCause
 from jobcancel._core.decision import Cancellation, Verdict
 from jobcancel._core.packing import Settled
 from jobcancel._core.plain import text
-from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
 from jobcancel.errors import JobCanceledError, JobFailedError, SchedulerClosedError
 
-from .durable_cancel import cancel_durably
 from .job import Job
 from .waiting import until_told
 
 if TYPE_CHECKING:
+    from jobcancel._core.snapshot import Snapshot
+
     from .kernel import Kernel
 
 R_co = TypeVar("R_co", covariant=True)
@@ -63,7 +63,7 @@ class Handle(Generic[R_co]):
     ) -> Verdict:
         """Ask for a cancel."""
         if self._kernel.durable is not None:
-            verdicts = await cancel_durably(self._kernel.durable, [self.job], by, reason, defer=defer, force=force)
+            verdicts = await self._kernel.durable.cancel_all([self.job], by, reason, defer=defer, force=force)
             return verdicts[self.id]
         return request_cancel(self.job, by, reason, defer=defer, force=force)
 

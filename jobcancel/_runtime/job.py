@@ -15,10 +15,11 @@ from jobcancel._core.origin import Origin
 from jobcancel._core.packing import Facts, facts_of, snapshot_of
 from jobcancel._core.progress import ProgressRecord
 from jobcancel._core.record import JobRecord
-from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
 
 if TYPE_CHECKING:
+    from jobcancel._core.snapshot import Snapshot
+
     from .admission import KindQueue
     from .clock import Timer
     from .kernel import Kernel
@@ -155,6 +156,16 @@ class Job(JobRecord):
         """Tell the watchers of a change that is no transition."""
         if self.on_change is not None:
             self.on_change()
+
+    async def keep_undos(self) -> None:
+        """Let the compensations be kept before they run; in memory there is nothing to do."""
+
+    async def stop_first(self, wanted: str) -> None:
+        """Let nothing new begin in an attempt that was stopped for the next one; in memory none is.
+
+        Raises:
+            StageUnavailableError: The cancellation cannot be delivered here, under a shield of the job's own.
+        """
 
     def arm(self, purpose: str, timer: Timer) -> None:
         """Keep a timer, so that it ends with the job."""

@@ -245,3 +245,10 @@ class Kernel:
             if not self.tasks:
                 for event in self.on_idle:
                     event.set()
+
+
+def durable_kernel(*inside: Any) -> DurableKernel:
+    """Return the inside of a scheduler with a store; who has none does not import what that takes."""
+    from .durable import DurableKernel  # noqa: PLC0415
+
+    return DurableKernel(*inside)

@@ -19,11 +19,9 @@ from anyio.from_thread import BlockingPortal
 
 from jobcancel.errors import DeadlockError, WrongTaskError
 
-from .closing import close
 from .job import CURRENT
 from .kernel import Kernel
 from .loops import current_loop
-from .recovery import load
 
 T = TypeVar("T")
 
@@ -66,7 +64,7 @@ class Session:
         interruption = await outlast(self._kernel, self._ready)
         try:
             if durable is not None and interruption is None:
-                interruption = (await apart(self._kernel, partial(load, durable)))[1]
+                interruption = (await apart(self._kernel, durable.load))[1]
                 self._open = True
         except BaseException:
             await self.end(None, quiet=True)
@@ -110,7 +108,7 @@ class Session:
         kernel, problem = self._kernel, None
         kernel.deliveries.clear()
         if kernel.durable is not None and self._open:
-            problem, later = await apart(kernel, partial(close, kernel.durable))
+            problem, later = await apart(kernel, kernel.durable.close)
             interruption = later or interruption
         self._scope.cancel()
         interruption = await outlast(kernel, self._ended) or interruption

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 from attrs.converters import optional
 
 from jobcancel._core.packing import Facts
-from jobcancel._core.snapshot import Page, Snapshot
 from jobcancel._core.states import JobState
 
 from .table import JobTable
 
+if TYPE_CHECKING:
+    from jobcancel._core.snapshot import Page, Snapshot
 
-@frozen(kw_only=True)
+
+@frozen(kw_only=True, eq=False, repr=False, match_args=False)
 class Filters:
     """What a job must be to be found; None asks for nothing.
 
@@ -51,6 +53,8 @@ def find(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> P
     """
     if limit < 1:
         raise ValueError(f"limit must be 1 or more, not {limit!r}")
+    from jobcancel._core.snapshot import Page  # noqa: PLC0415  # loaded when somebody looks at a job
+
     before = _before(cursor)
     found: list[Snapshot[Any]] = []
     last = 0

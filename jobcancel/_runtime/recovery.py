@@ -10,7 +10,7 @@ is canceled: the next attempt submits its own.
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from jobcancel._core.causes import CancelCause
 from jobcancel._core.compensations import Undo
@@ -25,13 +25,15 @@ from jobcancel._core.specs import KindSpec
 from jobcancel._core.states import Event, JobState
 from jobcancel.errors import MissingHandlerError
 
-from .durable import DurableKernel
 from .durable_job import DurableJob
 from .durable_keys import plain_arguments
 from .durable_table import DurableTable
 from .keys import KeyEntry
 from .recovered import Recovered, SettledJob
 from .threads import run_at_once
+
+if TYPE_CHECKING:
+    from .durable import DurableKernel
 
 
 async def load(kernel: DurableKernel) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal
 
@@ -17,23 +17,23 @@ from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import seconds, text
 from jobcancel._core.registry import Registry
-from jobcancel._core.snapshot import Page, Snapshot
 from jobcancel._core.states import JobState
 from jobcancel.abc import Clock, Store
 from jobcancel.errors import SchedulerClosedError
 
 from .clock import SystemClock
 from .compensation import checked
-from .durable import DurableKernel
-from .durable_cancel import cancel_durably
 from .facade import BlockingJobs
 from .handle import Handle, request_cancel
 from .ids import ulids
-from .kernel import Kernel
+from .kernel import Kernel, durable_kernel
 from .lifecycle import Session, end_jobs, refuse_own
 from .query import Filters, find
 from .waiting import until_told
 from .watch import Watcher
+
+if TYPE_CHECKING:
+    from jobcancel._core.snapshot import Page, Snapshot
 
 R = TypeVar("R")
 
@@ -77,7 +77,7 @@ class Scheduler:
         clock = clock or SystemClock()
         self._registry, self._max_threads, self._drain_s = registry, max_threads, drain_s
         inside = (registry, app, max_running, clock, new_id or ulids(clock.time))
-        self._kernel = Kernel(*inside) if store is None else DurableKernel(*inside, store)
+        self._kernel = Kernel(*inside) if store is None else durable_kernel(*inside, store)
         self._session: Session | None = None
         self._accepting = False
 
@@ -177,7 +177,7 @@ class Scheduler:
         """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it."""
         job = self._kernel.table.get(job_id, owner)
         if self._kernel.durable is not None:
-            return (await cancel_durably(self._kernel.durable, [job], by, reason, defer=defer, force=force))[job_id]
+            return (await self._kernel.durable.cancel_all([job], by, reason, defer=defer, force=force))[job_id]
         return request_cancel(job, by, reason, defer=defer, force=force)
 
     async def cancel_many(
@@ -196,7 +196,7 @@ class Scheduler:
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         jobs = [job for job in self._kernel.table.live.values() if job.settled is None and filters.admit(job.facts)]
         if self._kernel.durable is not None:
-            return await cancel_durably(self._kernel.durable, jobs, by, reason, defer=defer, force=force)
+            return await self._kernel.durable.cancel_all(jobs, by, reason, defer=defer, force=force)
         return {job.id: request_cancel(job, by, reason, defer=defer, force=force) for job in jobs}
 
     async def can_cancel(

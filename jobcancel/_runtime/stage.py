@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from math import inf
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -18,6 +19,8 @@ from .failure import is_cancellation
 if TYPE_CHECKING:
     from .clock import Timer
     from .job import Job
+
+T = TypeVar("T")
 
 
 async def deliver_first(job: Job, wanted: str) -> None:
@@ -47,6 +50,11 @@ class StageScope:
         self._job, self._stage = job, stage
         self._scope: anyio.CancelScope | None = None
         self._timer: Timer | None = None
+
+    async def run(self, fn: Callable[[], Awaitable[T]]) -> T:
+        """Run a function as the stage."""
+        async with self:
+            return await fn()
 
     async def __aenter__(self) -> None:
         job, stage = self._job, self._stage

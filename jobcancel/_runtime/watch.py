@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from jobcancel._core.packing import Settled
-from jobcancel._core.snapshot import Snapshot
 
 from .job import Job
 from .waiting import until_told
 
 if TYPE_CHECKING:
+    from jobcancel._core.snapshot import Snapshot
+
     from .kernel import Kernel
 
 

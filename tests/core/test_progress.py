@@ -5,30 +5,29 @@ from typing import Any
 import pytest
 
 from jobcancel import BatchProgress, JobState, Progress
-from jobcancel._core.progress import ProgressRecord, progress_from
+from jobcancel._core.progress import ProgressRecord
+from jobcancel._core.shown import progress_of
 
 
 def test_a_job_that_said_nothing_has_no_progress() -> None:
-    assert progress_from(None) is None
+    assert progress_of(None) is None
 
 
 def test_progress_without_a_batch_is_what_the_job_said() -> None:
     record = ProgressRecord(done=3, total=7, message="cloning")
-    assert progress_from(record.plain()) == Progress(3, 7, "cloning", None)
+    assert progress_of(record.plain()) == Progress(3, 7, "cloning", None)
 
 
 def test_a_batch_alone_shows_its_settled_children_of_all() -> None:
     record = ProgressRecord(children=["a", "b", "c", "d", "e"])
     for state in ("succeeded", "partially_succeeded", "failed", "canceled"):
         record.child_settled(JobState(state))
-    assert progress_from(record.plain()) == Progress(
-        4, 5, None, BatchProgress(5, 2, 1, 1, 1, ("a", "b", "c", "d", "e"))
-    )
+    assert progress_of(record.plain()) == Progress(4, 5, None, BatchProgress(5, 2, 1, 1, 1, ("a", "b", "c", "d", "e")))
 
 
 def test_what_the_job_said_is_not_overwritten_by_its_batch() -> None:
     record = ProgressRecord(done=10, total=None, message="half", children=["a"])
-    assert progress_from(record.plain()) == Progress(10, None, "half", BatchProgress(1, 0, 0, 0, 1, ("a",)))
+    assert progress_of(record.plain()) == Progress(10, None, "half", BatchProgress(1, 0, 0, 0, 1, ("a",)))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,7 @@ def test_a_settled_child_counts_once(state: str, counts: tuple[int, ...]) -> Non
 
 def test_a_message_alone_counts_as_nothing_done() -> None:
     said: tuple[Any, ...] = (None, None, "waiting", (), 0, 0, 0)
-    assert progress_from(said) == Progress(0, None, "waiting", None)
+    assert progress_of(said) == Progress(0, None, "waiting", None)
 
 
 def test_every_child_counts_not_only_the_first() -> None:
