@@ -33,22 +33,11 @@ attributes and survives pickling. The types of ours that it names sit above it: 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
-
-from attrs import define, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Snapshot
     from jobcancel._core.states import Event, JobState
-
-
-C = TypeVar("C", bound="type[JobCancelError]")
-
-
-@dataclass_transform(field_specifiers=(field,))
-def _facts(error: C) -> C:
-    """Make an error's fields the arguments of its ``__init__``, and nothing else: the rest is half of the cost."""
-    return define(error, slots=False, repr=False, match_args=False)
 
 
 class JobCancelError(Exception):
@@ -64,7 +53,6 @@ class RegistrationError(JobCancelError):
     """A kind or a handler cannot be registered as asked; the registry is unchanged."""
 
 
-@_facts
 class _DataError(JobCancelError, ValueError):
     """Data are wrong.
 
@@ -75,9 +63,12 @@ class _DataError(JobCancelError, ValueError):
     """
 
     says: ClassVar[str] = "{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
-    path: str
-    value: object
-    allowed: str
+
+    def __init__(self, path: str, value: object, allowed: str) -> None:
+        super().__init__(path, value, allowed)
+        self.path: str = path
+        self.value: object = value
+        self.allowed: str = allowed
 
 
 class KindDataError(_DataError, RegistrationError):
@@ -88,13 +79,15 @@ class ContractDataError(_DataError):
     """A contract cannot be loaded as asked: its data are wrong, or there is no such contract, file or variant."""
 
 
-@_facts
 class UnknownKindError(JobCancelError):
     """No kind of that name is registered."""
 
     says: ClassVar[str] = "no kind is named {self.kind!r}; registered: {self.listed}"
-    kind: str
-    known: tuple[str, ...]
+
+    def __init__(self, kind: str, known: tuple[str, ...]) -> None:
+        super().__init__(kind, known)
+        self.kind: str = kind
+        self.known: tuple[str, ...] = known
 
     @property
     def listed(self) -> str:
@@ -102,7 +95,6 @@ class UnknownKindError(JobCancelError):
         return ", ".join(sorted(self.known)) or "none"
 
 
-@_facts
 class UnknownCompensationError(JobCancelError):
     """No compensation of that name is registered."""
 
@@ -110,8 +102,11 @@ class UnknownCompensationError(JobCancelError):
         "no compensation is named {self.name!r}; registered: {self.listed}; "
         "register it with @registry.compensation({self.name!r})"
     )
-    name: str
-    known: tuple[str, ...]
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
+        self.name: str = name
+        self.known: tuple[str, ...] = known
 
     @property
     def listed(self) -> str:
@@ -119,32 +114,37 @@ class UnknownCompensationError(JobCancelError):
         return ", ".join(sorted(self.known)) or "none"
 
 
-@_facts
 class MissingHandlerError(JobCancelError):
     """The kind was declared from data and no handler was registered for it."""
 
     says: ClassVar[str] = "kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
-    kind: str
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind: str = kind
 
 
-@_facts
 class JobNotFoundError(JobCancelError):
     """No job of that id: never submitted, past its retention, or another owner's."""
 
     says: ClassVar[str] = "job {self.job_id} not found: unknown id, another owner's, or past its retention"
-    job_id: str
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id: str = job_id
 
 
-@_facts
 class QueueFullError(JobCancelError):
     """The kind already has ``max_pending`` jobs waiting; nothing was submitted."""
 
     says: ClassVar[str] = "kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
-    kind: str
-    max_pending: int
+
+    def __init__(self, kind: str, max_pending: int) -> None:
+        super().__init__(kind, max_pending)
+        self.kind: str = kind
+        self.max_pending: int = max_pending
 
 
-@_facts
 class IdempotencyConflictError(JobCancelError):
     """The idempotency key belongs to an earlier job with other arguments; nothing was submitted."""
 
@@ -152,19 +152,24 @@ class IdempotencyConflictError(JobCancelError):
         "key {self.key!r} was used for job {self.job_id} of kind {self.kind!r} with other arguments; "
         "use a new key for a new job"
     )
-    key: str
-    kind: str
-    job_id: str
+
+    def __init__(self, key: str, kind: str, job_id: str) -> None:
+        super().__init__(key, kind, job_id)
+        self.key: str = key
+        self.kind: str = kind
+        self.job_id: str = job_id
 
 
-@_facts
 class SchedulerClosedError(JobCancelError):
     """The scheduler takes no call of this sort: it is not entered, shuts down, or has closed."""
 
     says: ClassVar[str] = (
         "cannot {self.wanted}: the scheduler is not running, or shuts down; use it inside `async with scheduler:`"
     )
-    wanted: str
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.wanted: str = wanted
 
 
 class WrongTaskError(JobCancelError):
@@ -173,34 +178,38 @@ class WrongTaskError(JobCancelError):
     says: ClassVar[str] = "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
 
 
-@_facts
 class DeadlockError(JobCancelError):
     """A job would wait for itself or for a job that waits for it; ``wanted`` is what it asked for, in words."""
 
     says: ClassVar[str] = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
-    job_id: str
-    wanted: str
+
+    def __init__(self, job_id: str, wanted: str) -> None:
+        super().__init__(job_id, wanted)
+        self.job_id: str = job_id
+        self.wanted: str = wanted
 
 
-@_facts
 class IllegalTransitionError(JobCancelError):
     """An event arrived that the job's state does not accept. It had no effect."""
 
     says: ClassVar[str] = "job {self.job_id}: {self.event} is not legal in {self.state}"
-    job_id: str
-    state: JobState
-    event: Event
+
+    def __init__(self, job_id: str, state: JobState, event: Event) -> None:
+        super().__init__(job_id, state, event)
+        self.job_id: str = job_id
+        self.state: JobState = state
+        self.event: Event = event
 
 
-@_facts
 class StageError(JobCancelError):
     """A stage was not entered."""
 
-    job_id: str
-    stage: str
+    def __init__(self, job_id: str, stage: str) -> None:
+        super().__init__(job_id, stage)
+        self.job_id: str = job_id
+        self.stage: str = stage
 
 
-@_facts
 class UnknownStageError(StageError):
     """A strict kind does not declare the stage."""
 
@@ -208,7 +217,12 @@ class UnknownStageError(StageError):
         "job {self.job_id}: stage {self.stage!r} is not declared; declared: {self.listed} "
         "(or declare the kind with strict=False)"
     )
-    declared: tuple[str, ...]
+
+    def __init__(self, job_id: str, stage: str, declared: tuple[str, ...]) -> None:
+        JobCancelError.__init__(self, job_id, stage, declared)
+        self.job_id: str = job_id
+        self.stage: str = stage
+        self.declared: tuple[str, ...] = declared
 
     @property
     def listed(self) -> str:
@@ -216,14 +230,18 @@ class UnknownStageError(StageError):
         return ", ".join(sorted(self.declared)) or "none"
 
 
-@_facts
 class StageActiveError(StageError):
     """Another stage of the job is open. Stages do not nest."""
 
     says: ClassVar[str] = (
         "job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
     )
-    active: str
+
+    def __init__(self, job_id: str, stage: str, active: str) -> None:
+        JobCancelError.__init__(self, job_id, stage, active)
+        self.job_id: str = job_id
+        self.stage: str = stage
+        self.active: str = active
 
 
 class StageUnavailableError(StageError):
@@ -232,11 +250,14 @@ class StageUnavailableError(StageError):
     says: ClassVar[str] = "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
 
 
-@_facts
 class StageNotReachedError(StageError):
     """A test wanted a cancel in a stage that the job, which settled as ``snapshot``, never entered: nobody asked."""
 
-    snapshot: Snapshot[Any]
+    def __init__(self, job_id: str, stage: str, snapshot: Snapshot[Any]) -> None:
+        JobCancelError.__init__(self, job_id, stage, snapshot)
+        self.job_id: str = job_id
+        self.stage: str = stage
+        self.snapshot: Snapshot[Any] = snapshot
 
     def __str__(self) -> str:
         state, failure = self.snapshot.state, self.snapshot.failure
@@ -244,26 +265,29 @@ class StageNotReachedError(StageError):
         return f"job {self.job_id} never entered stage {self.stage!r}, so nobody asked for its cancel; it ended {how}"
 
 
-@_facts
 class StageTimeoutError(JobCancelError, TimeoutError):
     """A stage took longer than its ``timeout_s`` and was torn down."""
 
     says: ClassVar[str] = "job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
-    job_id: str
-    stage: str
-    timeout_s: float
+
+    def __init__(self, job_id: str, stage: str, timeout_s: float) -> None:
+        JobCancelError.__init__(self, job_id, stage, timeout_s)  # past OSError, which would take three for its own
+        self.job_id: str = job_id
+        self.stage: str = stage
+        self.timeout_s: float = timeout_s
 
 
-@_facts
 class StaleAttemptError(JobCancelError):
     """Code of an attempt that ended, or was abandoned, wants to write to its job. Nothing was written."""
 
     says: ClassVar[str] = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
-    job_id: str
-    attempt: int
+
+    def __init__(self, job_id: str, attempt: int) -> None:
+        super().__init__(job_id, attempt)
+        self.job_id: str = job_id
+        self.attempt: int = attempt
 
 
-@_facts
 class StoreError(JobCancelError):
     """The journal cannot be read or written. What was asked for was not done.
 
@@ -273,11 +297,13 @@ class StoreError(JobCancelError):
     """
 
     says: ClassVar[str] = "journal {self.where}: {self.problem}"
-    where: str
-    problem: str
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(where, problem)
+        self.where: str = where
+        self.problem: str = problem
 
 
-@_facts
 class StoreInUseError(StoreError):
     """Another scheduler has the journal open; ``pid`` is its process, or None if that cannot be told."""
 
@@ -285,19 +311,24 @@ class StoreInUseError(StoreError):
         "journal {self.where} is in use by process {self.pid}: one scheduler has a journal at a time; "
         "stop that one, or give this one another journal"
     )
-    problem: str = field(init=False, default="in use")
-    pid: int | None = None
+
+    def __init__(self, where: str, pid: int | None = None) -> None:
+        JobCancelError.__init__(self, where, pid)
+        self.where: str = where
+        self.problem: str = "in use"
+        self.pid: int | None = pid
 
 
 class StoreFormatError(StoreError):
     """The journal is a newer version's, is damaged, or is no journal at all; it was left as it is."""
 
 
-@_facts
 class _EndedError(JobCancelError):
     """A job did not succeed, and its result was asked for; ``snapshot`` is the settled job."""
 
-    snapshot: Snapshot[Any]
+    def __init__(self, snapshot: Snapshot[Any]) -> None:
+        super().__init__(snapshot)
+        self.snapshot: Snapshot[Any] = snapshot
 
 
 class JobFailedError(_EndedError):

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
-from attrs.converters import optional
-
 from jobcancel._core.packing import Facts
 from jobcancel._core.states import JobState
 
@@ -17,32 +14,43 @@ if TYPE_CHECKING:
     from jobcancel._core.snapshot import Page, Snapshot
 
 
-@frozen(kw_only=True, eq=False, repr=False, match_args=False)
 class Filters:
     """What a job must be to be found; None asks for nothing.
 
-    Attributes:
+    Args:
         owner: Its owner.
         kind: Its kind's name.
         state: Its state.
         labels: Labels it has, perhaps among others.
+
+    Raises:
+        ValueError: There is no such state.
     """
 
-    owner: str | None = None
-    kind: str | None = None
-    state: JobState | None = field(default=None, converter=optional(JobState))
-    labels: Mapping[str, str] | None = None
+    __slots__ = ("_kind", "_labels", "_owner", "_state")
+
+    def __init__(
+        self,
+        *,
+        owner: str | None = None,
+        kind: str | None = None,
+        state: JobState | str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        self._owner, self._kind = owner, kind
+        self._state = None if state is None else JobState(state)
+        self._labels = labels or {}
 
     def admit(self, facts: Facts) -> bool:
         """Return whether a job passes."""
-        if self.owner is not None and facts.owner != self.owner:
+        if self._owner is not None and facts.owner != self._owner:
             return False
-        if self.kind is not None and facts.kind != self.kind:
+        if self._kind is not None and facts.kind != self._kind:
             return False
-        if self.state is not None and facts.state != self.state:
+        if self._state is not None and facts.state != self._state:
             return False
         has = facts.labels or {}
-        return all(has.get(name) == value for name, value in (self.labels or {}).items())
+        return all(has.get(name) == value for name, value in self._labels.items())
 
 
 def find(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> Page:
