@@ -440,8 +440,8 @@ FAULTS: Final = (
     Fault(
         FOUND,
         _RUNTIME + "table.py",
-        "len(retained.ids) > spec.retain_count:",
-        "len(retained.ids) >= spec.retain_count:",
+        "kept >= spec.retain_count:",
+        "kept + 1 >= spec.retain_count:",
         _RETENTION + "only_the_newest_of_a_kind_are_kept",
     ),
     Fault(

@@ -76,7 +76,8 @@ class Handle(Generic[R_co]):
     async def result(self) -> R_co:
         """Wait until the job is settled and return its value."""
         job = self.job
-        await until_told(self._kernel, job)
+        if job.settled is None or self._kernel.durable is not None:
+            await until_told(self._kernel, job)
         if job.state in _HAS_VALUE:
             value: R_co = job.result
             return value

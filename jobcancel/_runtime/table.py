@@ -71,14 +71,13 @@ class JobTable:
         retained = self._retained.get(spec.name)
         if retained is None:
             retained = self._retained[spec.name] = Retained(spec)
-        place = len(retained.ids)
-        if settled is not None:
-            place = self._place(retained.ids, settled)
-        if place == len(retained.ids):
+        kept = len(retained.ids)
+        place = kept if settled is None else self._place(retained.ids, settled)
+        if place == kept:
             retained.ids.append(job_id)
         else:
             retained.ids.insert(place, job_id)
-        if spec.retain_count is not None and len(retained.ids) > spec.retain_count:
+        if spec.retain_count is not None and kept >= spec.retain_count:
             self._drop(retained.ids.popleft())
         if place == 0 or retained.timer is None:
             self._arm(retained)
