@@ -1,6 +1,7 @@
 """Bytes a job, live and settled, and how long a full collection of garbage stops everything.
 
-Each size in a process of its own (``python -m benchmarks.memory``); bytes are the growth of the resident memory.
+Each size in a process of its own (``python -m benchmarks.memory``); bytes are the growth of the resident memory. What
+nobody can do without is measured beside: a task of the loop, with one scope in it, that waits.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -21,7 +23,7 @@ from jobcancel import JobContext, Registry, Scheduler
 
 from .figures import Figure
 from .rounds import BACKENDS
-from .work import Live
+from .work import Live, native
 
 SIZES: Final = (10_000, 100_000, 1_000_000)
 ROUNDS: Final = 3
@@ -52,6 +54,9 @@ def figures(*, quick: bool, backend: str) -> Iterator[Figure]:
             yield Figure(f"a {what} job, of {jobs}", "B", tuple(a_job for a_job, _ in rounds), *target)
             pauses = tuple(pause_s * 1e3 for _, pause_s in rounds)
             yield Figure(f"a full collection, {jobs} {what}", "ms", pauses, *PAUSE_MS.get((what, jobs), (None, None)))
+    jobs = 2_000 if quick else ENOUGH
+    rounds = [_probed("floor", jobs, backend) for _ in range(1 if quick else ROUNDS)]
+    yield Figure(f"floor: a live task and a scope, of {jobs}", "B", tuple(a_task for a_task, _ in rounds))
 
 
 def _probed(what: str, jobs: int, backend: str) -> tuple[float, float]:
@@ -66,11 +71,10 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-async def probe(what: str, jobs: int) -> tuple[float, float]:
-    """Hold so many jobs; return the bytes of each, and the seconds of a full collection."""
+@asynccontextmanager
+async def holding(what: str, jobs: int) -> AsyncGenerator[None]:
+    """So many jobs, live or settled."""
     async with Scheduler(registry) as scheduler:
-        gc.collect()
-        before, pause_s = resident(), 0.0
         live = Live(jobs)
         if what == "live":
             for _ in range(jobs):
@@ -81,6 +85,15 @@ async def probe(what: str, jobs: int) -> tuple[float, float]:
                 handles = [await scheduler.submit(ends()) for _ in range(1_000)]
                 for handle in handles:
                     await handle.result()
+        yield
+
+
+async def probe(what: str, jobs: int, backend: str) -> tuple[float, float]:
+    """Hold so many; return the bytes of each, and the seconds of a full collection."""
+    held = native(backend).holding(jobs) if what == "floor" else holding(what, jobs)
+    gc.collect()
+    before = resident()
+    async with held:
         gc.collect()
         a_job = (resident() - before) / jobs
         begun = perf_counter()
@@ -91,5 +104,5 @@ async def probe(what: str, jobs: int) -> tuple[float, float]:
 
 if __name__ == "__main__":
     _backend, _options = BACKENDS[sys.argv[3]]
-    _found = anyio.run(probe, sys.argv[1], int(sys.argv[2]), backend=_backend, backend_options=_options)
+    _found = anyio.run(probe, sys.argv[1], int(sys.argv[2]), sys.argv[3], backend=_backend, backend_options=_options)
     print(json.dumps(_found))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 
@@ -31,6 +32,23 @@ async def settle_scoped(jobs: int, watch: Stopwatch) -> None:
         tasks = [asyncio.create_task(in_scope()) for _ in range(jobs)]
         for task in tasks:
             await task
+
+
+@asynccontextmanager
+async def holding(jobs: int) -> AsyncGenerator[None]:
+    """So many tasks, a scope in each, that wait for ever."""
+    live, scope_type = Live(jobs), type(anyio.CancelScope())
+
+    async def in_scope() -> None:
+        with scope_type():
+            await live.wait_for_ever()
+
+    tasks = [asyncio.create_task(in_scope()) for _ in range(jobs)]
+    await live.all.wait()
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def cancel_raw(jobs: int, watch: Stopwatch) -> None:

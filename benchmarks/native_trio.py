@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 import anyio
 import trio
 
@@ -29,6 +32,23 @@ async def settle_scoped(jobs: int, watch: Stopwatch) -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(jobs):
                 nursery.start_soon(in_scope)
+
+
+@asynccontextmanager
+async def holding(jobs: int) -> AsyncGenerator[None]:
+    """So many tasks, a scope in each, that wait for ever."""
+    live, scope_type = Live(jobs), type(anyio.CancelScope())
+
+    async def in_scope() -> None:
+        with scope_type():
+            await live.wait_for_ever()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(jobs):
+            nursery.start_soon(in_scope)
+        await live.all.wait()
+        yield
+        nursery.cancel_scope.cancel()
 
 
 async def cancel_raw(jobs: int, watch: Stopwatch) -> None:
