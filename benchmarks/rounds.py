@@ -1,12 +1,15 @@
-"""Interleaved rounds: every contender once a round in an order that rotates, CPU and wall apart, the collector told.
+"""Interleaved rounds: every contender once a round in an order of its own, CPU and wall apart, the collector told.
 
 A ratio is taken within one round, so that both sides met the same machine; a first round warms up and does not count.
+The orders are shuffled, by the round's number: were they rotated, one contender would always meet the heap as the same
+other one had left it.
 """
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from random import Random
 from statistics import median
 from time import perf_counter, process_time
 from types import TracebackType
@@ -73,7 +76,8 @@ def measure(contenders: Mapping[str, Contender], jobs: int, rounds: int, backend
 
 async def _rounds(contenders: Mapping[str, Contender], jobs: int, rounds: int) -> list[Round]:
     names = list(contenders)
-    return [await _round(contenders, _rotated(names, number), jobs) for number in range(rounds + 1)][1:]
+    orders = [Random(number).sample(names, len(names)) for number in range(rounds + 1)]  # noqa: S311  # no secret
+    return [await _round(contenders, order, jobs) for order in orders][1:]
 
 
 async def _round(contenders: Mapping[str, Contender], order: Sequence[str], jobs: int) -> Round:
@@ -84,11 +88,6 @@ async def _round(contenders: Mapping[str, Contender], order: Sequence[str], jobs
         await checkpoint()  # what the contender left on the loop is its own
         took[name] = Sample(watch.cpu_s / jobs, watch.wall_s / jobs, watch.gc_s / jobs)
     return {name: took[name] for name in contenders}
-
-
-def _rotated(names: list[str], by: int) -> list[str]:
-    by %= len(names)
-    return names[by:] + names[:by]
 
 
 def ratio(
