@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ._core.snapshot import BatchProgress, CancelStatus, HistoryEntry, Page, Progress, Snapshot
     from ._runtime.blocking import BlockingScheduler
 else:
-    # What is shown of jobs takes a third as long to make as all the rest; who never looks at one need not load it.
+    # What not everyone uses who imports a scheduler; the records that show a job take a third as long as all the rest.
     _LATER = {
         "._core.diagram": ("mermaid",),
         "._core.snapshot": ("BatchProgress", "CancelStatus", "HistoryEntry", "Page", "Progress", "Snapshot"),

@@ -147,7 +147,7 @@ def test_asking_for_what_python_asks_of_every_module_loads_nothing() -> None:
 
 
 SPARED = {
-    "who never looks at a job": ("_core.snapshot", "_core.shown", "_core.diagram"),
+    "who enters none": ("_core.snapshot", "_core.shown", "_core.diagram"),
     "who has no store": ("_core.replay", "_runtime.durable", "_runtime.journal", "_runtime.recovery", "stores"),
     "who blocks no thread": ("_runtime.blocking",),
 }
@@ -160,6 +160,20 @@ def test_a_scheduler_is_loaded_without_what_not_everybody_uses(modules: tuple[st
     subprocess.run([sys.executable, "-c", f"{code}; assert {unloaded}"], check=True, cwd=TOP)
     exist = "; ".join(f"import jobcancel.{name}" for name in modules)
     subprocess.run([sys.executable, "-c", exist], check=True, cwd=TOP)
+
+
+def test_a_scheduler_that_is_entered_can_show_its_jobs_though_no_file_can_be_opened_any_more() -> None:
+    code = """
+import anyio, sys
+from jobcancel import Registry, Scheduler
+
+async def main():
+    async with Scheduler(Registry()):
+        assert {"jobcancel._core.shown", "jobcancel._core.snapshot"} <= {*sys.modules}
+
+anyio.run(main)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=TOP)
 
 
 def test_every_exported_name_is_there() -> None:

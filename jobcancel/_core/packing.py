@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Packed: TypeAlias = bytes | tuple[bytes, Any]
 Fields: TypeAlias = tuple[Any, ...]
 
-_NOTHING_RARE: Final = (None,) * 6
+NOTHING_RARE: Final = (None,) * 6
 
 # State, place, created_at, created, started, settled; the kind's name follows. The state's byte tells it from a
 # marshaled tuple, whose first byte is a printable character, with or without the highest bit.
@@ -161,7 +161,7 @@ def _fields(job: JobRecord) -> Fields:
         history,
     )
     rare = (key, parent_id, job.stage, failure, cancel, progress)
-    if rare == _NOTHING_RARE and job.attempt == 1:
+    if rare == NOTHING_RARE and job.attempt == 1:
         return common
     return (
         *common,
@@ -194,7 +194,7 @@ def _cancel_fields(cancel: Cancellation) -> Fields:
 
 
 def _shown(job_id: str, fields: Fields, result: Any) -> Snapshot[Any]:
-    """Return what is shown; its records are loaded when somebody looks at a job for the first time."""
+    """Return what is shown; who imports a scheduler and never enters it does not load that."""
     from .shown import shown  # noqa: PLC0415
 
     return shown(job_id, fields, result)

@@ -84,7 +84,7 @@ class RunningJob:
 
     async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run an async function as a stage."""
-        return await self.stage(name).run(partial(fn, *args))
+        return await self.stage(name).run(fn, *args)
 
     @overload
     def add_compensation(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None: ...

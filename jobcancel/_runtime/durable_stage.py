@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from jobcancel._core.plain import plain
 from jobcancel._core.policies import OnRestart
@@ -14,6 +14,7 @@ from .stage import StageScope, deliver_first
 from .ticket import Ticket
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class DurableStage(StageScope):
@@ -46,11 +47,11 @@ class DurableStage(StageScope):
         durable(self._job).pages.committing = None  # written with the stage's end
         await StageScope.__aexit__(self, kind, error, trace)
 
-    async def run(self, fn: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run a function as the stage and keep its result for later attempts, or return what an earlier one kept."""
         job, name = durable(self._job), self._stage.name
         if job.spec.on_restart is not OnRestart.RERUN:
-            return await StageScope.run(self, fn)
+            return await StageScope.run(self, fn, *args)
         passage = job.passages[name] = job.passages.get(name, -1) + 1
         if (name, passage) in job.results:
             await _may_pass(job, name)
@@ -58,7 +59,7 @@ class DurableStage(StageScope):
             job.changed()
             return plain(job.results[name, passage], name)  # type: ignore[no-any-return]
         async with self:
-            value = await fn()
+            value = await fn(*args)
             result = plain(value, f"the result of stage {name!r}, which is kept for later attempts,")
             job.pages.results = [*job.pages.results, (name, passage, result)]
         return plain(result, name)  # type: ignore[no-any-return]  # a copy: what the job changes in it is its own

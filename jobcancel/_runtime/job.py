@@ -161,7 +161,7 @@ class Job(JobRecord):
         """Let the compensations be kept before they run; in memory there is nothing to do."""
 
     async def stop_first(self, wanted: str) -> None:
-        """Let nothing new begin in an attempt that was stopped for the next one; in memory none is.
+        """Let nothing new begin in an attempt that was stopped for the next one; in memory none is, and none asks.
 
         Raises:
             StageUnavailableError: The cancellation cannot be delivered here, under a shield of the job's own.

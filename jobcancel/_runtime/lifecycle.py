@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import copy_context
 from functools import partial
+from importlib import import_module
 from itertools import islice
 from operator import length_hint
 from threading import get_ident
@@ -56,6 +57,7 @@ class Session:
             StoreError: The store cannot be opened or read. Nothing is open then.
             BaseException: An interruption of the host came meanwhile. Nothing is open then.
         """
+        import_module("jobcancel._core.shown")  # now: when somebody looks at a job there may be no file to open
         loop, durable = self._kernel.loop, self._kernel.durable
         if durable is not None:
             durable.begin_anew()

@@ -61,7 +61,7 @@ def find(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> P
     """
     if limit < 1:
         raise ValueError(f"limit must be 1 or more, not {limit!r}")
-    from jobcancel._core.snapshot import Page  # noqa: PLC0415  # loaded when somebody looks at a job
+    from jobcancel._core.snapshot import Page  # noqa: PLC0415  # see shown
 
     before = _before(cursor)
     found: list[Snapshot[Any]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from math import inf
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .job import Job
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 async def deliver_first(job: Job, wanted: str) -> None:
@@ -51,10 +52,10 @@ class StageScope:
         self._scope: anyio.CancelScope | None = None
         self._timer: Timer | None = None
 
-    async def run(self, fn: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run a function as the stage."""
         async with self:
-            return await fn()
+            return await fn(*args)
 
     async def __aenter__(self) -> None:
         job, stage = self._job, self._stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -184,6 +184,23 @@ async def test_a_stage_that_is_not_declared_or_not_left_is_refused(registry: Reg
 
     assert await (await scheduler.submit(strict())).result() == 4
     assert await (await scheduler.submit(lax())).result() == 4
+
+
+async def test_what_run_stage_cannot_call_fails_inside_the_stage(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        await job.run_stage("call", cast("Any", None))
+
+    @registry.kind("canceled_before")
+    async def canceled_before(job: JobContext) -> None:
+        await scheduler.cancel(job.id)
+        await job.run_stage("call", cast("Any", None))
+
+    failed = await (await scheduler.submit(work())).wait()
+    assert failed.failure is not None
+    assert "'NoneType' object is not callable" in failed.failure.message
+    assert [(step, status) for step, status, _ in entries(failed)][1] == ("call", "failed")
+    assert (await (await scheduler.submit(canceled_before())).wait()).state == "canceled"
 
 
 async def test_a_stage_that_is_entered_and_never_left_ends_with_the_code(
