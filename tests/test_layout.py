@@ -139,6 +139,8 @@ def test_a_name_that_is_not_there_is_missed_by_its_name() -> None:
         getattr(jobcancel, "Stagee")  # noqa: B009  # checkers know that it is not there
     with pytest.raises(ImportError, match="Stagee"):
         exec("from jobcancel import Stagee")  # noqa: S102
+    with pytest.raises(ImportError, match="Stagee"):
+        exec("from jobcancel._exports import Stagee")  # noqa: S102
 
 
 def test_asking_for_what_python_asks_of_every_module_loads_nothing() -> None:
