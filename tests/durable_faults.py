@@ -21,6 +21,7 @@ _SESSIONS: Final = "tests/runtime/test_store_sessions.py::test_"
 _TOLD: Final = "tests/runtime/test_told.py::test_"
 _OVERTAKEN: Final = "tests/runtime/test_overtaken.py::test_"
 _COMMITS: Final = "tests/runtime/test_commits.py::test_"
+_TICKETS: Final = "tests/runtime/test_tickets.py::test_"
 _JOURNAL: Final = "tests/core/test_journal.py::test_"
 
 KEPT: Final = "what was answered is kept"
@@ -71,6 +72,27 @@ DURABLE_FAULTS: Final = (
         "        if self.journal.closed:\n            raise SchedulerClosedError",
         "        if False:\n            raise SchedulerClosedError",
         _COMMITS + "who_waits_for_a_key_while_the_scheduler_is_left_is_told",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "ticket.py",
+        "            with self._kernel.scope_type(shield=True):\n",
+        "            with self._kernel.scope_type():\n",
+        _TICKETS + "who_was_cancelled_before_he_asked_waits_all_the_same",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "ticket.py",
+        "            if anyio.current_effective_deadline() != -inf:\n",
+        "            if False:\n",
+        _TICKETS + "the_cancel_of_the_very_task_is_raised[False-asyncio]",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "loops.py",
+        "        future = self._uncancelled()\n        if",
+        "        future = self._future\n        if",
+        _TICKETS + "who_waits_has_his_answer[asyncio-cancelled_and_kept_at_once]",
     ),
     Fault(
         KEPT,

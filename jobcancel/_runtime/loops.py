@@ -20,14 +20,14 @@ Main = Callable[[T], Coroutine[Any, Any, None]]
 
 
 class Signal(Protocol):
-    """What one task waits for, once; an event, for which any number may wait, costs three times as much."""
+    """What one task waits for; an event, for which any number may wait, costs three times as much."""
 
     def set(self) -> None:
         """Let it go on."""
         ...
 
     def wait(self) -> Awaitable[None]:
-        """Wait, unless it was set before."""
+        """Wait, unless it was set before. Who was cancelled while it waited may wait again."""
         ...
 
 
@@ -81,11 +81,18 @@ class AsyncioSignal:
 
     def set(self) -> None:
         """See ``Signal``."""
-        if not self._future.done():  # else its waiter was cancelled
-            self._future.set_result(None)
+        future = self._uncancelled()
+        if not future.done():
+            future.set_result(None)
 
     def wait(self) -> Awaitable[None]:
         """See ``Signal``."""
+        return self._uncancelled()
+
+    def _uncancelled(self) -> asyncio.Future[None]:
+        """Return the future, another one if its waiter's cancellation has ended it."""
+        if self._future.cancelled():
+            self._future = self._future.get_loop().create_future()
         return self._future
 
 

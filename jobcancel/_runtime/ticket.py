@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+import anyio
 
 from jobcancel.errors import StoreError
 
@@ -60,13 +63,20 @@ class Ticket(Generic[T]):
         await self._signal.wait()
 
     async def answer(self) -> T:
-        """Wait for the commit, whoever cancels the caller meanwhile, and return what came of it.
+        """Wait for the commit, whichever scope cancels the caller meanwhile, and return what came of it.
+
+        The shield is raised when it is needed, which is seldom: it costs more than the wait.
 
         Raises:
             StoreError: It was not kept, and nothing has changed.
         """
-        with self._kernel.scope_type(shield=True):
+        try:
             await self._signal.wait()
+        except anyio.get_cancelled_exc_class():
+            if anyio.current_effective_deadline() != -inf:
+                raise  # no scope is cancelled, but the very task: asyncio's own way, from which nothing is shielded
+            with self._kernel.scope_type(shield=True):
+                await self._signal.wait()
         if self._error is not None:
             raise self._error
         return cast("T", self._value)

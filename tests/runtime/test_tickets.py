@@ -1,0 +1,137 @@
+"""Waiting for a commit: no scope that cancels the caller keeps the answer from him, and his own task's cancel does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from jobcancel import StoreError
+from jobcancel._runtime.loops import current_loop
+from jobcancel._runtime.ticket import Ticket
+
+NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
+Step = Callable[[Ticket[str], anyio.CancelScope], None]
+
+
+class Granted(Ticket[str]):
+    """What follows from the commit is the answer."""
+
+    def apply(self) -> str:
+        return "kept"
+
+
+def ticket() -> Ticket[str]:
+    inside = SimpleNamespace(loop=current_loop(), scope_type=type(anyio.CancelScope()))
+    return Granted(cast("Any", inside))
+
+
+async def _turns() -> None:
+    for _ in range(5):
+        await checkpoint()
+
+
+def _keep(ticket: Ticket[str], _scope: anyio.CancelScope) -> None:
+    ticket.kept()
+
+
+def _cancel(_ticket: Ticket[str], scope: anyio.CancelScope) -> None:
+    scope.cancel()
+
+
+def _cancel_and_keep(ticket: Ticket[str], scope: anyio.CancelScope) -> None:
+    scope.cancel()
+    ticket.kept()
+
+
+def _keep_and_cancel(ticket: Ticket[str], scope: anyio.CancelScope) -> None:
+    ticket.kept()
+    scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [(_keep,), (_cancel, _keep), (_cancel_and_keep,), (_keep_and_cancel,)],
+    ids=["kept", "cancelled_then_kept", "cancelled_and_kept_at_once", "kept_and_cancelled_at_once"],
+)
+async def test_who_waits_has_his_answer(steps: tuple[Step, ...]) -> None:
+    waited_for, answers = ticket(), list[str]()
+    scope, cancelled = anyio.CancelScope(), any(step is not _keep for step in steps)
+
+    async def wait() -> None:
+        with scope:
+            answers.append(await waited_for.answer())
+            await checkpoint()
+            answers.append("not cancelled")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        for step in steps:
+            await _turns()
+            assert answers == []
+            step(waited_for, scope)
+    assert answers == (["kept"] if cancelled else ["kept", "not cancelled"])
+
+
+async def test_who_was_cancelled_before_he_asked_waits_all_the_same() -> None:
+    waited_for, answers = ticket(), list[str]()
+    scope = anyio.CancelScope()
+
+    async def wait() -> None:
+        with scope:
+            scope.cancel()
+            answers.append(await waited_for.answer())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await _turns()
+        assert answers == []
+        waited_for.kept()
+    assert answers == ["kept"]
+
+
+async def test_who_was_cancelled_hears_that_nothing_was_kept() -> None:
+    waited_for, errors = ticket(), list[StoreError]()
+    scope = anyio.CancelScope()
+
+    async def wait() -> None:
+        with scope:
+            try:
+                await waited_for.answer()
+            except StoreError as error:
+                errors.append(error)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await _turns()
+        scope.cancel()
+        await _turns()
+        waited_for.lost(StoreError("here", "it is full"))
+    assert [error.problem for error in errors] == ["it is full"]
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("scope_first", [False, True])
+async def test_the_cancel_of_the_very_task_is_raised(anyio_backend: Any, scope_first: bool) -> None:
+    waited_for, scope = ticket(), anyio.CancelScope()
+
+    async def wait() -> str:
+        with scope:
+            return await waited_for.answer()
+        return "its scope was cancelled"
+
+    task = asyncio.create_task(wait())
+    await _turns()
+    if scope_first:
+        scope.cancel()
+        await _turns()
+    assert not task.done()
+    task.cancel()
+    await _turns()
+    assert task.cancelled()
+    waited_for.kept()  # and nobody is there to hear
