@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from ._core.compensations import AnyUndo
 from ._core.context import JobContext, JobHandle
 from ._core.decision import Verdict
-from ._core.journal import Entry
+from ._core.entry import Entry
 from ._core.kinds import Call
 from ._core.states import JobState
 from ._core.store import Store

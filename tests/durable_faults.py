@@ -211,9 +211,23 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _CORE + "journal.py",
-        "        self._made = _Said(said, len(history), tuple(undo), len(results), len(children))\n",
-        "        self._made = self._written = _Said(said, len(history), tuple(undo), len(results), len(children))\n",
+        "        self._made = self._grow(body, said)\n",
+        "        self._made = self._written = self._grow(body, said)\n",
         _JOURNAL + "the_entries_that_were_kept_give_the_job_as_it_was_at_the_last_of_them",
+    ),
+    Fault(
+        KEPT,
+        _CORE + "journal.py",
+        "            body |= dict.fromkeys(before.keys() - said.keys())  # None: that is no longer so\n",
+        "",
+        _JOURNAL + "the_entries_that_were_kept_give_the_job_as_it_was_at_the_last_of_them",
+    ),
+    Fault(
+        KEPT,
+        _CORE + "journal.py",
+        "        return _SUBMITTED if made == _SUBMITTED else made\n",
+        "        return _SUBMITTED if said == _SUBMITTED.fields else made\n",
+        _JOURNAL + "what_grows_of_a_job_that_waits_is_said_once",
     ),
     Fault(
         BACK,
@@ -316,7 +330,7 @@ DURABLE_FAULTS: Final = (
     Fault(
         UNDONE,
         _RUNTIME + "durable_job.py",
-        "            self.on_change = self.tell_watchers\n",
+        "            self.heard = True\n",
         "            pass\n",
         _CANCELS + "an_abandoned_job_is_undone_by_the_next_process",
     ),

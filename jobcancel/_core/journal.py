@@ -1,43 +1,17 @@
-"""The journal's entries: a job as plain data, written as it changes, and read back as the same job.
+"""The journal of one job: which of what there is to say of it has been said.
 
-What may live in this file: what an entry says, and how one is made of a job; ``replay`` has the way back. An entry says
-only what has changed since the last one of its job; applied in their order they give the job as it was. Times are
-seconds since the job was submitted, so that they mean the same to a process with another clock.
+An entry says only what has changed since the last one of its job; applied in their order they give the job as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
-from .causes import Failure
-from .compensations import AnyUndo, Undo, name_of
+from .compensations import AnyUndo
 from .decision import Cancellation
-from .history import RawEntry
-from .packing import Facts
+from .entry import Body, Entry, asked_said, history_said, identity, standing, undo_said
 from .record import JobRecord
-
-FORMAT: Final = 1  # of the entries' bodies; a store keeps it beside them and refuses a higher one
-
-Body: TypeAlias = dict[str, Any]
-
-_MARKS: Final = ("held", "forced", "ignored", "abandoned", "pierced", "compensated", "stuck", "unresponsive")
-
-
-class Entry(NamedTuple):
-    """One entry of the journal.
-
-    Attributes:
-        job_id: Whose it is.
-        body: What it says, as plain data (None, bool, int, float, str, lists, and dicts by string); None with
-            ``final``: the job is to be forgotten.
-        final: Whether it stands for all entries of that job before it, which need not be kept any longer. Its body
-            says so too, so that a store need not give this back.
-    """
-
-    job_id: str
-    body: Body | None
-    final: bool = False
 
 
 class JobJournal:
@@ -91,31 +65,44 @@ class JobJournal:
 
     def entry(self) -> Entry:
         """Return what has changed since the last entry that was kept."""
-        job, before = self.job, self._written
-        said = _standing(job)
-        said["asked"], said["committing"] = _asked(self.asked), self.committing
-        said["starting"] = self.starting or None
-        said["cancel"] = None if job.cancel is None else _cancel(job.cancel, job.created)
-        said["failure"] = None if job.failure is None else _failure(job.failure)
-        if before is _NOTHING:
-            body = {name: value for name, value in {**self._identity(), **said}.items() if value is not None}
+        said, before = self._standing(), self._written.fields
+        if not before:
+            body = self._identity()
+            body |= said
         else:
-            fields = before.fields
-            body = {name: value for name, value in said.items() if fields.get(name) != value}
+            body = {name: value for name, value in said.items() if before.get(name) != value}
+            body |= dict.fromkeys(before.keys() - said.keys())  # None: that is no longer so
+        self._made = self._grow(body, said)
+        return Entry(self.job.id, body)
+
+    def _standing(self) -> Body:
+        """Return what can be said anew: where the job stands, and what is on its way."""
+        said = standing(self.job)
+        if self.asked:
+            said["asked"] = [asked_said(request) for request in self.asked]
+        if self.committing is not None:
+            said["committing"] = self.committing
+        if self.starting:
+            said["starting"] = True
+        return said
+
+    def _grow(self, body: Body, said: Body) -> _Said:
+        """Add what has only grown; return all that is said then."""
+        job, before = self.job, self._written
         history, undo, results = job.history or (), job.undo or (), self.results
         children = () if job.progress is None else job.progress.children
         if len(history) > before.history:
-            body["history"] = [_relative(entry, job.created) for entry in history[before.history :]]
+            body["history"] = history_said(history[before.history :], job.created)
         if undo or before.undo:
             kept = _common(before.undo, undo)
             if kept < len(before.undo) or kept < len(undo):
-                body["undo"] = [kept, [_undo(each) for each in undo[kept:]]]
+                body["undo"] = [kept, [undo_said(each) for each in undo[kept:]]]
         if len(results) > before.results:
             body["results"] = [list(result) for result in results[before.results :]]
         if len(children) > before.children:
             body["children"] = list(children[before.children :])
-        self._made = _Said(said, len(history), tuple(undo), len(results), len(children))
-        return Entry(job.id, body)
+        made = _Said(said, len(history), tuple(undo), len(results), len(children))
+        return _SUBMITTED if made == _SUBMITTED else made
 
     def kept(self) -> None:
         """Know that the entry made last was kept."""
@@ -144,21 +131,28 @@ class JobJournal:
             arguments: By parameter, or None for a job without a key.
         """
         job, self.finished = self.job, True
-        said = {**_identity(job), **_standing(job), "result": result, "arguments": arguments, "final": True}
-        if job.cancel is not None:
-            said["cancel"] = _cancel(job.cancel, job.created)
-        if job.failure is not None:
-            said["failure"] = _failure(job.failure)
+        body = identity(job) | standing(job)
+        body["final"] = True
+        if result is not None:
+            body["result"] = result
+        if arguments is not None:
+            body["arguments"] = arguments
         if job.history is not None:
-            said["history"] = [_relative(entry, job.created) for entry in job.history]
+            body["history"] = history_said(job.history, job.created)
         if job.progress is not None and job.progress.children:
-            said["children"] = job.progress.children
-        return Entry(job.id, {name: value for name, value in said.items() if value is not None}, final=True)
+            body["children"] = job.progress.children
+        return Entry(job.id, body, final=True)
 
     def _identity(self) -> Body:
         """Return what is said once."""
-        called = {"args": [*self.args] or None, "kwargs": {**self.kwargs} or None, "timeout_s": self.timeout_s}
-        return _identity(self.job) | called
+        body = identity(self.job)
+        if self.args:
+            body["args"] = [*self.args]
+        if self.kwargs:
+            body["kwargs"] = {**self.kwargs}
+        if self.timeout_s is not None:
+            body["timeout_s"] = self.timeout_s
+        return body
 
 
 class _Said(NamedTuple):
@@ -172,59 +166,7 @@ class _Said(NamedTuple):
 
 
 _NOTHING: Final = _Said({}, 0, (), 0, 0)
-
-
-def _identity(job: JobRecord) -> Body:
-    owner, labels, key, parent_id = job.origin
-    return {
-        "seq": job.seq,
-        "kind": job.spec.name,
-        "created_at": job.created_at,
-        "owner": owner,
-        "labels": labels,
-        "key": key,
-        "parent_id": parent_id,
-    }
-
-
-def _standing(job: JobRecord) -> Body:
-    """Return where a job stands, and what of its progress does not only grow."""
-    created, stage, progress = job.created, job.stage, job.progress
-    return {
-        "state": job.state._value_,  # the plain string without the cost of the property
-        "attempt": job.attempt,
-        "started": _since(created, job.started),
-        "settled": _since(created, job.settled),
-        "stage": None if stage is None else [stage.name, job.stage_at - created, stage.commits],
-        "progress": None if progress is None else [*progress.plain()[:3], *progress.plain()[4:]],
-        "undos": job.undos or None,
-    }
-
-
-def _cancel(cancel: Cancellation, created: float) -> list[Any]:
-    return [
-        cancel.cause.value,
-        cancel.by,
-        cancel.reason,
-        cancel.requested_at - created,
-        cancel.outcome.value,
-        _since(created, cancel.delivered_at),
-        [mark for mark in _MARKS if getattr(cancel, mark)],
-    ]
-
-
-def _failure(failure: Failure) -> list[Any]:
-    return [failure.code.value, failure.message, {**failure.details}]
-
-
-def _asked(requests: Sequence[Cancellation]) -> list[Any] | None:
-    return [[each.by, each.reason, each.defer, each.force] for each in requests] if requests else None
-
-
-def _undo(undo: AnyUndo) -> list[Any]:
-    if isinstance(undo, Undo):
-        return [undo.name, undo.n, undo.args, undo.kwargs]
-    return [name_of(undo), 0, [], {}]  # a function of this process: that it was there is all that can be kept
+_SUBMITTED: Final = _Said({"state": "pending", "attempt": 1}, 0, (), 0, 0)  # of most that wait: they share it
 
 
 def _common(before: Sequence[AnyUndo], now: Sequence[AnyUndo]) -> int:
@@ -233,27 +175,3 @@ def _common(before: Sequence[AnyUndo], now: Sequence[AnyUndo]) -> int:
     while kept < most and before[kept] is now[kept]:
         kept += 1
     return kept
-
-
-def _since(created: float, at: float | None) -> float | None:
-    return None if at is None else at - created
-
-
-def _relative(entry: RawEntry, created: float) -> list[Any]:
-    step, at, *rest = entry
-    return [step, at - created, *rest]
-
-
-def remains(facts: Facts, key: str, created_at: float, arguments: Body, *, failed: bool) -> Body:
-    """Return what is kept of a job that was let go while its key still leads to it."""
-    return {
-        "final": True,
-        "forgotten": True,
-        "seq": facts.seq,
-        "kind": facts.kind,
-        "owner": facts.owner,
-        "key": key,
-        "created_at": created_at,
-        "arguments": arguments,
-        "failed": failed,
-    }

@@ -6,7 +6,6 @@ the history and the watchers attach to it and nowhere else. Times are arguments,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from jobcancel.errors import IllegalTransitionError, StageActiveError, StageUnavailableError
@@ -56,7 +55,7 @@ class JobRecord:
         children_canceled: Children that ended canceled because of this job's cancel.
         failure: Why it failed, or None.
         result: What the handler returned.
-        on_change: Called after every change that a watcher can see, or None.
+        heard: Whether somebody hears of changes: ``changed`` is called after each that a watcher can see.
     """
 
     __slots__ = (
@@ -67,9 +66,9 @@ class JobRecord:
         "created",
         "created_at",
         "failure",
+        "heard",
         "history",
         "id",
-        "on_change",
         "origin",
         "progress",
         "result",
@@ -115,7 +114,7 @@ class JobRecord:
         self.code_ended: bool = False
         self.failure: Failure | None = None
         self.result: Any = None
-        self.on_change: Callable[[], None] | None = None
+        self.heard: bool = False
 
     def apply(self, event: Event, now: float) -> None:
         """Let ``event`` happen; the only method that changes ``state``.
@@ -135,8 +134,11 @@ class JobRecord:
             self.started = now
         elif event is Event.INTERRUPTED:
             self.attempt, self.started = self.attempt + 1, None
-        if self.on_change is not None:
-            self.on_change()
+        if self.heard:
+            self.changed()
+
+    def changed(self) -> None:
+        """Tell whoever hears of changes; a record by itself has nobody to tell. To be called if ``heard``."""
 
     def log(self) -> list[RawEntry]:
         """Return the history, to add to."""
@@ -200,8 +202,8 @@ class JobRecord:
         if stage.commits:
             self.undo = None
         self.stage, self.stage_at = stage, now
-        if self.on_change is not None:
-            self.on_change()
+        if self.heard:
+            self.changed()
 
     def leave_stage(self, status: str, now: float, *, raised: bool) -> Release:
         """End the open stage and say what becomes of a held cancel.
@@ -214,8 +216,8 @@ class JobRecord:
             return Release.NOTHING
         self.stage = None
         self.log().append((stage.name, self.stage_at, now - self.stage_at, status, None))
-        if self.on_change is not None:
-            self.on_change()
+        if self.heard:
+            self.changed()
         if self.cancel is None or not self.cancel.held:
             return Release.NOTHING
         return Release.DELIVER if raised or stage.commits else Release.RAISE
@@ -226,14 +228,14 @@ class JobRecord:
             self.undo = []
         self.undo.append(undo)
         self.undos = number([undo], self.undos)
-        if self.on_change is not None:
-            self.on_change()
+        if self.heard:
+            self.changed()
 
     def note(self, name: str, now: float, status: str = "noted", details: dict[str, Any] | None = None) -> None:
         """Add an entry to the history."""
         self.log().append((name, now, None, status, details))
-        if self.on_change is not None:
-            self.on_change()
+        if self.heard:
+            self.changed()
 
     def ending(
         self, ending: Ending, message: str = "", details: dict[str, Any] | None = None

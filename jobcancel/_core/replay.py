@@ -1,4 +1,4 @@
-"""From a journal's entries back to the job that they tell of; ``journal`` has the way there."""
+"""From a journal's entries back to the job that they tell of; ``entry`` and ``journal`` have the way there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .causes import CancelCause, Failure, FailureCode
 from .decision import Cancellation, Outcome
-from .journal import Body
+from .entry import Body
 from .origin import NO_ORIGIN, Origin
 from .progress import ProgressRecord
 from .record import JobRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from .journal import Entry
+from .entry import Entry
 
 
 class Store(Protocol):

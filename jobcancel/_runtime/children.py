@@ -44,7 +44,8 @@ async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | Non
         reserve = kernel.durable.reserve
         tickets = [reserve(call.plainly(), job, origin, None, None, in_batch=True) for call in calls]
         children = [await ticket.answer() for ticket in tickets]
-    job.changed()
+    if job.heard:
+        job.changed()
     for child in children:
         await until_told(kernel, child)
     return [cast("Snapshot[R]", child.snapshot()) for child in children]

@@ -78,7 +78,8 @@ async def _undo(job: Job, undos: list[AnyUndo]) -> bool:
     status = "compensated" if problem is None else _FAILED
     details = None if problem is None else {"error": problem}
     job.log().append((name_of(undo), begun, kernel.now() - begun, status, details))
-    job.changed()
+    if job.heard:
+        job.changed()
     return problem is None
 
 

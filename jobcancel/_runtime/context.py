@@ -113,7 +113,8 @@ class RunningJob:
         if job.progress is None:
             job.progress = ProgressRecord()
         job.progress.done, job.progress.total, job.progress.message = done, total, message
-        job.changed()
+        if job.heard:
+            job.changed()
 
     def note(self, step: str, **details: object) -> None:
         """Add an entry to the job's history."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from jobcancel._core.causes import CancelCause, Failure
 from jobcancel._core.decision import Cancellation, Verdict
-from jobcancel._core.journal import Entry
+from jobcancel._core.entry import Entry
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
 from jobcancel._core.packing import Packed, Settled
@@ -217,7 +217,7 @@ class DurableKernel(Kernel):
             durable(job).part()
         else:
             self.journal.replace(self._final(durable(job)))
-            job.watchers = job.on_change = None
+            job.watchers, job.heard = None, False
         super().let_go(job)
 
     def _final(self, job: DurableJob) -> Entry:

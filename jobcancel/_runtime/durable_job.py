@@ -78,15 +78,14 @@ class DurableJob(Job):
         self.pages = JobJournal(self, args, kwargs, timeout_s)
         if self.call is not None and self.spec.on_restart is OnRestart.FAIL:
             self.call = OnceCall(self.call, self)
-        self.journal = journal
-        self.on_change = self.tell_watchers
+        self.journal, self.heard = journal, True
 
-    def tell_watchers(self) -> None:
+    def changed(self) -> None:
         """Have a change journaled, stop the code if that waited for a stage's end, and tell everyone who watches."""
         self.journal.write(self.pages)
         if self.stopping and not self.stopped:
             self.stop_code()
-        Job.tell_watchers(self)
+        Job.changed(self)
 
     def stop(self) -> None:
         """Stop the attempt, so that another can follow: at once, or when the stage that shields it ends."""
@@ -159,7 +158,7 @@ class DurableJob(Job):
         """Wake everyone who waits; what the code of an abandoned job still says is journaled until that ends."""
         Job.wake(self)
         if self.settled is not None and not self.code_ended:
-            self.on_change = self.tell_watchers
+            self.heard = True
 
     def cut(self) -> None:
         """Cancel the scope of code that was stopped, and its children; no effect if it ended or is canceled."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jobcancel._core.journal import Body, remains
+from jobcancel._core.entry import Body, remains
 from jobcancel._core.kinds import Call
 from jobcancel._core.packing import Facts, Settled
 from jobcancel._core.plain import plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,7 @@ class Job(JobRecord):
 
     progress: ProgressRecord | None
     children_canceled: int  # the record's, said again for checkers, since methods here set them
-    on_change: Callable[[], None] | None
+    heard: bool
     stopped: bool = False  # what these say only a durable job can be; it has slots for them
     parted: bool = False
     lost: str = ""
@@ -145,17 +144,13 @@ class Job(JobRecord):
             self.children_canceled += 1
         if child.in_batch and self.progress is not None:
             self.progress.child_settled(child.state)
-            self.changed()
+            if self.heard:
+                self.changed()
 
-    def tell_watchers(self) -> None:
+    def changed(self) -> None:
         """Tell everyone who watches of a change."""
         for listener in self.watchers or ():
             listener.change()
-
-    def changed(self) -> None:
-        """Tell the watchers of a change that is no transition."""
-        if self.on_change is not None:
-            self.on_change()
 
     async def keep_undos(self) -> None:
         """Let the compensations be kept before they run; in memory there is nothing to do."""
@@ -184,8 +179,9 @@ class Job(JobRecord):
         """Wake everyone who waits for the settled job or watches it."""
         for event in self.waiters or ():
             event.set()
-        self.tell_watchers()
-        self.waiters = self.watchers = self.on_change = None
+        self.changed()
+        self.waiters = self.watchers = None
+        self.heard = False
 
 
 CURRENT: ContextVar[Job | None] = ContextVar("jobcancel_current_job", default=None)

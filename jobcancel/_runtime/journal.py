@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 
-from jobcancel._core.journal import Entry, JobJournal
+from jobcancel._core.entry import Entry
+from jobcancel._core.journal import JobJournal
 from jobcancel.abc import Store
 from jobcancel.errors import SchedulerClosedError, StoreError
 

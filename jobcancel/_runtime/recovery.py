@@ -16,7 +16,7 @@ from jobcancel._core.causes import CancelCause
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending
-from jobcancel._core.journal import Body
+from jobcancel._core.entry import Body
 from jobcancel._core.kinds import Call, Kind
 from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
@@ -174,7 +174,7 @@ def _adopt(job: DurableJob, live: Any) -> None:
 
 
 def _go_on(kernel: DurableKernel, job: DurableJob) -> None:
-    job.tell_watchers()
+    job.changed()
     if job.cancel is not None:
         _end(kernel, job, Ending.UNWOUND)
     elif job.lost:

@@ -30,7 +30,7 @@ def attach(job: Job, listener: Listener) -> None:
     """Call ``listener.change()`` at every change of a live job from now on, until it has settled."""
     if job.watchers is None:
         job.watchers = {}
-        job.on_change = job.tell_watchers
+        job.heard = True
     job.watchers[listener] = None
 
 

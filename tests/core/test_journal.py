@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jobcancel import CancelCause, Event, Failure, FailureCode, JobState, Outcome, Stage
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
-from jobcancel._core.journal import FORMAT, Entry, JobJournal, remains
+from jobcancel._core.entry import FORMAT, Entry, remains
+from jobcancel._core.journal import JobJournal
 from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.packing import Facts, snapshot_of
 from jobcancel._core.progress import ProgressRecord
@@ -191,6 +192,14 @@ def test_an_entry_tells_which_undos_stay_and_which_are_new() -> None:
     journal.kept()
     job.undo = None
     assert journal.entry().body == {"undo": [0, []]}
+
+
+def test_what_grows_of_a_job_that_waits_is_said_once() -> None:
+    job, journal = journaled()
+    job.register(partial(print, "tidy"))
+    assert body_of(journal.entry())["undo"] == [0, [["print", 0, [], {}]]]
+    journal.kept()
+    assert journal.entry().body == {}
 
 
 def test_the_final_entry_says_all_that_is_kept_and_nothing_follows_it() -> None:

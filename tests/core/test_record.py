@@ -184,13 +184,12 @@ def test_leaving_without_an_open_stage_has_no_effect() -> None:
 
 def test_watchers_hear_of_stages_and_notes() -> None:
     job = job_in("running")
-    heard: list[str | None] = []
-    job.on_change = lambda: heard.append(job.stage_name)
+    job.heard = True
     job.enter_stage(stage(), 2.0)
     job.note("halfway", 3.0, details={"n": 1})
     job.leave_stage("done", 4.0, raised=False)
 
-    assert heard == ["work", "work", None]
+    assert job.changes == [("running", "work"), ("running", "work"), ("running", None)]
     assert job.log()[0] == ("halfway", 3.0, None, "noted", {"n": 1})
 
 

@@ -53,13 +53,12 @@ def test_exactly_four_states_are_terminal() -> None:
 @pytest.mark.parametrize(("state", "event", "after"), LEGAL)
 def test_a_legal_event_leads_to_its_state_and_is_in_the_history(state: str, event: str, after: str) -> None:
     job = job_in(state)
-    changes: list[str] = []
-    job.on_change = lambda: changes.append(job.state)
+    job.heard = True
     job.apply(Event(event), 5.0)
 
     assert job.state == after
     assert job.history == [(event, 5.0, None, after, None)]
-    assert changes == [after]
+    assert job.changes == [(after, None)]
     assert job.settled == (5.0 if after in ENDED else None)
     assert job.started == (5.0 if event == "started" else None)
     assert job.attempt == (2 if event == "interrupted" else 1)

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from jobcancel import JobContext, JobState, Outcome, Registry, Scheduler, StoreError
-from jobcancel._core.journal import Entry
+from jobcancel._core.entry import Entry
 from jobcancel._runtime.recovered import Recovered
 from jobcancel.stores import SqliteStore
 from jobcancel.stores.sqlite_reading import reading
