@@ -76,8 +76,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "ticket.py",
-        "            with self._kernel.scope_type(shield=True):\n",
-        "            with self._kernel.scope_type():\n",
+        "                with self._kernel.scope_type(shield=True):\n",
+        "                with self._kernel.scope_type():\n",
         _TICKETS + "who_was_cancelled_before_he_asked_waits_all_the_same",
     ),
     Fault(
@@ -89,9 +89,9 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         KEPT,
-        _RUNTIME + "loops.py",
-        "        future = self._uncancelled()\n        if",
-        "        future = self._future\n        if",
+        _RUNTIME + "ticket.py",
+        "            if not self._known:\n",
+        "            if True:\n",
         _TICKETS + "who_waits_has_his_answer[asyncio-cancelled_and_kept_at_once]",
     ),
     Fault(

@@ -14,7 +14,7 @@ from attrs import frozen
 from jobcancel.errors import MissingHandlerError, UnknownStageError
 
 from .context import JobContext
-from .plain import plain
+from .plain import all_scalar, plain
 from .specs import KindSpec, Stage
 
 P = ParamSpec("P")
@@ -54,6 +54,8 @@ class Call(Generic[R_co]):
         Raises:
             TypeError: An argument is something else.
         """
+        if not self.kwargs and all_scalar(self.args):
+            return self
         where = f"kind {self.kind.name!r}, which is kept in a journal: args"
         kwargs = plain(self.kwargs, where) if self.kwargs else self.kwargs
         return Call(self.kind, self._handler, tuple(plain(self.args, where)), kwargs)

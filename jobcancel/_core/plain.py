@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 _MAX_DIGITS: Final = 4300  # of an int that Python writes as text, unless it is told otherwise
 _TOO_LONG: Final = 10**_MAX_DIGITS
+_TOO_LOW: Final = -_TOO_LONG
+_SCALARS: Final = frozenset({type(None), str, float, bool})  # their own copies; int is one if it is not too long
+
+
+def all_scalar(values: Iterable[object]) -> bool:
+    """Return whether all values are plain data by themselves, which ``plain`` would give back as they are."""
+    for value in values:
+        if type(value) is int:
+            if not _TOO_LOW < value < _TOO_LONG:
+                return False
+        elif type(value) not in _SCALARS:
+            return False
+    return True
 
 
 def plain(value: object, path: str) -> Any:
@@ -16,10 +29,10 @@ def plain(value: object, path: str) -> Any:
         TypeError: Something else stands in it, or an int too long to be written as text; the message says where.
     """
     kind = type(value)
-    if value is None or kind is str or kind is float or kind is bool:
+    if kind in _SCALARS:
         return value
     if kind is int:
-        if not -_TOO_LONG < cast("int", value) < _TOO_LONG:
+        if not _TOO_LOW < cast("int", value) < _TOO_LONG:
             raise TypeError(f"{path} must be plain data: an int of at most {_MAX_DIGITS} digits, not a longer one")
         return value
     if isinstance(value, str):

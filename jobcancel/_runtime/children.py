@@ -25,8 +25,8 @@ async def submit_child(job: Job, call: Call[R], labels: dict[str, str] | None) -
     _refuse_deadlock(job, call)
     kernel, origin = job.kernel, Origin(job.origin.owner, labels, None, job.id)
     if kernel.durable is not None:
-        job_id, created = await kernel.durable.submit(call, job, origin, None, None)
-        return Handle(kernel, job_id, call.kind.name, created)
+        child = await kernel.durable.reserve(call.plainly(), job, origin, None, None).answer()
+        return Handle(kernel, child.id, call.kind.name)
     return Handle(kernel, kernel.take(call, job, origin, None, None), call.kind.name)
 
 

@@ -90,15 +90,12 @@ class DurableKernel(Kernel):
         """Let a user ask for the cancel of jobs; see ``durable_cancel``."""
         return await cancel_durably(self, jobs, by, reason, defer=defer, force=force)
 
-    async def submit(
-        self,
-        call: Call[Any],
-        parent: Job | None,
-        origin: Origin,
-        timeout_s: float | None,
-        undo: list[Any] | None,
+    async def submit_once(
+        self, call: Call[Any], key: str, origin: Origin, timeout_s: float | None, undo: list[Any] | None
     ) -> tuple[str, bool]:
-        """Take a new job, or find the key's first one; return its id, and whether it is new, when that is kept.
+        """Take a job with an idempotency key, or find the key's first one; return its id, and whether it is new.
+
+        It returns when that is kept.
 
         Raises:
             UnknownKindError: The call is one of another registry's kinds.
@@ -109,14 +106,11 @@ class DurableKernel(Kernel):
             SchedulerClosedError: The scheduler was left while the key's first submit was on its way.
         """
         call = call.plainly()
-        while origin.key is not None:
-            first = self.keys.find(origin.owner, call, origin.key, self.now())
-            if first is None:
-                break
+        while (first := self.keys.find(origin.owner, call, key, self.now())) is not None:
             if first not in self._limbo:
                 return first, False
             await self.journal.attempt(first).done()  # if that submit fails, the key is free again
-        job = await self.reserve(call, parent, origin, timeout_s, undo).answer()
+        job = await self.reserve(call, None, origin, timeout_s, undo).answer()
         return job.id, True
 
     def reserve(
@@ -130,6 +124,14 @@ class DurableKernel(Kernel):
         in_batch: bool = False,
     ) -> Ticket[DurableJob]:
         """Take a new job into limbo: it has its place and its key, and neither starts nor is seen before it is kept.
+
+        Args:
+            call: With plain arguments.
+            parent: The job that submits it, or None.
+            origin: What is said of it.
+            timeout_s: Seconds it may run, or None for its kind's.
+            undo: Its first compensations, or None.
+            in_batch: Whether it counts in its parent's progress.
 
         Raises:
             UnknownKindError: The call is one of another registry's kinds.

@@ -27,7 +27,7 @@ class Signal(Protocol):
         ...
 
     def wait(self) -> Awaitable[None]:
-        """Wait, unless it was set before. Who was cancelled while it waited may wait again."""
+        """Wait, unless it was set before. Whoever is cancelled meanwhile needs another one to wait again."""
         ...
 
 
@@ -71,29 +71,19 @@ class Loop(Protocol):
         ...
 
 
-class AsyncioSignal:
+class AsyncioSignal(asyncio.Future[None]):
     """asyncio and uvloop: a future, the object that an event of theirs would make for its waiter."""
 
-    __slots__ = ("_future",)
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._future: asyncio.Future[None] = loop.create_future()
+    __slots__ = ()
 
     def set(self) -> None:
         """See ``Signal``."""
-        future = self._uncancelled()
-        if not future.done():
-            future.set_result(None)
+        if not self.done():  # else its waiter was cancelled
+            self.set_result(None)
 
     def wait(self) -> Awaitable[None]:
         """See ``Signal``."""
-        return self._uncancelled()
-
-    def _uncancelled(self) -> asyncio.Future[None]:
-        """Return the future, another one if its waiter's cancellation has ended it."""
-        if self._future.cancelled():
-            self._future = self._future.get_loop().create_future()
-        return self._future
+        return self
 
 
 class AsyncioLoop:
@@ -104,7 +94,7 @@ class AsyncioLoop:
         # so there is nothing to shield this one from.
         self.job_scope: Callable[[], anyio.CancelScope] = type(anyio.CancelScope())
         self._loop = asyncio.get_running_loop()
-        self.signal: Callable[[], Signal] = partial(AsyncioSignal, self._loop)
+        self.signal: Callable[[], Signal] = partial(AsyncioSignal, loop=self._loop)
 
     def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
         """See ``Loop``."""

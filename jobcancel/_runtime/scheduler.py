@@ -156,13 +156,17 @@ class Scheduler:
             timeout_s = seconds(timeout_s, "timeout_s")
         kernel = self._kernel
         undo = checked(kernel, compensations) if compensations else None
-        if kernel.durable is not None:
-            job_id, created = await kernel.durable.submit(call, None, origin, timeout_s, undo)
-            return Handle(kernel, job_id, call.kind.name, created)
-        if key is None:
+        if origin.key is not None:
+            once = origin.key, origin, timeout_s, undo
+            if kernel.durable is None:
+                found, created = kernel.take_once(call, *once)
+            else:
+                found, created = await kernel.durable.submit_once(call, *once)
+            return Handle(kernel, found, call.kind.name, created)
+        if kernel.durable is None:
             return Handle(kernel, kernel.take(call, None, origin, timeout_s, undo), call.kind.name)
-        found, created = kernel.take_once(call, str(origin.key), origin, timeout_s, undo)
-        return Handle(kernel, found, call.kind.name, created)
+        job = await kernel.durable.reserve(call.plainly(), None, origin, timeout_s, undo).answer()
+        return Handle(kernel, job.id, call.kind.name)
 
     async def cancel(
         self,

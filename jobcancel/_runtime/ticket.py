@@ -25,12 +25,13 @@ class Ticket(Generic[T]):
         kernel: The scheduler's inside.
     """
 
-    __slots__ = ("_error", "_kernel", "_signal", "_value", "patient")
+    __slots__ = ("_error", "_kernel", "_known", "_signal", "_value", "patient")
 
     def __init__(self, kernel: Kernel, *, patient: bool = False) -> None:
         self._kernel = kernel
         self.patient: bool = patient
         self._signal = kernel.loop.signal()
+        self._known = False
         self._value: T | None = None
         self._error: BaseException | None = None
 
@@ -47,6 +48,7 @@ class Ticket(Generic[T]):
             self._value = self.apply()
         except Exception as error:  # noqa: BLE001  # the host's: its clock may raise
             self._error = error
+        self._known = True
         self._signal.set()
 
     def lost(self, error: StoreError) -> None:
@@ -56,6 +58,7 @@ class Ticket(Generic[T]):
             self.give_up()
         except Exception as raised:  # noqa: BLE001  # likewise
             self._error = raised
+        self._known = True
         self._signal.set()
 
     async def done(self) -> None:
@@ -75,8 +78,10 @@ class Ticket(Generic[T]):
         except anyio.get_cancelled_exc_class():
             if anyio.current_effective_deadline() != -inf:
                 raise  # no scope is cancelled, but the very task: asyncio's own way, from which nothing is shielded
-            with self._kernel.scope_type(shield=True):
-                await self._signal.wait()
+            if not self._known:
+                self._signal = self._kernel.loop.signal()
+                with self._kernel.scope_type(shield=True):
+                    await self._signal.wait()
         if self._error is not None:
             raise self._error
         return cast("T", self._value)
