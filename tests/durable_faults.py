@@ -75,6 +75,13 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         KEPT,
+        _CORE + "plain.py",
+        "            if not _TOO_LOW < value < _TOO_LONG:\n                return False\n",
+        "            pass\n",
+        "tests/core/test_kinds.py::test_arguments_that_cannot_be_kept_are_refused_with_their_place",
+    ),
+    Fault(
+        KEPT,
         _RUNTIME + "ticket.py",
         "                with self._kernel.scope_type(shield=True):\n",
         "                with self._kernel.scope_type():\n",

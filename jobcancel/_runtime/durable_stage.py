@@ -56,8 +56,7 @@ class DurableStage(StageScope):
         if (name, passage) in job.results:
             await _may_pass(job, name)
             job.log().append((name, job.kernel.now(), 0.0, "reused", None))
-            if job.heard:
-                job.changed()
+            job.changed()
             return plain(job.results[name, passage], name)  # type: ignore[no-any-return]
         async with self:
             value = await fn(*args)

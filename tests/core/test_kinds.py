@@ -106,6 +106,17 @@ def test_two_ways_to_write_one_call_are_bound_alike() -> None:
     assert kind.bound(("u", 2), {}) != kind.bound(("u",), {})
 
 
+class Text(str):
+    """Not the plain type, though equal to it."""
+
+
+def test_a_call_whose_arguments_are_scalars_is_kept_as_it_is() -> None:
+    call = kind_of(ingest)("u", 2)
+    assert call.plainly() is call
+    kept = kind_of(ingest)(Text("u")).plainly()
+    assert [type(each) for each in kept.args] == [str]
+
+
 def test_a_call_that_is_kept_has_copies_of_its_arguments_in_plain_data() -> None:
     kind, urls = kind_of(ingest), ["u"]
     call = kind(urls, depth=2)
@@ -119,7 +130,13 @@ def test_a_call_that_is_kept_has_copies_of_its_arguments_in_plain_data() -> None
 
 
 @pytest.mark.parametrize(
-    ("args", "kwargs", "where"), [(("u", {1}), {}, "args[1]"), (("u",), {"depth": {1}}, "args.depth")]
+    ("args", "kwargs", "where"),
+    [
+        (("u", {1}), {}, "args[1]"),
+        (("u", 10**5000), {}, "args[1]"),
+        (("u", -(10**5000)), {}, "args[1]"),
+        (("u",), {"depth": {1}}, "args.depth"),
+    ],
 )
 def test_arguments_that_cannot_be_kept_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
     with pytest.raises(TypeError) as caught:
