@@ -227,7 +227,7 @@ DURABLE_FAULTS: Final = (
         _CORE + "journal.py",
         "            body |= dict.fromkeys(before.keys() - said.keys())  # None: that is no longer so\n",
         "",
-        _JOURNAL + "the_entries_that_were_kept_give_the_job_as_it_was_at_the_last_of_them",
+        _JOURNAL + "an_entry_tells_of_requests_that_are_not_decided_and_of_a_stage_that_is_about_to_commit",
     ),
     Fault(
         KEPT,

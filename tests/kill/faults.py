@@ -19,10 +19,9 @@ _RUNTIME: Final = "jobcancel/_runtime/"
 FAULTS: Final = (
     Fault(
         "a submit is answered before it is kept",
-        _RUNTIME + "durable.py",
-        "        job = await self.reserve(call, parent, origin, timeout_s, undo).answer()\n"
-        "        return job.id, True\n",
-        "        ticket = self.reserve(call, parent, origin, timeout_s, undo)\n        return ticket._job.id, True\n",
+        _RUNTIME + "scheduler.py",
+        "        job = await kernel.durable.reserve(call.plainly(), None, origin, timeout_s, undo).answer()\n",
+        "        job = kernel.durable.reserve(call.plainly(), None, origin, timeout_s, undo)._job\n",
         "was acknowledged and is not in the journal",
     ),
     Fault(
