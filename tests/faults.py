@@ -40,6 +40,7 @@ _ENDINGS: Final = "tests/invariants/test_endings.py::test_"
 _REVIEW: Final = "tests/invariants/test_found_by_review.py::test_"
 _COMPLEXITY: Final = "tests/runtime/test_complexity.py::test_twenty_times_as_many_take_twenty_times_the_steps"
 _HOST: Final = "tests/invariants/test_host.py::test_"
+_HISTORY: Final = "tests/core/test_history.py::test_"
 
 _SHUTDOWN: Final = "tests/runtime/test_shutdown.py::test_"
 _FIND: Final = "tests/runtime/test_find.py::test_"
@@ -400,6 +401,34 @@ FAULTS: Final = (
         '        import_module("jobcancel._core.shown")  #',
         "        #",
         "tests/test_layout.py::test_a_scheduler_that_is_entered_can_show_its_jobs_though_no_file_can_be_opened_any_more",
+    ),
+    Fault(
+        6,
+        _CORE + "history.py",
+        '        ending = "unwound" if state is JobState.CANCELED else state._value_\n',
+        "        ending = state._value_\n",
+        _HISTORY + "the_end_of_a_canceled_job_comes_after_all_that_happened_to_it",
+    ),
+    Fault(
+        6,
+        _CORE + "record.py",
+        "None if self.state is _PENDING else self.cancel  #",
+        "self.cancel  #",
+        _HISTORY + "a_withdrawn_job_keeps_how_it_ended",
+    ),
+    Fault(
+        6,
+        _CORE + "record.py",
+        " or cancel.delivered_at is not None or self.settled is not None:\n",
+        " or cancel.delivered_at is not None:\n",
+        _HISTORY + "nothing_reaches_a_settled_job",
+    ),
+    Fault(
+        6,
+        _CORE + "record.py",
+        "        if self.history is not None:  # else that time says it\n",
+        "        if True:\n            self.history = self.log()\n",
+        _HISTORY + "start_cancel_and_end_of_a_canceled_job_are_shown_and_not_kept",
     ),
     Fault(
         FOUND,

@@ -124,7 +124,8 @@ def _illegal(replay: Replay) -> list[str]:
     """Return where the transitions in a job's history leave the table, or do not lead to its state."""
     fields, history = replay.fields, replay.history
     if history is None:
-        implied = implied_history(replay.state, fields.get("started"), fields.get("settled"))
+        _, _, _, requested, _, delivered, *_ = fields.get("cancel") or [None] * 7
+        implied = implied_history(replay.state, fields.get("started"), fields.get("settled"), requested, delivered)
         history = [list(entry) for entry in implied]
     state = JobState.PENDING
     for event, _, duration, status, _ in history:

@@ -143,7 +143,9 @@ class JobRecord:
     def log(self) -> list[RawEntry]:
         """Return the history, to add to."""
         if self.history is None:
-            self.history = implied_history(self.state, self.started, self.settled)
+            cancel = None if self.state is _PENDING else self.cancel  # what withdraws it now is said next
+            times = () if cancel is None else (cancel.requested_at, cancel.delivered_at)
+            self.history = implied_history(self.state, self.started, self.settled, *times)
         return self.history
 
     @property
@@ -180,12 +182,15 @@ class JobRecord:
         return Verdict(self.id, outcome, self.state, self.stage_name)
 
     def deliver(self, now: float) -> bool:
-        """Record that the accepted cancel reaches the job's code now; False if it has done so before."""
+        """Record that the accepted cancel reaches the job's code now; False if it has before, or the job is settled."""
         cancel = self.cancel
-        if cancel is None or cancel.delivered_at is not None:
+        if cancel is None or cancel.delivered_at is not None or self.settled is not None:
             return False
         cancel.held, cancel.delivered_at = False, now
-        self.note("delivered", now)
+        if self.history is not None:  # else that time says it
+            self.history.append(("delivered", now, None, "noted", None))
+        if self.heard:
+            self.changed()
         return True
 
     def enter_stage(self, stage: Stage, now: float) -> None:
@@ -240,13 +245,7 @@ class JobRecord:
     def ending(
         self, ending: Ending, message: str = "", details: dict[str, Any] | None = None
     ) -> tuple[Event, Failure | None]:
-        """Return the event that ``ending`` is for this job, and the failure if it is one.
-
-        Args:
-            ending: How the code came to its end.
-            message: What to say of an error that the handler raised.
-            details: What is kept of that error.
-        """
+        """Return the event that ``ending`` is, and the failure if it is one; message and details tell of an error."""
         cause = None if self.cancel is None else self.cancel.cause
         event, code = decide_ending(ending, cause, self.children_canceled)
         if code is None:

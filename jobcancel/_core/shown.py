@@ -23,7 +23,8 @@ def shown(job_id: str, fields: tuple[Any, ...], result: Any) -> Snapshot[Any]:
     _, state, kind, owner, labels, created_at, created, started, settled, history, *rest = fields
     key, parent_id, stage, failure, cancel, progress, attempt = rest or (*NOTHING_RARE, 1)
     if history is None:
-        history = implied_history(JobState(state), started, settled)
+        requested, delivered = (None, None) if cancel is None else (cancel[3], cancel[5])
+        history = implied_history(JobState(state), started, settled, requested, delivered)
 
     def utc(at: float) -> datetime:
         """Turn an instant of the monotonic clock into UTC, by the job's own anchor."""

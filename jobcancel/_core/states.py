@@ -95,7 +95,7 @@ class Step:
     Attributes:
         state: The state after the event.
         settles: Whether that state is terminal.
-        implied: Whether the times that a job keeps of its start and its end, and its state, say all of it.
+        implied: Whether the times that a job keeps of its start, its cancel and its end, and its state, say all of it.
         event: The event's name as a plain string, for the history.
         status: The next state's name as a plain string, for the history.
     """
@@ -107,12 +107,15 @@ class Step:
     status: str
 
 
+_IMPLIED: Final = (_E.STARTED, _E.CANCEL_ACCEPTED, _E.UNWOUND)
+
+
 def _dense_row(row: Mapping[Event, JobState]) -> tuple[Step | None, ...]:
     return tuple(
         Step(
             row[event],
             row[event] in TERMINAL,
-            event is _E.STARTED or event.value == row[event].value,
+            event in _IMPLIED or event.value == row[event].value,
             event.value,
             row[event].value,
         )

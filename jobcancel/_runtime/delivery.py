@@ -65,7 +65,7 @@ class Deliveries:
 
     def deliver(self, job: Job) -> None:
         """Deliver now: cancel the job's scope, then its children. No effect on one delivered or settled before."""
-        if job.settled is not None or not job.deliver(self._kernel.now()):
+        if not job.deliver(self._kernel.now()):
             return
         if job.scope is not None and not job.code_ended:
             job.scope.cancel()

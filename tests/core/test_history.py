@@ -1,4 +1,4 @@
-"""A history that start and end say all of is not kept: whoever looks sees the same entries all the same."""
+"""A history that start, cancel and end say all of is not kept: whoever looks sees the same entries all the same."""
 
 from __future__ import annotations
 
@@ -115,22 +115,52 @@ def test_a_note_on_a_settled_job_comes_after_its_end() -> None:
     assert shown(job) == [("started", 2.0, "running"), ("failed", 3.0, "failed"), ("pierced", 4.0, "noted")]
 
 
-@given(st.lists(st.integers(0, 5), max_size=8))
+@given(st.lists(st.integers(0, 6), max_size=8))
 def test_whatever_happens_the_history_tells_all_of_it_in_order(picks: list[int]) -> None:
     job = submitted()
     happened: list[RawEntry] = []
     for now, pick in enumerate(picks, 2):
         events = list(TRANSITIONS[job.state])
         if pick < len(events):
-            job.apply(events[pick], now)
+            _happen(job, events[pick], now)
             happened.append((events[pick].value, now, None, job.state.value, None))
         elif pick == 5:
             job.note("halfway", now)
             happened.append(("halfway", now, None, "noted", None))
-        told = implied_history(job.state, job.started, job.settled) if job.history is None else job.history
-        assert told == happened
+        elif pick == 6 and job.deliver(now):
+            happened.append(("delivered", now, None, "noted", None))
+        assert shown(job) == [(step, at, status) for step, at, _, status, _ in happened]
+    if job.settled is not None:
+        assert Settled("job_1", pack(job)).snapshot() == snapshot_of(job)
     assert job.log() == happened
     assert job.log() is job.history
+
+
+def _happen(job: JobRecord, event: Event, now: float) -> None:
+    """Let an event happen in the way in which it does: a cancel is asked for."""
+    if event in (Event.CANCEL_ACCEPTED, Event.WITHDRAWN) and job.cancel is None:
+        job.undo = [print] if event is Event.CANCEL_ACCEPTED else None
+        job.request_cancel(user(), now)
+    else:
+        job.apply(event, now)
+
+
+def test_start_cancel_and_end_of_a_canceled_job_are_shown_and_not_kept() -> None:
+    job = started()
+    job.request_cancel(user(), 3.0)
+    job.deliver(4.0)
+    job.apply(Event.UNWOUND, 5.0)
+    assert job.history is None
+    assert Settled("job_1", pack(job)).snapshot() == snapshot_of(job)
+    assert len(snapshot_of(job).history) == 4
+
+
+def test_nothing_reaches_a_settled_job() -> None:
+    job = started()
+    job.request_cancel(user(), 3.0)
+    job.apply(Event.SUCCEEDED, 4.0)
+    assert not job.deliver(5.0)
+    assert shown(job)[1:] == [("cancel_accepted", 3.0, "canceling"), ("succeeded", 4.0, "succeeded")]
 
 
 def test_an_implied_history_says_when_the_job_began_and_how_it_ended() -> None:
@@ -140,4 +170,11 @@ def test_an_implied_history_says_when_the_job_began_and_how_it_ended() -> None:
     assert implied_history(JobState.SUCCEEDED, 2.0, 3.0) == [
         ("started", 2.0, None, "running", None),
         ("succeeded", 3.0, None, "succeeded", None),
+    ]
+    assert implied_history(JobState.CANCELING, None, None, 2.0) == [("cancel_accepted", 2.0, None, "canceling", None)]
+    assert implied_history(JobState.CANCELED, 1.0, 4.0, 2.0, 3.0) == [
+        ("started", 1.0, None, "running", None),
+        ("cancel_accepted", 2.0, None, "canceling", None),
+        ("delivered", 3.0, None, "noted", None),
+        ("unwound", 4.0, None, "canceled", None),
     ]

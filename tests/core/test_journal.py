@@ -207,6 +207,7 @@ def test_the_final_entry_says_all_that_is_kept_and_nothing_follows_it() -> None:
     job.apply(Event.STARTED, 11.0)
     job.progress = ProgressRecord(1, 2, "half", ["job_2"], 1)
     job.request_cancel(Cancellation(CancelCause.TIMEOUT), 12.0)
+    job.note("halfway", 12.5)
     job.failure = Failure(FailureCode.TIMED_OUT, "too late", {"n": 1})
     job.apply(Event.FAILED, 13.0)
     assert not journal.finished
@@ -233,6 +234,7 @@ def test_the_final_entry_says_all_that_is_kept_and_nothing_follows_it() -> None:
             "history": [
                 ["started", 1.0, None, "running", None],
                 ["cancel_accepted", 2.0, None, "canceling", None],
+                ["halfway", 2.5, None, "noted", None],
                 ["failed", 3.0, None, "failed", None],
             ],
         },

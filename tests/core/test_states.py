@@ -94,8 +94,15 @@ def test_a_step_says_what_the_history_shows() -> None:
     assert of(JobState.CANCELING, Event.UNWOUND) == {
         "state": JobState.CANCELED,
         "settles": True,
-        "implied": False,
+        "implied": True,
         "event": "unwound",
+        "status": "canceled",
+    }
+    assert of(JobState.PENDING, Event.WITHDRAWN) == {
+        "state": JobState.CANCELED,
+        "settles": True,
+        "implied": False,
+        "event": "withdrawn",
         "status": "canceled",
     }
     assert of(JobState.PENDING, Event.STARTED) == {
@@ -111,10 +118,13 @@ def test_a_step_is_implied_exactly_if_a_jobs_times_and_state_say_all_of_it() -> 
     steps = {(state, event): step(JobState(state), Event(event)) for state, event, _ in LEGAL}
     assert {pair for pair, found in steps.items() if found is not None and found.implied} == {
         ("pending", "started"),
+        ("pending", "cancel_accepted"),
         ("pending", "failed"),
+        ("running", "cancel_accepted"),
         ("running", "succeeded"),
         ("running", "partially_succeeded"),
         ("running", "failed"),
+        ("canceling", "unwound"),
         ("canceling", "succeeded"),
         ("canceling", "partially_succeeded"),
         ("canceling", "failed"),
