@@ -174,7 +174,11 @@ IMPOSSIBLE: list[tuple[list[dict[str, Any]], str]] = [
         [{**PENDING, "history": [["started", 1.0, None, "running", None], ["failed", 1, 2, "failed", None]]}],
         "its history leads to running, but it is pending",
     ),
-    ([{**DONE, "state": "canceled", "cancel": CANCEL}], "its history leads to running, but it is canceled"),
+    (
+        [{**DONE, "state": "canceled", "cancel": CANCEL, "history": [["started", 1.0, None, "running", None]]}],
+        "its history leads to running, but it is canceled",
+    ),
+    ([{**RUNNING, "cancel": CANCEL}], "its history leads to canceling, but it is running"),
 ]
 
 
