@@ -68,7 +68,8 @@ class Ticket(Generic[T]):
     async def answer(self) -> T:
         """Wait for the commit, whichever scope cancels the caller meanwhile, and return what came of it.
 
-        The shield is raised when it is needed, which is seldom: it costs more than the wait.
+        The shield is raised when it is needed, which is seldom: it costs more than the wait. The caller's scope cancels
+        him again at his next checkpoint.
 
         Raises:
             StoreError: It was not kept, and nothing has changed.
