@@ -83,23 +83,22 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "ticket.py",
-        "                with self._kernel.scope_type(shield=True):\n",
-        "                with self._kernel.scope_type():\n",
+        "        with self._kernel.scope_type(shield=True):\n",
+        "        with self._kernel.scope_type():\n",
         _TICKETS + "who_was_cancelled_before_he_asked_waits_all_the_same",
     ),
-    Fault(
+    Fault(  # a shield that is raised when it is needed
         KEPT,
         _RUNTIME + "ticket.py",
-        "            if anyio.current_effective_deadline() != -inf:\n",
-        "            if False:\n",
-        _TICKETS + "the_cancel_of_the_very_task_is_raised[False-asyncio]",
-    ),
-    Fault(
-        KEPT,
-        _RUNTIME + "ticket.py",
-        "            if not self._known:\n",
-        "            if True:\n",
-        _TICKETS + "who_waits_has_his_answer[asyncio-cancelled_and_kept_at_once]",
+        "        with self._kernel.scope_type(shield=True):\n            await self._signal.wait()\n",
+        "        import anyio, math\n"
+        "        try:\n            await self._signal.wait()\n"
+        "        except anyio.get_cancelled_exc_class():\n"
+        "            if anyio.current_effective_deadline() != -math.inf:\n                raise\n"
+        "            signal, self._signal = self._signal, self._kernel.loop.signal()\n"
+        "            if signal.done() and not signal.cancelled():\n                self._signal.set()\n"
+        "            with self._kernel.scope_type(shield=True):\n                await self._signal.wait()\n",
+        _TICKETS + "the_cancel_of_the_very_task_is_raised[after_its_scope_s-False-asyncio]",
     ),
     Fault(
         KEPT,

@@ -20,14 +20,14 @@ Main = Callable[[T], Coroutine[Any, Any, None]]
 
 
 class Signal(Protocol):
-    """What one task waits for; an event, for which any number may wait, costs three times as much."""
+    """What one task waits for, once; an event, for which any number may wait, costs three times as much."""
 
     def set(self) -> None:
         """Let it go on."""
         ...
 
     def wait(self) -> Awaitable[None]:
-        """Wait, unless it was set before. Whoever is cancelled meanwhile needs another one to wait again."""
+        """Wait, unless it was set before."""
         ...
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
-
-import anyio
 
 from jobcancel.errors import StoreError
 
@@ -25,13 +22,12 @@ class Ticket(Generic[T]):
         kernel: The scheduler's inside.
     """
 
-    __slots__ = ("_error", "_kernel", "_known", "_signal", "_value", "patient")
+    __slots__ = ("_error", "_kernel", "_signal", "_value", "patient")
 
     def __init__(self, kernel: Kernel, *, patient: bool = False) -> None:
         self._kernel = kernel
         self.patient: bool = patient
         self._signal = kernel.loop.signal()
-        self._known = False
         self._value: T | None = None
         self._error: BaseException | None = None
 
@@ -48,7 +44,6 @@ class Ticket(Generic[T]):
             self._value = self.apply()
         except Exception as error:  # noqa: BLE001  # the host's: its clock may raise
             self._error = error
-        self._known = True
         self._signal.set()
 
     def lost(self, error: StoreError) -> None:
@@ -58,7 +53,6 @@ class Ticket(Generic[T]):
             self.give_up()
         except Exception as raised:  # noqa: BLE001  # likewise
             self._error = raised
-        self._known = True
         self._signal.set()
 
     async def done(self) -> None:
@@ -68,21 +62,14 @@ class Ticket(Generic[T]):
     async def answer(self) -> T:
         """Wait for the commit, whichever scope cancels the caller meanwhile, and return what came of it.
 
-        The shield is raised when it is needed, which is seldom: it costs more than the wait. The caller's scope cancels
-        him again at his next checkpoint.
+        The shield costs more than the wait, and is there from the start all the same: raised when a cancellation comes,
+        it would take a native ``Task.cancel()`` of the same turn for the scope's.
 
         Raises:
             StoreError: It was not kept, and nothing has changed.
         """
-        try:
+        with self._kernel.scope_type(shield=True):
             await self._signal.wait()
-        except anyio.get_cancelled_exc_class():
-            if anyio.current_effective_deadline() != -inf:
-                raise  # no scope is cancelled, but the very task: asyncio's own way, from which nothing is shielded
-            if not self._known:
-                self._signal = self._kernel.loop.signal()
-                with self._kernel.scope_type(shield=True):
-                    await self._signal.wait()
         if self._error is not None:
             raise self._error
         return cast("T", self._value)

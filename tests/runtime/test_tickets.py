@@ -115,9 +115,17 @@ async def test_who_was_cancelled_hears_that_nothing_was_kept() -> None:
     assert [error.problem for error in errors] == ["it is full"]
 
 
+TOGETHER: dict[str, tuple[bool, ...]] = {  # in one turn of the loop; True: the task's own
+    "alone": (True,),
+    "and_then_its_scope_s": (True, False),
+    "after_its_scope_s": (False, True),
+}
+
+
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("scope_first", [False, True])
-async def test_the_cancel_of_the_very_task_is_raised(anyio_backend: Any, scope_first: bool) -> None:
+@pytest.mark.parametrize("cancels", TOGETHER)
+async def test_the_cancel_of_the_very_task_is_raised(anyio_backend: Any, scope_first: bool, cancels: str) -> None:
     waited_for, scope, raised = ticket(), anyio.CancelScope(), list[BaseException]()
 
     async def wait() -> None:
@@ -134,7 +142,11 @@ async def test_the_cancel_of_the_very_task_is_raised(anyio_backend: Any, scope_f
         scope.cancel()
         await _turns()
     assert not task.done()
-    task.cancel()
+    for native in TOGETHER[cancels]:
+        if native:
+            task.cancel()
+        else:
+            scope.cancel()
     await _turns()
     assert task.done()
     assert len(raised) == 1
