@@ -98,7 +98,7 @@ DURABLE_FAULTS: Final = (
         "            signal, self._signal = self._signal, self._kernel.loop.signal()\n"
         "            if signal.done() and not signal.cancelled():\n                self._signal.set()\n"
         "            with self._kernel.scope_type(shield=True):\n                await self._signal.wait()\n",
-        _TICKETS + "the_cancel_of_the_very_task_is_raised[after_its_scope_s-False-asyncio]",
+        _TICKETS + "the_cancel_of_the_very_task_is_raised[with_its_scope_s_before_it-asyncio]",
     ),
     Fault(
         KEPT,

@@ -138,7 +138,7 @@ class JobRecord:
             self.changed()
 
     def changed(self) -> None:
-        """Tell whoever hears of changes; a record by itself has nobody to tell. To be called if ``heard``."""
+        """Tell whoever hears of changes, if ``heard`` says that somebody does; a record by itself has nobody."""
 
     def log(self) -> list[RawEntry]:
         """Return the history, to add to."""
@@ -182,7 +182,7 @@ class JobRecord:
         return Verdict(self.id, outcome, self.state, self.stage_name)
 
     def deliver(self, now: float) -> bool:
-        """Record that the accepted cancel reaches the job's code now; False if it has before, or the job is settled."""
+        """Record that the accepted cancel reaches the job's code now; False without one, a second time, or too late."""
         cancel = self.cancel
         if cancel is None or cancel.delivered_at is not None or self.settled is not None:
             return False

@@ -138,7 +138,7 @@ def test_whatever_happens_the_history_tells_all_of_it_in_order(picks: list[int])
 
 def _happen(job: JobRecord, event: Event, now: float) -> None:
     """Let an event happen in the way in which it does: a cancel is asked for."""
-    if event in (Event.CANCEL_ACCEPTED, Event.WITHDRAWN) and job.cancel is None:
+    if event in (Event.CANCEL_ACCEPTED, Event.WITHDRAWN):
         job.undo = [print] if event is Event.CANCEL_ACCEPTED else None
         job.request_cancel(user(), now)
     else:

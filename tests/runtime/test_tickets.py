@@ -115,17 +115,17 @@ async def test_who_was_cancelled_hears_that_nothing_was_kept() -> None:
     assert [error.problem for error in errors] == ["it is full"]
 
 
-TOGETHER: dict[str, tuple[bool, ...]] = {  # in one turn of the loop; True: the task's own
-    "alone": (True,),
-    "and_then_its_scope_s": (True, False),
-    "after_its_scope_s": (False, True),
+CANCELS: dict[str, tuple[tuple[bool, ...], ...]] = {  # turns of the loop; True: the task's own, False: its scope's
+    "alone": ((True,),),
+    "a_turn_after_its_scope_s": ((False,), (True,)),
+    "with_its_scope_s_after_it": ((True, False),),
+    "with_its_scope_s_before_it": ((False, True),),
 }
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
-@pytest.mark.parametrize("scope_first", [False, True])
-@pytest.mark.parametrize("cancels", TOGETHER)
-async def test_the_cancel_of_the_very_task_is_raised(anyio_backend: Any, scope_first: bool, cancels: str) -> None:
+@pytest.mark.parametrize("turns", CANCELS.values(), ids=CANCELS)
+async def test_the_cancel_of_the_very_task_is_raised(anyio_backend: Any, turns: tuple[tuple[bool, ...], ...]) -> None:
     waited_for, scope, raised = ticket(), anyio.CancelScope(), list[BaseException]()
 
     async def wait() -> None:
@@ -137,16 +137,14 @@ async def test_the_cancel_of_the_very_task_is_raised(anyio_backend: Any, scope_f
                 raise
 
     task = asyncio.create_task(wait())
-    await _turns()
-    if scope_first:
-        scope.cancel()
+    for cancels in turns:
         await _turns()
-    assert not task.done()
-    for native in TOGETHER[cancels]:
-        if native:
-            task.cancel()
-        else:
-            scope.cancel()
+        assert not task.done()
+        for native in cancels:
+            if native:
+                task.cancel()
+            else:
+                scope.cancel()
     await _turns()
     assert task.done()
     assert len(raised) == 1
