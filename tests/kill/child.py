@@ -117,14 +117,20 @@ async def tell_settled(pen: Pen, waiting: Coroutine[Any, Any, Snapshot[Any]]) ->
 
 
 async def rest(scheduler: Scheduler) -> None:
-    """Wait until every job is settled."""
-    for state in ("running", "canceling", "pending"):
-        while jobs := (await scheduler.find(state=state, limit=1000)).jobs:
-            for job in jobs:
-                try:
-                    await scheduler.wait(job.id)
-                except JobNotFoundError:
-                    pass  # past its retention meanwhile
+    """Wait until every job is settled.
+
+    It asks in the order in which a job goes from state to state: one that waits now and starts is seen by the next.
+    """
+    while jobs := [
+        job
+        for state in ("pending", "running", "canceling")
+        for job in (await scheduler.find(state=state, limit=1000)).jobs
+    ]:
+        for job in jobs:
+            try:
+                await scheduler.wait(job.id)
+            except JobNotFoundError:
+                pass  # past its retention meanwhile
 
 
 async def live(options: Any, pen: Pen) -> None:
