@@ -49,6 +49,7 @@ _RETENTION: Final = "tests/runtime/test_retention.py::test_"
 
 LINEAR: Final = "what is done many times"
 FOUND: Final = "what is found, and kept"
+HEARD: Final = "who watches hears of it"
 
 FAULTS: Final = (
     Fault(
@@ -429,6 +430,20 @@ FAULTS: Final = (
         "        if self.history is not None:  # else that time says it\n",
         "        if True:\n            self.history = self.log()\n",
         _HISTORY + "start_cancel_and_end_of_a_canceled_job_are_shown_and_not_kept",
+    ),
+    Fault(
+        HEARD,
+        _CORE + "record.py",
+        '"delivered", now, None, "noted", None))\n        if self.heard:\n            self.changed()\n',
+        '"delivered", now, None, "noted", None))\n',
+        "tests/core/test_record.py::test_each_change_is_told_once_and_what_changes_nothing_is_not",
+    ),
+    Fault(
+        HEARD,
+        _RUNTIME + "watch.py",
+        "        job.heard = True\n",
+        "",
+        "tests/runtime/test_watch.py::test_a_reader_sees_that_a_cancel_has_reached_the_code_while_the_code_unwinds",
     ),
     Fault(
         FOUND,

@@ -55,7 +55,7 @@ class JobRecord:
         children_canceled: Children that ended canceled because of this job's cancel.
         failure: Why it failed, or None.
         result: What the handler returned.
-        heard: Whether somebody hears of changes: ``changed`` is called after each that a watcher can see.
+        heard: Whether somebody has begun to hear of changes: ``changed`` is called after each that a watcher can see.
     """
 
     __slots__ = (

@@ -219,7 +219,6 @@ class DurableKernel(Kernel):
             durable(job).part()
         else:
             self.journal.replace(self._final(durable(job)))
-            job.watchers, job.heard = None, False
         super().let_go(job)
 
     def _final(self, job: DurableJob) -> Entry:

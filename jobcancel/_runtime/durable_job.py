@@ -154,12 +154,6 @@ class DurableJob(Job):
         self.disarm()
         self.wake()
 
-    def wake(self) -> None:
-        """Wake everyone who waits; what the code of an abandoned job still says is journaled until that ends."""
-        Job.wake(self)
-        if self.settled is not None and not self.code_ended:
-            self.heard = True
-
     def cut(self) -> None:
         """Cancel the scope of code that was stopped, and its children; no effect if it ended or is canceled."""
         if self.cancel is None:

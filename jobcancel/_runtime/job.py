@@ -181,7 +181,6 @@ class Job(JobRecord):
             event.set()
         self.changed()
         self.waiters = self.watchers = None
-        self.heard = False
 
 
 CURRENT: ContextVar[Job | None] = ContextVar("jobcancel_current_job", default=None)

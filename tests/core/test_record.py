@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobcancel import Event, FailureCode, JobState, Outcome, StageActiveError, StageUnavailableError, Verdict
+from jobcancel._core.compensations import Undo
 from jobcancel._core.endings import Ending
 from jobcancel._core.release import Release
 from tests.core.jobs import job_in, stage, timeout, user
@@ -182,14 +183,38 @@ def test_leaving_without_an_open_stage_has_no_effect() -> None:
     assert job.history == []
 
 
-def test_watchers_hear_of_stages_and_notes() -> None:
+def test_each_change_is_told_once_and_what_changes_nothing_is_not() -> None:
     job = job_in("running")
     job.heard = True
-    job.enter_stage(stage(), 2.0)
-    job.note("halfway", 3.0, details={"n": 1})
-    job.leave_stage("done", 4.0, raised=False)
+    told = list[list[tuple[str, str | None]]]()
+    for change in (
+        lambda: job.enter_stage(stage("refuse"), 2.0),
+        lambda: job.request_cancel(user(), 2.5),
+        lambda: job.note("halfway", 3.0, details={"n": 1}),
+        lambda: job.leave_stage("done", 4.0, raised=False),
+        lambda: job.leave_stage("done", 4.5, raised=False),
+        lambda: job.register(Undo("refund", [], {})),
+        lambda: job.request_cancel(user(), 5.0),
+        lambda: job.request_cancel(user(), 5.5),
+        lambda: job.deliver(6.0),
+        lambda: job.deliver(6.5),
+    ):
+        change()
+        told.append(job.changes)
+        job.changes = []
 
-    assert job.changes == [("running", "work"), ("running", "work"), ("running", None)]
+    assert told == [
+        [("running", "work")],
+        [],
+        [("running", "work")],
+        [("running", None)],
+        [],
+        [("running", None)],
+        [("canceling", None)],
+        [],
+        [("canceling", None)],
+        [],
+    ]
     assert job.log()[0] == ("halfway", 3.0, None, "noted", {"n": 1})
 
 

@@ -48,25 +48,62 @@ async def closed_gate(registry: Registry, **options: Any) -> AsyncGenerator[tupl
     """A scheduler whose commits wait; the gate is opened before it is left."""
     store = GatedStore()
     async with Scheduler(registry, store=store, **options) as scheduler, anyio.create_task_group() as group:
-        yield scheduler, store, group
-        store.open_gate()
+        try:
+            yield scheduler, store, group
+        finally:
+            store.open_gate()
 
 
-async def test_a_job_is_seen_and_starts_when_it_is_kept_and_not_before(registry: Registry) -> None:
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_job_is_answered_and_seen_and_starts_when_it_is_kept_and_not_before(
+    registry: Registry, key: str | None
+) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
+    answers: list[JobHandle[str]] = []
     async with closed_gate(registry) as (scheduler, store, group):
         store.closed = True
-        group.start_soon(scheduler.submit, kind())
+
+        async def submit() -> None:
+            answers.append(await scheduler.submit(kind(), key=key))
+
+        group.start_soon(submit)
         await store.arrived()
         assert (await scheduler.find()).jobs == ()
+        await _many_turns()
         assert not gate.begun.is_set()
+        assert answers == []
         store.open_gate()
         await gate.begun.wait()
         (job,) = (await scheduler.find()).jobs
         assert job.state is JobState.RUNNING
         gate.go_on.set()
         assert (await scheduler.wait(job.id)).state is JobState.SUCCEEDED
+    assert [answer.id for answer in answers] == [job.id]
+
+
+async def test_a_child_is_answered_and_starts_when_it_is_kept_and_not_before(registry: Registry) -> None:
+    gate, parent_gate, answers = Gate(), Gate(), list[JobHandle[str]]()
+    child = registry.kind("child")(gate)
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> None:
+        await parent_gate(job)
+        answers.append(await job.submit(child()))
+
+    async with closed_gate(registry) as (scheduler, store, _):
+        handle = await scheduler.submit(parent())
+        await parent_gate.begun.wait()
+        store.closed = True
+        parent_gate.go_on.set()
+        await store.arrived()
+        await _many_turns()
+        assert (answers, gate.begun.is_set()) == ([], False)
+        store.open_gate()
+        await gate.begun.wait()
+        gate.go_on.set()
+        assert (await handle.wait()).state is JobState.SUCCEEDED
+    assert len(answers) == 1
 
 
 async def test_a_job_that_is_not_kept_leaves_its_place_its_key_and_its_slot(registry: Registry) -> None:
@@ -103,9 +140,13 @@ async def test_a_job_that_is_not_kept_leaves_its_place_its_key_and_its_slot(regi
         assert (await second.wait()).state is JobState.SUCCEEDED
 
 
-async def _both_are_in(scheduler: Scheduler, kind: Any) -> None:
+async def _many_turns() -> None:
     for _ in range(100):
         await checkpoint()
+
+
+async def _both_are_in(scheduler: Scheduler, kind: Any) -> None:
+    await _many_turns()
     await scheduler.submit(kind())
 
 

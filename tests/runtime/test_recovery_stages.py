@@ -242,6 +242,31 @@ async def test_a_reused_stage_is_a_place_where_a_cancel_lands(anyio_backend: Any
     assert host.ran == ["after 1"] if canceled else ["after 1", "after 2"]
 
 
+async def test_that_a_result_was_reused_is_kept(anyio_backend: Any) -> None:
+    host, go_on = Host(), anyio.Event()
+
+    async def one() -> int:
+        return 1
+
+    @host.kind("work", stages=[Stage("one")])
+    async def work(job: JobContext) -> None:
+        if job.attempt == 2:
+            await go_on.wait()
+        if job.attempt < 3:
+            await job.run_stage("one", one)
+        await anyio.sleep_forever()
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await written(scheduler)
+        async with host.killed(scheduler) as again:
+            await written(again)  # nothing else is to be written when it is reused
+            go_on.set()
+            async with host.killed(again) as third:
+                history = (await third.get(handle.id)).history
+    assert [entry.status for entry in history if entry.step == "one"] == ["done", "reused"]
+
+
 async def test_run_stage_refuses_code_that_outlived_its_job(anyio_backend: Any) -> None:
     host = Host()
     kept: list[JobContext] = []

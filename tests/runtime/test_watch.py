@@ -61,6 +61,42 @@ async def test_a_reader_that_keeps_up_sees_every_change(registry: Registry, sche
     ]
 
 
+async def test_a_reader_sees_that_a_cancel_has_reached_the_code_while_the_code_unwinds(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    inside, unwinding, unwind = anyio.Event(), anyio.Event(), anyio.Event()
+    seen, before = list[tuple[str, bool]](), list[tuple[str, bool]]()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        inside.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            unwinding.set()
+            with anyio.CancelScope(shield=True):
+                await unwind.wait()
+
+    async def read() -> None:
+        async with scheduler.watch(handle.id) as snapshots:
+            async for snapshot in snapshots:
+                cancel = snapshot.cancel
+                seen.append((snapshot.state, cancel is not None and cancel.delivered_at is not None))
+
+    handle = await scheduler.submit(work())
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        await inside.wait()
+        await handle.cancel()
+        await unwinding.wait()
+        for _ in range(20):
+            await checkpoint()
+        before += seen
+        unwind.set()
+    assert before[-1:] == [("canceling", True)]
+    assert seen[-1] == ("canceled", True)
+
+
 async def test_a_settled_job_is_shown_once(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> int:
