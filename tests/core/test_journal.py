@@ -101,6 +101,16 @@ def test_what_is_kept_can_be_asked() -> None:
     assert journal.entry().body == {"starting": None}
 
 
+def test_jobs_that_wait_share_what_was_said_of_where_they_stand() -> None:
+    said = list[object]()
+    for _ in range(2):
+        _, journal = journaled()
+        journal.entry()
+        journal.kept()
+        said.append(journal._written)  # pyright: ignore[reportPrivateUsage]  # memory is all that it saves
+    assert said[0] is said[1]
+
+
 def test_compensations_that_have_run_are_known_and_later_ones_are_not() -> None:
     job, journal = journaled()
     job.register(Undo("refund", [], {}))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobcancel._core.plain import described, labels, plain, plain_or_repr, seconds, text
+from jobcancel._core.plain import all_scalar, described, labels, plain, plain_or_repr, seconds, text
 
 
 class Colour(StrEnum):
@@ -59,6 +59,8 @@ def test_anything_else_is_refused_with_its_place(value: Any, message: str) -> No
 @pytest.mark.parametrize("sign", [1, -1])
 def test_an_int_is_plain_if_it_can_be_written_as_text(sign: int) -> None:
     longest = sign * (10**4300 - 1)
+    assert all_scalar([longest])
+    assert not all_scalar([longest + sign])
     assert int(str(plain(longest, "here"))) == longest
     with pytest.raises(TypeError, match=r"here\[0\] must be .*: an int of at most 4300 digits, not a longer"):
         plain([longest + sign], "here")
