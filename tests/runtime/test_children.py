@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from jobcancel import (
     BatchProgress,
@@ -17,6 +18,7 @@ from jobcancel import (
     Scheduler,
     Snapshot,
     Stage,
+    StageUnavailableError,
 )
 
 
@@ -121,7 +123,7 @@ async def test_a_child_has_its_parents_owner_and_labels_of_its_own(registry: Reg
     @registry.kind("parent")
     async def parent(job: JobContext) -> str:
         handle = await job.submit(child(1), labels={"of": "child"})
-        assert handle.created
+        assert (handle.created, handle.kind) == (True, "child")
         assert await handle.result() == 1
         return handle.id
 
@@ -130,6 +132,29 @@ async def test_a_child_has_its_parents_owner_and_labels_of_its_own(registry: Reg
 
     assert (snapshot.owner, snapshot.labels, snapshot.parent_id) == ("me", {"of": "child"}, handle.id)
     assert (await handle.wait()).progress is None, "a single child is no batch"
+
+
+async def test_under_a_shield_of_its_own_a_canceled_job_submits_no_child(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    child = registry.kind("child")(part)
+    inside, release = anyio.Event(), anyio.Event()
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> None:
+        with anyio.CancelScope(shield=True):
+            inside.set()
+            await release.wait()
+            with pytest.raises(StageUnavailableError, match="'a child' does not begin"):
+                await job.submit(child(1))
+        await checkpoint()
+
+    handle = await scheduler.submit(parent())
+    await inside.wait()
+    await handle.cancel()
+    release.set()
+    assert (await handle.wait()).state is JobState.CANCELED
+    assert len((await scheduler.find()).jobs) == 1
 
 
 async def test_a_child_whose_labels_are_wrong_is_not_submitted(registry: Registry, scheduler: Scheduler) -> None:

@@ -189,7 +189,7 @@ async def test_a_stopped_job_begins_no_stage_and_no_child_under_its_own_shield(a
                 with pytest.raises(Exception, match=name):
                     async with job.stage(name):
                         host.ran.append(name)
-            with pytest.raises(Exception, match="a child"):
+            with pytest.raises(Exception, match="'a child' does not begin"):
                 await job.submit(child())
         await anyio.lowlevel.checkpoint()
         host.ran.append("went on")

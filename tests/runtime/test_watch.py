@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from weakref import ref
+
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
@@ -95,6 +98,26 @@ async def test_a_reader_sees_that_a_cancel_has_reached_the_code_while_the_code_u
         unwind.set()
     assert before[-1:] == [("canceling", True)]
     assert seen[-1] == ("canceled", True)
+
+
+async def test_a_job_lets_go_of_readers_that_have_left(registry: Registry, scheduler: Scheduler) -> None:
+    inside, release = anyio.Event(), anyio.Event()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        inside.set()
+        await release.wait()
+
+    handle = await scheduler.submit(work())
+    await inside.wait()
+    async with scheduler.watch(handle.id) as snapshots:
+        await anext(snapshots)
+        reader = ref(snapshots)
+    del snapshots
+    gc.collect()
+    assert reader() is None
+    release.set()
+    assert (await handle.wait()).state is JobState.SUCCEEDED
 
 
 async def test_a_settled_job_is_shown_once(registry: Registry, scheduler: Scheduler) -> None:
