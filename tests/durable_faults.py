@@ -23,6 +23,7 @@ _OVERTAKEN: Final = "tests/runtime/test_overtaken.py::test_"
 _COMMITS: Final = "tests/runtime/test_commits.py::test_"
 _TICKETS: Final = "tests/runtime/test_tickets.py::test_"
 _JOURNAL: Final = "tests/core/test_journal.py::test_"
+_CORNERS: Final = "tests/runtime/test_durable_corners.py::test_"
 
 KEPT: Final = "what was answered is kept"
 BACK: Final = "what comes back"
@@ -262,6 +263,55 @@ DURABLE_FAULTS: Final = (
         '"reused", None))\n            job.changed()\n',
         '"reused", None))\n',
         _STAGES + "that_a_result_was_reused_is_kept",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable_cancel.py",
+        "        pages.answer(self._request)\n        durable",
+        "        durable",
+        _CANCELS + "a_cancel_that_was_refused_is_not_decided_anew_at_the_start",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable_cancel.py",
+        '        """Ask no longer."""\n        durable(self._job).pages.answer(self._request)\n',
+        '        """Ask no longer."""\n',
+        _CANCELS + "a_cancel_that_could_not_be_kept_is_not_kept_later",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable_cancel.py",
+        "    if isinstance(asked, Verdict) or verdict",
+        "    if isinstance(asked, Verdict) and verdict",
+        _COMMITS + "a_job_that_ends_while_its_cancel_is_on_its_way_has_ended",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable_cancel.py",
+        "    if isinstance(job, Settled) or verdict",
+        "    if isinstance(job, Settled) and verdict",
+        _COMMITS + "a_refusal_writes_nothing",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable.py",
+        "        if job.id in self.table or job.id in self._limbo:\n",
+        "        if job.id in self._limbo:\n",
+        _CORNERS + "a_kind_of_another_registry_and_an_id_that_is_taken_are_refused",
+    ),
+    Fault(
+        KEPT,
+        _RUNTIME + "durable.py",
+        "self.reserve(call, None, origin, timeout_s, undo)",
+        "self.reserve(call, None, origin, None, undo)",
+        _CANCELS + "the_next_attempt_has_the_time_that_its_submit_gave_it",
+    ),
+    Fault(
+        BACK,
+        _RUNTIME + "durable.py",
+        "self._kept_keys = DurableKeys(self._key_gone)",
+        "self._kept_keys = DurableKeys(lambda _: None)",
+        _CORNERS + "a_key_that_outlived_its_job_leaves_the_journal_with_its_time",
     ),
     Fault(
         BACK,

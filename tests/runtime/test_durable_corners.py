@@ -67,11 +67,44 @@ async def test_a_kind_of_another_registry_and_an_id_that_is_taken_are_refused(an
     host, other = Host(new_id=lambda: "job_1"), Host()
     kind = host.kind("work")(never)
     async with host.running() as scheduler:
-        with pytest.raises(UnknownKindError, match="registered: work"):
+        with pytest.raises(UnknownKindError, match="no kind is named 'else'; registered: work"):
             await scheduler.submit(other.kind("else")(never)())
         await scheduler.submit(kind())
+        await written(scheduler)
+        kept = [*host.store.kept]
         with pytest.raises(ValueError, match="ids must be unique"):
             await scheduler.submit(kind())
+        await written(scheduler)
+        assert host.store.kept == kept
+
+
+async def test_a_key_that_outlived_its_job_leaves_the_journal_with_its_time(anyio_backend: Any) -> None:
+    host = Host()
+
+    @host.kind("work", key_ttl_s=100, retain_s=10)
+    async def work(job: JobContext) -> None: ...
+
+    async with host.running() as scheduler:
+        first = await scheduler.submit(work(), key="k")
+        await first.wait()
+        await host.clock.advance(11)
+        await written(scheduler)
+        assert host.store.kept[-1].body is not None  # the key alone
+        await host.clock.advance(100)
+        assert (await scheduler.submit(work(), key="k")).created
+        await written(scheduler)
+    assert Entry(first.id, None, final=True) in host.store.kept
+
+
+async def test_the_code_is_given_what_the_host_gave_the_scheduler(anyio_backend: Any) -> None:
+    host = Host(app="the pool")
+
+    @host.kind("work")
+    async def work(job: JobContext) -> object:
+        return job.app
+
+    async with host.running() as scheduler:
+        assert await (await scheduler.submit(work())).result() == "the pool"
 
 
 async def test_a_key_that_is_forgotten_before_its_job_leaves_the_job(anyio_backend: Any) -> None:

@@ -7,7 +7,18 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import CancelCause, CompensationContext, FailureCode, JobContext, JobState, Outcome, Snapshot, Stage
+from jobcancel import (
+    CancelCause,
+    CompensationContext,
+    FailureCode,
+    JobContext,
+    JobState,
+    Outcome,
+    Snapshot,
+    Stage,
+    StoreError,
+    Verdict,
+)
 from jobcancel._core.decision import Cancellation
 from jobcancel._runtime.durable_job import durable
 from tests.runtime.restarts import Host, never, settle, written
@@ -169,6 +180,63 @@ async def test_a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start(an
     assert [snapshot.attempt for snapshot in snapshots] == [1, 1]
 
 
+async def test_a_cancel_that_was_refused_is_not_decided_anew_at_the_start(anyio_backend: Any) -> None:
+    host, go_in, inside, release = Host(), anyio.Event(), anyio.Event(), anyio.Event()
+    verdicts: list[Verdict] = []
+
+    @host.kind("work", stages=[Stage("paying", on_cancel="refuse")])
+    async def work(job: JobContext) -> None:
+        await go_in.wait()
+        if job.attempt == 1:
+            async with job.stage("paying"):
+                inside.set()
+                await release.wait()
+
+    async with host.running() as scheduler, anyio.create_task_group() as group:
+        handle = await scheduler.submit(work())
+        await written(scheduler)
+
+        async def cancel() -> None:
+            verdicts.append(await handle.cancel())
+
+        host.store.hold()
+        group.start_soon(cancel)
+        await anyio.to_thread.run_sync(host.store.held.wait)
+        go_in.set()  # the stage that refuses begins while the request is on its way
+        await inside.wait()
+        host.store.go_on()
+        async with host.killed(scheduler) as again:
+            release.set()
+            snapshot = await again.wait(handle.id)
+            assert (snapshot.state, snapshot.attempt, snapshot.cancel) == (JobState.SUCCEEDED, 2, None)
+    assert [verdict.outcome for verdict in verdicts] == [Outcome.REFUSED]
+
+
+async def test_a_cancel_that_could_not_be_kept_is_not_kept_later(anyio_backend: Any) -> None:
+    host, begun, release = Host(), anyio.Event(), anyio.Event()
+
+    @host.kind("work")
+    async def work(job: JobContext) -> None:
+        begun.set()
+        if job.attempt == 1:
+            await release.wait()
+            job.progress(1)
+            await anyio.sleep_forever()
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(work())
+        await begun.wait()
+        await written(scheduler)
+        host.store.broken = "it is full"
+        with pytest.raises(StoreError, match="it is full"):
+            await handle.cancel()
+        host.store.broken = ""
+        release.set()
+        async with host.killed(scheduler) as again:
+            snapshot = await again.wait(handle.id)
+    assert (snapshot.state, snapshot.attempt, snapshot.cancel) == (JobState.SUCCEEDED, 2, None)
+
+
 @pytest.mark.parametrize("force", [False, True])
 async def test_a_held_cancel_is_held_no_longer_when_what_it_shielded_is_gone(anyio_backend: Any, force: bool) -> None:
     host, release = Host(), anyio.Event()
@@ -213,15 +281,17 @@ async def test_a_job_whose_time_was_over_ends_failed_after_the_restart_too(anyio
     assert (snapshot.state, snapshot.failure.code) == (JobState.FAILED, FailureCode.TIMED_OUT)
 
 
-async def test_the_next_attempt_has_the_time_that_its_submit_gave_it(anyio_backend: Any) -> None:
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_the_next_attempt_has_the_time_that_its_submit_gave_it(anyio_backend: Any, key: str | None) -> None:
     host = Host()
     kind = host.kind("work", timeout_s=5)(never)
     async with host.running() as scheduler:
-        handle = await scheduler.submit(kind(), timeout_s=3)
+        handle = await scheduler.submit(kind(), timeout_s=3, key=key)
         async with host.killed(scheduler) as again:
             await settle()
             await host.clock.advance(3)
-            snapshot = await again.wait(handle.id)
+            await settle()
+            snapshot = await again.get(handle.id)
     assert snapshot.failure is not None
     assert (snapshot.failure.code, snapshot.attempt) == (FailureCode.TIMED_OUT, 2)
 
