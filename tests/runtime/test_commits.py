@@ -13,6 +13,7 @@ from anyio.lowlevel import checkpoint
 
 from jobcancel import (
     CancelCause,
+    CompensationContext,
     FailureCode,
     JobContext,
     JobHandle,
@@ -184,6 +185,105 @@ async def _both_are_in(scheduler: Scheduler, kind: Any) -> None:
 async def _until(true: Any) -> None:
     while not true():
         await checkpoint()
+
+
+async def test_what_nobody_waits_for_is_written_after_a_moment_and_not_at_once(
+    registry: Registry, clock: ManualClock
+) -> None:
+    inside = list[JobContext]()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        inside.append(job)
+        await anyio.sleep_forever()
+
+    async with closed_gate(registry, clock=clock) as (scheduler, store, _):
+        await scheduler.submit(work())
+        await _until(lambda: inside)
+        await written(scheduler)
+        durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]
+        assert durable is not None
+        journal, tries = durable.journal, store.tries
+        for done in (1, 2):  # and again
+            inside[0].progress(done)
+            await _many_turns()
+            assert store.tries == tries
+            await clock.advance(0.02)
+            tries += 1
+            with anyio.fail_after(2):
+                await _until(lambda: store.tries == tries and not journal.busy)  # noqa: B023
+        assert [body["progress"][0] for _, body in store.bodies if body and "progress" in body] == [1, 2]
+        store.fails = True  # it is tried again, less often
+        inside[0].progress(3)
+        for waited_s in (0.02, 1.0):
+            await _many_turns()
+            assert store.tries == tries
+            await clock.advance(waited_s - 0.01)
+            await _many_turns()
+            assert store.tries == tries
+            await clock.advance(0.01)
+            tries += 1
+            with anyio.fail_after(2):
+                await _until(lambda: store.tries == tries)  # noqa: B023
+        store.fails = False
+
+
+async def test_code_that_must_not_begin_twice_does_not_begin_while_that_cannot_be_kept(
+    registry: Registry, clock: ManualClock
+) -> None:
+    gate, begun = Gate(), list[int]()
+
+    @registry.kind("work", max_running=1, on_restart="fail")
+    async def work(job: JobContext, number: int) -> None:
+        begun.append(number)
+        if number == 1:
+            await gate(job)
+
+    async with closed_gate(registry, clock=clock) as (scheduler, store, _):
+        await scheduler.submit(work(1))
+        second = await scheduler.submit(work(2))
+        await gate.begun.wait()
+        await written(scheduler)
+        store.fails, tries = True, store.tries
+        gate.go_on.set()
+        await _until(lambda: store.tries > tries)
+        await _many_turns()
+        assert begun == [1]
+        store.fails = False
+        await clock.advance(1)
+        assert (await second.wait()).state is JobState.SUCCEEDED
+    assert begun == [1, 2]
+
+
+async def test_what_is_to_be_undone_is_kept_before_it_is_undone(registry: Registry) -> None:
+    gate, undone = Gate(), anyio.Event()
+
+    @registry.compensation("refund")
+    async def refund(context: CompensationContext) -> None:
+        undone.set()
+
+    @registry.kind("work", compensate_on={"failed"})
+    async def work(job: JobContext) -> None:
+        await gate(job)
+        job.add_compensation("refund")
+        raise ValueError("no")
+
+    async with closed_gate(registry) as (scheduler, store, _):
+        handle = await scheduler.submit(work())
+        await gate.begun.wait()
+        await written(scheduler)
+        store.closed = True
+        gate.go_on.set()
+        await store.arrived()
+        await _many_turns()
+        assert not undone.is_set()  # another process could not give it the same token
+        store.fail_one()  # but a broken disk keeps nothing from being undone
+        await undone.wait()
+        store.open_gate()
+        failure = (await handle.wait()).failure
+    assert failure is not None
+    assert (failure.code, failure.message) == (FailureCode.HANDLER_ERROR, "no")
+    assert failure.details["type"] == "builtins.ValueError"
 
 
 async def test_the_same_key_twice_at_once_is_one_job(registry: Registry) -> None:

@@ -296,6 +296,22 @@ async def test_the_next_attempt_has_the_time_that_its_submit_gave_it(anyio_backe
     assert (snapshot.failure.code, snapshot.attempt) == (FailureCode.TIMED_OUT, 2)
 
 
+async def test_the_time_of_its_kind_is_not_kept_and_may_change_over_a_restart(anyio_backend: Any) -> None:
+    host, later = Host(), Host()
+    kind = host.kind("work", timeout_s=5)(never)
+    later.kind("work", timeout_s=2)(never)
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(kind())
+        await written(scheduler)
+        async with host.killed(scheduler, registry=later.registry) as again:
+            await settle()
+            await host.clock.advance(2)
+            await settle()
+            snapshot = await again.get(handle.id)
+    assert snapshot.failure is not None
+    assert (snapshot.failure.code, snapshot.attempt) == (FailureCode.TIMED_OUT, 2)
+
+
 @pytest.mark.parametrize("cause", ["user", "timeout"])
 async def test_an_abandoned_job_is_undone_by_the_next_process(anyio_backend: Any, cause: str) -> None:
     host, release, late = Host(), anyio.Event(), anyio.Event()

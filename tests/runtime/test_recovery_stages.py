@@ -264,7 +264,24 @@ async def test_that_a_result_was_reused_is_kept(anyio_backend: Any) -> None:
             go_on.set()
             async with host.killed(again) as third:
                 history = (await third.get(handle.id)).history
-    assert [entry.status for entry in history if entry.step == "one"] == ["done", "reused"]
+    passages = [entry for entry in history if entry.step == "one"]
+    assert [entry.status for entry in passages] == ["done", "reused"]
+    assert passages[1].duration_ms == 0
+
+
+@pytest.mark.parametrize("on_restart", ["fail", "rerun"])
+async def test_run_stage_passes_the_arguments_on(anyio_backend: Any, on_restart: str) -> None:
+    host = Host()
+
+    async def add(one: int, other: int) -> int:
+        return one + other
+
+    @host.kind("work", stages=[Stage("one")], on_restart=on_restart)
+    async def work(job: JobContext) -> int:
+        return await job.run_stage("one", add, 1, 2)
+
+    async with host.running() as scheduler:
+        assert await (await scheduler.submit(work())).result() == 3
 
 
 async def test_run_stage_refuses_code_that_outlived_its_job(anyio_backend: Any) -> None:

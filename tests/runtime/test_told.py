@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -274,7 +275,7 @@ async def test_whatever_a_store_raises_is_its_failure(registry: Registry, clock:
         store.raises, store.closed = SystemExit("of the store"), False
         go_on.set()
         assert (await handle.wait()).state is JobState.SUCCEEDED
-        with pytest.raises(StoreError, match="of the store"):
+        with pytest.raises(StoreError, match=re.escape(f"{store!r}: SystemExit('of the store')")):
             await scheduler.submit("work")
         store.raises = None
 
