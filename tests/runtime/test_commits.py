@@ -210,7 +210,7 @@ async def test_what_nobody_waits_for_is_written_after_a_moment_and_not_at_once(
             assert store.tries == tries
             await clock.advance(0.02)
             tries += 1
-            with anyio.fail_after(2):
+            with anyio.fail_after(10):
                 await _until(lambda: store.tries == tries and not journal.busy)  # noqa: B023
         assert [body["progress"][0] for _, body in store.bodies if body and "progress" in body] == [1, 2]
         store.fails = True  # it is tried again, less often
@@ -223,7 +223,7 @@ async def test_what_nobody_waits_for_is_written_after_a_moment_and_not_at_once(
             assert store.tries == tries
             await clock.advance(0.01)
             tries += 1
-            with anyio.fail_after(2):
+            with anyio.fail_after(10):
                 await _until(lambda: store.tries == tries)  # noqa: B023
         store.fails = False
 
