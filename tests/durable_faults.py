@@ -336,6 +336,13 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         UNDONE,
+        _RUNTIME + "recovery.py",
+        "not (requests and stage is None)",
+        "not (requests and stage is not None)",
+        _STAGES + "a_cancel_that_was_kept_with_the_point_of_no_return_is_undone_though_nobody_decided_it",
+    ),
+    Fault(
+        UNDONE,
         _RUNTIME + "durable_job.py",
         "            await self.journal.commit(self.id)\n",
         "            pass\n",

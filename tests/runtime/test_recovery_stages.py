@@ -9,7 +9,7 @@ import pytest
 
 from jobcancel import FailureCode, JobContext, JobState, Stage
 from jobcancel.stores.memory import MemoryStore
-from tests.runtime.restarts import Host, TestedStore, settle, written
+from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 COMMITS = Stage("publish", commits=True)
 
@@ -144,6 +144,41 @@ async def test_what_was_before_a_stage_that_commits_is_not_undone_if_that_may_ha
     async with host.running(store=TestedStore(*host.store.kept[: says.index(True) + 1])) as again:
         snapshot = await again.wait(handle.id)
     assert (snapshot.state, host.ran) == (JobState.FAILED, [])
+
+
+async def test_a_cancel_that_was_kept_with_the_point_of_no_return_is_undone_though_nobody_decided_it(
+    anyio_backend: Any,
+) -> None:
+    host, go_in, at_it = Host(), anyio.Event(), anyio.Event()
+    host.compensation("refund")
+
+    @host.kind("work", stages=[COMMITS])
+    async def work(job: JobContext) -> None:
+        job.add_compensation("refund")
+        await go_in.wait()
+        at_it.set()
+        async with job.stage("publish"):
+            raise AssertionError("the stage began")
+
+    other = host.kind("other")(never)
+    async with host.running() as scheduler, anyio.create_task_group() as group:
+        handle = await scheduler.submit(work())
+        await written(scheduler)
+        host.store.hold()
+        group.start_soon(scheduler.submit, other())
+        await anyio.to_thread.run_sync(host.store.held.wait)  # that is on its way; what comes now goes with the next
+        group.start_soon(handle.cancel)
+        go_in.set()
+        await at_it.wait()
+        await settle()
+        host.store.go_on()
+        await handle.wait()
+    assert host.ran == ["refund it:refund:1"]
+    (both,) = [n for n, (_, body, _) in enumerate(host.store.kept) if body and {"asked", "committing"} <= body.keys()]
+    ended_before_the_decision = TestedStore(*host.store.kept[: both + 1])
+    async with host.running(store=ended_before_the_decision) as again:
+        assert (await again.wait(handle.id)).state is JobState.CANCELED
+    assert host.ran == ["refund it:refund:1"] * 2
 
 
 async def test_a_stage_that_commits_begins_when_that_is_kept_and_not_before(anyio_backend: Any) -> None:
