@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import jobcancel
+from jobcancel._core.diagram import mermaid
 
 DIAGRAM = """\
 stateDiagram-v2
@@ -26,4 +27,5 @@ stateDiagram-v2
 
 
 def test_the_diagram_shows_every_transition() -> None:
-    assert jobcancel.mermaid() == DIAGRAM
+    assert mermaid() == DIAGRAM
+    assert jobcancel.mermaid is mermaid

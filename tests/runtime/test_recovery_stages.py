@@ -177,7 +177,7 @@ async def test_a_cancel_that_was_kept_with_the_point_of_no_return_is_undone_thou
     (both,) = [n for n, (_, body, _) in enumerate(host.store.kept) if body and {"asked", "committing"} <= body.keys()]
     ended_before_the_decision = TestedStore(*host.store.kept[: both + 1])
     async with host.running(store=ended_before_the_decision) as again:
-        assert (await again.wait(handle.id)).state is JobState.CANCELED
+        assert (await again.wait(host.store.kept[both].job_id)).state is JobState.CANCELED
     assert host.ran == ["refund it:refund:1"] * 2
 
 
