@@ -62,7 +62,7 @@ def run(code: str, *args: object) -> int:
 
 def printed(code: str, *args: object) -> list[str]:
     """Run code with arguments to its end, which must be a good one; return the lines that it printed."""
-    command = [sys.executable, "-c", code, *map(str, args)]
+    command = [sys.executable, "-u", "-c", code, *map(str, args)]  # some end without a flush
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment())
     return done.stdout.splitlines()
 
@@ -70,7 +70,7 @@ def printed(code: str, *args: object) -> list[str]:
 @contextmanager
 def running(code: str, *args: object) -> Generator[tuple[subprocess.Popen[str], str]]:
     """Start code with arguments and wait for its first line; at the end it is killed."""
-    command = [sys.executable, "-c", code, *map(str, args)]
+    command = [sys.executable, "-u", "-c", code, *map(str, args)]  # some end without a flush
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment()) as child:
         assert child.stdout is not None
