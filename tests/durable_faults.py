@@ -448,9 +448,9 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         UNDONE,
-        _RUNTIME + "durable_job.py",
-        "            self.heard = True\n",
-        "            pass\n",
+        _RUNTIME + "job.py",
+        "        self.waiters = self.watchers = None\n",
+        "        self.waiters = self.watchers = None\n        self.heard = False\n",
         _CANCELS + "an_abandoned_job_is_undone_by_the_next_process",
     ),
     Fault(
