@@ -440,6 +440,20 @@ FAULTS: Final = (
     ),
     Fault(
         HEARD,
+        _RUNTIME + "children.py",
+        "    if job.heard:\n        job.changed()\n",
+        "",
+        "tests/runtime/test_watch.py::test_a_reader_sees_a_batch_begin_and_each_of_its_children_end",
+    ),
+    Fault(
+        HEARD,
+        _RUNTIME + "job.py",
+        "            if self.heard:\n                self.changed()\n",
+        "",
+        "tests/runtime/test_watch.py::test_a_reader_sees_a_batch_begin_and_each_of_its_children_end",
+    ),
+    Fault(
+        HEARD,
         _RUNTIME + "watch.py",
         "        job.heard = True\n",
         "",

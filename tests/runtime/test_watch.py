@@ -120,6 +120,40 @@ async def test_a_job_lets_go_of_readers_that_have_left(registry: Registry, sched
     assert (await handle.wait()).state is JobState.SUCCEEDED
 
 
+async def test_a_reader_sees_a_batch_begin_and_each_of_its_children_end(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    go, releases = anyio.Event(), [anyio.Event(), anyio.Event()]
+    seen: list[tuple[int, int] | None] = []
+
+    @registry.kind("child")
+    async def child(job: JobContext, number: int) -> None:
+        await releases[number].wait()
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> None:
+        await go.wait()
+        await job.batch([child(0), child(1)])
+
+    async def read() -> None:
+        async with scheduler.watch(handle.id) as snapshots:
+            async for snapshot in snapshots:
+                batch = None if snapshot.progress is None else snapshot.progress.batch
+                seen.append(None if batch is None else (batch.total, batch.succeeded))
+
+    handle = await scheduler.submit(parent())
+    last = list[tuple[int, int] | None]()
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        for event in (go, *releases):
+            for _ in range(20):
+                await checkpoint()
+            last.append(seen[-1])
+            event.set()
+    assert last == [None, (2, 0), (2, 1)]
+    assert seen[-1] == (2, 2)
+
+
 async def test_a_settled_job_is_shown_once(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> int:
