@@ -104,14 +104,31 @@ class Admission:
         self._offer(line)
         return False
 
+    def check_room(self, children: Iterable[KindSpec]) -> None:
+        """Refuse a batch of children of these kinds that could not be taken whole.
+
+        Raises:
+            QueueFullError: So many of a kind would wait that its ``max_pending`` is passed.
+        """
+        wanted: dict[str, int] = {}
+        for spec in children:
+            wanted[spec.name] = wanted.get(spec.name, 0) + 1
+            if spec.max_pending is None or spec.max_running is None:
+                continue  # a child waits for its kind's limit alone
+            kind = self._kinds.get(spec.name)
+            room, pending = (spec.max_running, 0) if kind is None else (kind.room, kind.pending)
+            if wanted[spec.name] > room + spec.max_pending - pending:
+                raise QueueFullError(spec.name, spec.max_pending)
+
     def waiting(self) -> list[Job]:
         """Return the jobs that wait, children aside."""
         return [job for kind in self._kinds.values() for job in kind.roots.jobs if job.queue is not None]
 
     def withdraw(self, job: Job) -> None:
-        """Take a waiting job out of its line."""
+        """Take a waiting job out of its line; no effect on one that stands in none."""
         kind = job.queue
-        assert kind is not None  # noqa: S101  # for type checkers: it waits
+        if kind is None:
+            return
         kind.pending -= 1
         job.queue = None
         kind.sweep()

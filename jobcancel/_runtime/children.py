@@ -23,7 +23,7 @@ async def submit_child(job: Job, call: Call[R], labels: dict[str, str] | None) -
     """Submit one child of ``job``."""
     await _may_submit(job)
     _refuse_deadlock(job, call)
-    kernel, origin = job.kernel, Origin(job.origin.owner, labels, None, job.id)
+    kernel, origin = job.kernel, _origin(job, labels)
     if kernel.durable is not None:
         child = await kernel.durable.reserve(call.plainly(), job, origin, None, None).answer()
         return Handle(kernel, child.id, call.kind.name)
@@ -31,18 +31,22 @@ async def submit_child(job: Job, call: Call[R], labels: dict[str, str] | None) -
 
 
 async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | None) -> list[Snapshot[R]]:
-    """Submit one child a call, wait for all, return them in order."""
+    """Submit one child a call, all or none; wait for all, return them in order."""
     await _may_submit(job)
+    kernel, origin = job.kernel, _origin(job, labels)
+    if kernel.durable is not None:
+        calls = [call.plainly() for call in calls]
     for call in calls:
+        kernel.check_kind(call)
         _refuse_deadlock(job, call)
-    kernel, origin = job.kernel, Origin(job.origin.owner, labels, None, job.id)
+    kernel.admission.check_room(call.kind.spec for call in calls)
     if kernel.durable is None:
         children: list[Job] = [kernel.take(call, job, origin, None, None) for call in calls]
         for child in children:
             job.enlist(child)
     else:
         reserve = kernel.durable.reserve
-        tickets = [reserve(call.plainly(), job, origin, None, None, in_batch=True) for call in calls]
+        tickets = [reserve(call, job, origin, None, None, in_batch=True) for call in calls]
         children = [await ticket.answer() for ticket in tickets]
     if job.heard:
         job.changed()
@@ -51,12 +55,20 @@ async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | Non
     return [cast("Snapshot[R]", child.snapshot()) for child in children]
 
 
+def _origin(job: Job, labels: dict[str, str] | None) -> Origin:
+    """Return what is known of a child: its parent's owner and labels, and those of its own laid over."""
+    inherited = job.origin.labels
+    if inherited is not None:
+        labels = inherited | labels if labels else inherited
+    return Origin(job.origin.owner, labels, None, job.id)
+
+
 async def _may_submit(job: Job) -> None:
     """Let an accepted cancel out first, unless it is held: then the stage goes on, children and all."""
     if job.code_ended or (job.cancel is not None and not job.cancel.held):
         await deliver_first(job, "a child")
     if job.stopped:
-        await job.stop_first("a child")
+        await job.stop_first("a child", stage=False)
 
 
 def _refuse_deadlock(job: Job, call: Call[Any]) -> None:

@@ -6,6 +6,7 @@ deadline ignores its shield, and a clock that a test owns could not move it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -16,6 +17,9 @@ import anyio
 
 from jobcancel.abc import Clock
 
+from .log import guard, tell
+
+_RETRY_S: Final = 1.0  # between two tries while the host's clock raises
 _COMPACT_ABOVE: Final = 64  # dead timers; below that, keeping them is cheaper than sweeping them out
 
 
@@ -60,6 +64,7 @@ class Timers:
         self._heap: list[tuple[float, int, Timer]] = []
         self._made = self._dead = 0
         self._sleep: anyio.CancelScope | None = None
+        self._open = True
 
     def add(self, deadline: float, callback: Callable[[], object]) -> Timer:
         """Call ``callback`` when the monotonic clock has reached ``deadline``."""
@@ -78,13 +83,33 @@ class Timers:
             heapify(self._heap)
             self._dead = 0
 
+    def open(self) -> None:
+        """Make ``run`` possible; those that are pending wait for it."""
+        self._open = True
+
+    def close(self) -> None:
+        """End ``run``; what is pending stays so."""
+        self._open = False
+        if self._sleep is not None:
+            self._sleep.cancel()
+
     async def run(self) -> None:
-        """Make the calls as their time comes, for ever."""
-        while True:
-            with anyio.CancelScope() as self._sleep:
-                await self._clock.sleep_until(self._heap[0][0] if self._heap else inf)
-            self._sleep = None
-            self._make_due_calls()
+        """Make the calls as their time comes, until they are closed."""
+        failed = False
+        while self._open:
+            try:
+                with anyio.CancelScope(shield=True) as self._sleep:
+                    if failed:
+                        await anyio.sleep(_RETRY_S)
+                    await self._clock.sleep_until(self._heap[0][0] if self._heap else inf)
+                self._sleep = None
+                self._make_due_calls()
+                failed = False
+            except anyio.get_cancelled_exc_class():
+                pass  # not ours: asyncio.run cancels every task before it ends, and jobs that end need their timers
+            except Exception as error:  # noqa: BLE001  # the host's clock
+                failed = True
+                tell(logging.ERROR, "the clock has failed; it is asked again in %g s", _RETRY_S, error=error)
 
     def _make_due_calls(self) -> None:
         now = self._clock.monotonic()
@@ -94,4 +119,4 @@ class Timers:
             if callback is None:
                 self._dead -= 1
             else:
-                callback()
+                guard("a timer's call", callback)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-
 from jobcancel.errors import StoreError
 
 from .durable_job import durable
@@ -21,7 +19,7 @@ async def close(kernel: DurableKernel) -> StoreError | None:
     while True:
         problem = await journal.close()
         if kernel.tasks:  # a cancel that came last has compensations to run
-            await _idle(kernel)
+            await kernel.idle()
         elif problem is not None or not journal.busy:
             break
     journal.closed = True
@@ -29,14 +27,7 @@ async def close(kernel: DurableKernel) -> StoreError | None:
         if not durable(job).parted:
             durable(job).part()
     try:
-        await call(kernel.store, kernel.store.close)
+        await call(kernel, kernel.store.close)
     except StoreError as error:
         problem = problem or error
     return problem
-
-
-async def _idle(kernel: DurableKernel) -> None:
-    idle = anyio.Event()
-    kernel.on_idle.add(idle)
-    await idle.wait()
-    kernel.on_idle.discard(idle)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from jobcancel._core.causes import CancelCause
@@ -16,7 +17,7 @@ from jobcancel._core.endings import Ending
 from jobcancel._core.policies import OnGraceExpired
 
 from .job import CURRENT, Job
-from .log import say
+from .log import guard, say
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -58,7 +59,7 @@ class Deliveries:
 
     def _flush(self) -> None:
         for _ in range(min(_CHUNK, len(self._queue))):
-            self.deliver(self._queue.popleft())
+            guard("a delivery", partial(self.deliver, self._queue.popleft()))
         self._flushing = bool(self._queue)
         if self._flushing:
             self._kernel.loop.soon(self._flush)
@@ -76,13 +77,14 @@ class Deliveries:
         self._watch(job)
 
     def cancel_children(self, job: Job) -> None:
-        """Ask every unsettled child to cancel; each has its own policy."""
+        """Ask every unsettled child to cancel; each has its own policy. One that is being submitted is asked then."""
         for child in list((job.children or {}).values()):
-            self._kernel.cancel(child, Cancellation(CancelCause.PARENT, by=job.id))
+            if not child.limbo:
+                self._kernel.cancel(child, Cancellation(CancelCause.PARENT, by=job.id))
 
     def count_grace(self, job: Job) -> None:
         """Begin to count the grace of a job whose cancel was delivered and whose children, if any, have settled."""
-        if not job.code_ended:
+        if not job.code_ended and job.settled is None:
             job.grace_ends = self._kernel.now() + job.spec.grace_s
             if job.spec.grace_s < _SAMPLE_S:
                 self._arm_grace(job, job.grace_ends)
@@ -98,7 +100,7 @@ class Deliveries:
 
     def _grace_expired(self, job: Job) -> None:
         cancel = job.cancel
-        if job.code_ended or cancel is None:
+        if job.code_ended or job.settled is not None or cancel is None:
             return
         now, policy = self._kernel.now(), job.spec.on_grace_expired
         if policy is OnGraceExpired.ABANDON:
@@ -126,17 +128,20 @@ class Deliveries:
         still = deque(job for job in self._unwinding if not job.code_ended)
         self._unwinding = still
         for job in still:
-            sample = self._kernel.loop.strain(job.task)
-            if job.strain is not None and sample - job.strain > _CLIMB:
-                self._unresponsive(job)
-            job.strain = sample
-            if job.grace_ends is not None:  # a job that ends before the first look has cost no timer
-                self._arm_grace(job, job.grace_ends)
+            guard("the watch on a job that unwinds", partial(self._look_at, job))
         self._watching = bool(still)
         if still:
             self._kernel.timers.add(self._kernel.now() + _SAMPLE_S, self._look)
         else:
             self._kernel.loop.relax()
+
+    def _look_at(self, job: Job) -> None:
+        sample = self._kernel.loop.strain(job.task)
+        if job.strain is not None and sample - job.strain > _CLIMB:
+            self._unresponsive(job)
+        job.strain = sample
+        if job.grace_ends is not None:  # a job that ends before the first look has cost no timer
+            self._arm_grace(job, job.grace_ends)
 
     def _unresponsive(self, job: Job) -> None:
         cancel = job.cancel

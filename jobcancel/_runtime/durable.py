@@ -22,7 +22,7 @@ from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
-from jobcancel.errors import SchedulerClosedError, StoreError, UnknownKindError
+from jobcancel.errors import SchedulerClosedError, StoreError
 
 from .admission import Admission
 from .clock import Timers
@@ -40,6 +40,7 @@ from .log import say
 from .recovery import load
 from .stage import StageScope
 from .table import JobTable
+from .threads import StoreThread
 from .ticket import Ticket
 
 
@@ -63,10 +64,14 @@ class DurableKernel(Kernel):
         self.durable: DurableKernel | None = self
         self.store: Store = store
         self._max_running = max_running
-        self.begin_anew()
+        self._reset()
 
     def begin_anew(self) -> None:
-        """Forget everything: the store knows it all."""
+        """Forget everything: the store knows it all. To be called in the loop."""
+        self._reset()
+        self.store_thread: StoreThread = StoreThread(self.loop)
+
+    def _reset(self) -> None:
         self.timers: Timers = Timers(self.clock)
         self.table: JobTable = DurableTable(self.timers, self._forget)
         self.journal: Journal = Journal(self, self.store)
@@ -140,8 +145,7 @@ class DurableKernel(Kernel):
         """
         if self.journal.closed:
             raise SchedulerClosedError("submit")
-        if call.kind.home is not self.registry:
-            raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry))
+        self.check_kind(call)
         self.seq += 1
         job = DurableJob(
             self, call, parent, self._new_id(), self.seq, self._time(), self.now(), origin, timeout_s, undo
@@ -155,6 +159,8 @@ class DurableKernel(Kernel):
         job.keep(self.journal, call.args, call.kwargs)
         job.pages.starting = job.admitted
         self._limbo.add(job.id)
+        if parent is not None:
+            parent.adopt(job)  # at once: the parent does not settle while it is on its way
         return self.journal.promise(job.pages, Submitted(self, job))
 
     def taken(self, job: Job) -> None:
@@ -163,17 +169,23 @@ class DurableKernel(Kernel):
         durable(job).limbo = False
         self.table.add(job)
         parent = job.parent
-        if parent is not None:
-            parent.adopt(job)
         if parent is not None and job.in_batch:
             parent.enlist(job)  # now: it may settle before its parent's code hears of it
-        if durable(job).admitted:
+        if parent is not None and _ends(parent):  # it has come too late for its parent's own round
+            self._give_back(job)
+            self.cancel(job, Cancellation(CancelCause.PARENT, by=parent.id))
+        elif parent is None and self.closing:
+            self._leave_pending(durable(job))
+        elif durable(job).admitted:
             self.start(job, self.now())
         else:
             self.expect(job)
-        # It may have come too late for its parent's own round.
-        if parent is not None and (parent.code_ended or (parent.cancel and parent.cancel.delivered_at is not None)):
-            self.cancel(job, Cancellation(CancelCause.PARENT, by=parent.id))
+
+    def _give_back(self, job: Job) -> None:
+        """Give back the slot of a job that got one and has not begun."""
+        if durable(job).admitted and job.queue is not None:
+            for next_job in self.admission.release(job):
+                self.start(next_job, self.now())
 
     def dropped(self, job: Job) -> None:
         """Take back the place and the key of a job that was not kept."""
@@ -181,11 +193,10 @@ class DurableKernel(Kernel):
         self.journal.drop(job)
         if job.origin.key is not None:
             self.keys.drop(job, job.origin.key)
-        if not durable(job).admitted:
-            self.admission.withdraw(job)
-        elif job.queue is not None:
-            for next_job in self.admission.release(job):
-                self.start(next_job, self.now())
+        self._give_back(job)
+        self.admission.withdraw(job)
+        if job.parent is not None:
+            self.child_gone(job.parent, job)
 
     def start(self, job: Job, now: float) -> None:
         """Start a job that has its slot, unless it is in limbo or the scheduler closes: then it stays pending."""
@@ -194,12 +205,19 @@ class DurableKernel(Kernel):
         elif not self.closing or job.parent is not None:
             super().start(job, now)
         else:
-            durable(job).pages.starting = False
-            self.journal.write(durable(job).pages)
+            self._leave_pending(durable(job))
+
+    def _leave_pending(self, job: DurableJob) -> None:
+        """Leave a job that the next start will run; who waits for it here waits no longer."""
+        if job.pages.starting:
+            job.pages.starting = False
+            self.journal.write(job.pages)
+        job.part()
 
     def stop(self, job: Job) -> None:
         """Stop a job for a shutdown: what waits goes on waiting, and what can be run again is interrupted."""
         if job.state is JobState.PENDING:
+            self._leave_pending(durable(job))
             return
         if job.spec.on_restart is OnRestart.RERUN and job.cancel is None and not durable(job).committed:
             durable(job).stop()
@@ -237,6 +255,12 @@ class DurableKernel(Kernel):
     def _key_gone(self, job_id: str) -> None:
         if job_id not in self.table and job_id not in self._limbo:
             self.journal.replace(Entry(job_id, None, final=True))
+
+
+def _ends(parent: Job) -> bool:
+    """Return whether a job's children are canceled now, and those that come later too."""
+    delivered = parent.cancel is not None and parent.cancel.delivered_at is not None
+    return parent.code_ended or delivered or parent.stopped
 
 
 class Submitted(Ticket[DurableJob]):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from jobcancel._core.causes import CancelCause
 from jobcancel._core.decision import Cancellation, Outcome, Verdict
 from jobcancel._core.packing import Settled
 from jobcancel._core.plain import text
-from jobcancel.errors import SchedulerClosedError
+from jobcancel.errors import SchedulerClosedError, StoreError
 
 from .durable_job import durable
 from .job import CURRENT, Job
@@ -42,9 +43,9 @@ async def cancel_durably(
     verdicts = {job.id: await _answer(kernel, job, each) for job, each in asked}
     decided = [job for job, each in asked if isinstance(each, Ticket)]
     while late := [job.id for job in decided if _overtaken(kernel, job, verdicts[job.id])]:
-        with kernel.scope_type(shield=True):
-            for ticket in [kernel.journal.attempt(job_id) for job_id in late]:
-                await ticket.done()  # the cancel is applied: no error is due
+        for ticket in [kernel.journal.attempt(job_id) for job_id in late]:
+            with suppress(StoreError):  # the cancel is applied: no error is due
+                await ticket.answer()
     return verdicts
 
 

@@ -95,15 +95,19 @@ class DurableJob(Job):
         else:
             self.stop_code()
 
-    def stop_code(self) -> None:
-        """Cancel the scope so that another attempt can follow, unless a stage shields the code now.
+    def stop_code(self, *, entering: bool = False) -> None:
+        """Cancel the scope so that another attempt can follow, unless a stage or a policy shields the code now.
 
         A stage that commits is let finish, since it could not begin again; with it another attempt may have become
         impossible.
+
+        Args:
+            entering: The code is about to begin a stage: what shields it between two stages ends here.
         """
         over = self.code_ended and not self.children
         commits = self.stage is not None and self.stage.commits
-        if self.cancel is not None or over or commits or self.on_cancel is not OnCancel.INTERRUPT:
+        shielded = commits or self.on_cancel is not OnCancel.INTERRUPT
+        if self.cancel is not None or over or (shielded and not (entering and self.stage is None)):
             return
         if self.committed:
             self.kernel.cancel(self, shutdown_request())
@@ -136,8 +140,10 @@ class DurableJob(Job):
         if durable(child).former:
             self.children_canceled = counted
 
-    async def stop_first(self, wanted: str) -> None:
-        """Let nothing new begin in an attempt that was stopped for the next one."""
+    async def stop_first(self, wanted: str, *, stage: bool = True) -> None:
+        """Let nothing new begin in an attempt that was stopped for the next one, and no stage once it is to stop."""
+        if stage and self.stopping and not self.stopped:
+            self.stop_code(entering=True)
         if self.stopped and self.cancel is None:
             self.cut()
             await checkpoint_if_cancelled()

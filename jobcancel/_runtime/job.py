@@ -53,7 +53,8 @@ class Job(JobRecord):
     progress: ProgressRecord | None
     children_canceled: int  # the record's, said again for checkers, since methods here set them
     heard: bool
-    stopped: bool = False  # what these say only a durable job can be; it has slots for them
+    limbo: bool = False  # what these say only a durable job can be; it has slots for them
+    stopped: bool = False
     parted: bool = False
     lost: str = ""
 
@@ -137,15 +138,23 @@ class Job(JobRecord):
         self.progress.children.append(child.id)
 
     def release(self, child: Job) -> None:
-        """Let go of a child that has settled, and count how it ended."""
-        assert self.children is not None  # noqa: S101  # for type checkers: it has that child
-        del self.children[child.id]
-        if child.cancel is not None and child.cancel.cause is CancelCause.PARENT and child.state is JobState.CANCELED:
+        """Forget a child that has settled, or that was not taken after all, and count how it ended."""
+        if self.children is None or self.children.pop(child.id, None) is None or child.settled is None:
+            return
+        if child.state is JobState.CANCELED and self._has_stopped(child):
             self.children_canceled += 1
         if child.in_batch and self.progress is not None:
             self.progress.child_settled(child.state)
             if self.heard:
                 self.changed()
+
+    def _has_stopped(self, child: Job) -> bool:
+        """Return whether a canceled child is canceled because of this job, or since this job's cancel was accepted.
+
+        Whoever cancels both at once cancels the work of both, whichever request reaches the child.
+        """
+        by_parent = child.cancel is not None and child.cancel.cause is CancelCause.PARENT
+        return by_parent or (self.cancel is not None and not self.cancel.held)
 
     def changed(self) -> None:
         """Tell everyone who watches of a change."""
@@ -155,7 +164,7 @@ class Job(JobRecord):
     async def keep_undos(self) -> None:
         """Let the compensations be kept before they run; in memory there is nothing to do."""
 
-    async def stop_first(self, wanted: str) -> None:
+    async def stop_first(self, wanted: str, *, stage: bool = True) -> None:
         """Let nothing new begin in an attempt that was stopped for the next one; in memory none is, and none asks.
 
         Raises:

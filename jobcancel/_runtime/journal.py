@@ -11,20 +11,18 @@ from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
-import anyio
-
 from jobcancel._core.entry import Entry
 from jobcancel._core.journal import JobJournal
 from jobcancel.abc import Store
 from jobcancel.errors import SchedulerClosedError, StoreError
 
 from .log import tell
-from .threads import run_at_once
+from .loops import Signal
 from .ticket import Ticket
 
 if TYPE_CHECKING:
+    from .durable import DurableKernel
     from .job import Job
-    from .kernel import Kernel
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -59,22 +57,18 @@ class _Item:
         return given_up
 
 
-async def call(store: Store, method: Callable[[Unpack[Ts]], None], *args: *Ts) -> None:
-    """Call a store's method in a thread.
+async def call(kernel: DurableKernel, method: Callable[[Unpack[Ts]], None], *args: *Ts) -> None:
+    """Call a store's method in its thread.
 
     Raises:
         StoreError: Whatever it raised.
     """
-
-    def called() -> None:
-        try:
-            method(*args)
-        except StoreError:
-            raise
-        except BaseException as error:  # the store may be the host's
-            raise StoreError(repr(store), repr(error)) from error
-
-    await run_at_once(called)
+    try:
+        await kernel.store_thread.run(lambda: method(*args))
+    except StoreError:
+        raise
+    except BaseException as error:  # the store may be the host's
+        raise StoreError(repr(kernel.store), repr(error)) from error
 
 
 class Journal:
@@ -88,14 +82,16 @@ class Journal:
         store: Where it is kept.
     """
 
-    def __init__(self, kernel: Kernel, store: Store) -> None:
+    def __init__(self, kernel: DurableKernel, store: Store) -> None:
         self._kernel, self._store = kernel, store
         self._todo: dict[str, _Item] = {}
         self._flight: dict[str, _Item] = {}
-        self._wanted = anyio.Event()
+        self._wanted: Signal | None = None  # while ``run`` waits for something to write
+        self._due = False
+        self._stopped = False
         self._lingers = False
         self._finals = 0
-        self._idle: anyio.Event | None = None
+        self._idle: Signal | None = None
         self._problem: StoreError | None = None
         self.closed: bool = False
 
@@ -114,7 +110,7 @@ class Journal:
     def promise(self, pages: JobJournal, ticket: Ticket[T]) -> Ticket[T]:
         """Have a job's changes written, and somebody told of it."""
         self._item(pages.job.id, pages).tickets.append(ticket)
-        self._wanted.set()
+        self._wake()
         return ticket
 
     def replace(self, entry: Entry) -> None:
@@ -139,7 +135,18 @@ class Journal:
 
     def _begin(self) -> None:
         self._lingers = False
-        self._wanted.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have ``run`` begin the next commit."""
+        self._due = True
+        if self._wanted is not None:
+            self._wanted.set()
+
+    def stop(self) -> None:
+        """End ``run``."""
+        self._stopped = True
+        self._wake()
 
     async def commit(self, job_id: str) -> None:
         """Return when everything that is known of a job now is kept.
@@ -167,14 +174,18 @@ class Journal:
         """Return a ticket for that, of a job of which it is not so."""
         ticket = Ticket[None](self._kernel)
         (self._todo.get(job_id) or self._flight[job_id]).tickets.append(ticket)
-        self._wanted.set()
+        self._wake()
         return ticket
 
     async def run(self) -> None:
-        """Write what there is to write, for ever."""
+        """Write what there is to write, until it is stopped; a cancellation of this task changes nothing."""
         while True:
-            await self._wanted.wait()
-            self._wanted = anyio.Event()
+            if not self._due:
+                self._wanted = self._kernel.loop.signal()
+                await self._wanted.wait_uninterrupted()
+            self._due = False
+            if self._stopped:
+                return
             while self._todo and await self._write():
                 if self._finals >= _COMPACT:
                     await self._compact()
@@ -186,10 +197,10 @@ class Journal:
         flight = self._flight = dict(islice(self._todo.items(), _COMMIT))
         for job_id in flight:
             del self._todo[job_id]
-        entries = [entry for item in flight.values() if (entry := item.entry()) is not None]
+        entries = self._entries(flight)
         try:
             if entries:
-                await call(self._store, self._store.append, entries)
+                await call(self._kernel, self._store.append, entries)
         except StoreError as error:
             return self._failed(error)
         self._flight, self._problem = {}, None
@@ -202,11 +213,27 @@ class Journal:
                 ticket.kept()
         return True
 
+    def _entries(self, flight: dict[str, _Item]) -> list[Entry]:
+        """Return what to write; of a job that cannot be encoded nothing, and who waits for it gets the error."""
+        entries: list[Entry] = []
+        for job_id, item in flight.items():
+            try:
+                entry = item.entry()
+            except Exception as error:  # noqa: BLE001  # one job's bad value costs no other job its commit
+                tell(logging.ERROR, "the journal of job %s cannot be written", job_id, error=error)
+                problem, tickets, item.tickets = StoreError(repr(self._store), repr(error)), item.tickets, []
+                for ticket in tickets:
+                    ticket.lost(problem)
+            else:
+                if entry is not None:
+                    entries.append(entry)
+        return entries
+
     async def _compact(self) -> None:
         """Have the store give back the room of what it need not keep any longer."""
         self._finals = 0
         try:
-            await call(self._store, self._store.compact)
+            await call(self._kernel, self._store.compact)
         except StoreError as error:  # nothing is lost by that
             tell(logging.WARNING, "not compacted: %s", error)
 
@@ -244,9 +271,9 @@ class Journal:
         """Write the rest; return why that was not possible, or None."""
         tries = 2  # what is on its way now may fail, and is then tried once more
         while self.busy and tries:
-            self._idle = anyio.Event()
-            self._wanted.set()
-            await self._idle.wait()
+            self._idle = self._kernel.loop.signal()
+            self._wake()
+            await self._idle.wait_uninterrupted()
             tries -= self._problem is not None
         if self._todo and self._problem is not None:
             tell(logging.ERROR, "the last changes of %d jobs could not be written: %s", len(self._todo), self._problem)

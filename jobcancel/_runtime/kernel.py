@@ -29,7 +29,7 @@ from .clock import Timers
 from .delivery import Deliveries
 from .job import Job
 from .keys import Keys
-from .loops import Loop, Main
+from .loops import Loop, Main, Signal
 from .runner import run
 from .stage import StageScope
 from .table import JobTable
@@ -68,7 +68,7 @@ class Kernel:
         main: A job's task, from its first step to its last.
         tasks: How many jobs have a task that has not ended.
         closing: Whether a shutdown has begun.
-        on_idle: Events that are set when the last task has ended.
+        on_idle: Signals that are set when the last task has ended.
     """
 
     loop: Loop
@@ -96,7 +96,7 @@ class Kernel:
         self.main: Main[Job] = run
         self.tasks: int = 0
         self.closing: bool = False
-        self.on_idle: set[anyio.Event] = set()
+        self.on_idle: set[Signal] = set()
 
     def take_once(
         self, call: Call[Any], key: str, origin: Origin, timeout_s: float | None, undo: list[Any] | None
@@ -117,6 +117,11 @@ class Kernel:
         self.keys.remember(job, call, key, now)
         return job, True
 
+    def check_kind(self, call: Call[Any]) -> None:
+        """Refuse a call of another registry's kind; raises ``UnknownKindError``."""
+        if call.kind.home is not self.registry:
+            raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry))
+
     def take(
         self, call: Call[Any], parent: Job | None, origin: Origin, timeout_s: float | None, undo: list[Any] | None
     ) -> Job:
@@ -126,8 +131,7 @@ class Kernel:
             UnknownKindError: The call is one of another registry's kinds.
             QueueFullError: Too many of the kind are waiting; nothing was taken.
         """
-        if call.kind.home is not self.registry:
-            raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry))
+        self.check_kind(call)
         self.seq += 1
         job = Job(self, call, parent, self._new_id(), self.seq, self._time(), self.now(), origin, timeout_s, undo)
         self.table.add(job)
@@ -190,6 +194,8 @@ class Kernel:
     def doom(self, job: Job, ending: Ending) -> None:
         """End a job whose code does not begin: its task runs its compensations and nothing else."""
         job.doomed = ending
+        if job.context is _NO_CONTEXT:  # it ran, and was interrupted for its next attempt
+            job.context = Context()
         self._spawn(job)
 
     def _time_out(self, job: Job) -> None:
@@ -220,9 +226,10 @@ class Kernel:
         if job.waiters is not None or job.watchers is not None:
             job.wake()
         if job.parent is not None:
-            self._child_settled(job.parent, job)
+            self.child_gone(job.parent, job)
 
-    def _child_settled(self, parent: Job, child: Job) -> None:
+    def child_gone(self, parent: Job, child: Job) -> None:
+        """Do what follows for a parent from a child that has settled, or was not taken after all."""
         parent.release(child)
         if not parent.children:
             if parent.on_children is not None:
@@ -232,19 +239,29 @@ class Kernel:
 
     def let_go(self, job: Job) -> None:
         """Let a settled job go whose code has ended: give back its slot, drop its code's objects, keep it packed."""
-        if job.queue is not None:
-            for next_job in self.admission.release(job):
-                self.start(next_job, self.now())
-        job.code_ended = True
-        job.call = job.scope = job.parent = None
-        job.context = _NO_CONTEXT
-        self.table.settle(job)
-        if job.task is not None:
-            job.task = None
-            self.tasks -= 1
-            if not self.tasks:
-                for event in self.on_idle:
-                    event.set()
+        try:
+            if job.queue is not None:
+                for next_job in self.admission.release(job):
+                    self.start(next_job, self.now())
+            job.code_ended = True
+            job.call = job.scope = job.parent = None
+            job.context = _NO_CONTEXT
+            self.table.settle(job)
+        finally:
+            if job.task is not None:
+                job.task = None
+                self.tasks -= 1
+                if not self.tasks:
+                    for idle in self.on_idle:
+                        idle.set()
+
+    async def idle(self) -> None:
+        """Wait until no job has a task any more, whatever cancels the caller."""
+        while self.tasks:
+            idle = self.loop.signal()
+            self.on_idle.add(idle)
+            await idle.wait_uninterrupted()
+            self.on_idle.discard(idle)
 
 
 def durable_kernel(*inside: Any) -> DurableKernel:

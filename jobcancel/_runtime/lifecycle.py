@@ -1,11 +1,13 @@
-"""Opening and closing a scheduler: the task that serves it, and how a shutdown goes.
+"""Opening and closing a scheduler: the tasks that serve it, and how a shutdown goes.
 
 Everything that has begun here ends here, whatever happens to the host meanwhile: an interruption of the host (its own
-cancellation, Ctrl-C) is remembered, shortens the drain, and goes on its way when the last job has ended.
+cancellation, Ctrl-C) shortens the drain, and is raised when the last job has ended. ``asyncio.run`` cancels every task
+when its main coroutine has ended, also those that serve here; they go on until the scheduler has been left.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import copy_context
 from functools import partial
@@ -13,18 +15,17 @@ from importlib import import_module
 from itertools import islice
 from operator import length_hint
 from threading import get_ident
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import anyio
 from anyio.from_thread import BlockingPortal
 
-from jobcancel.errors import DeadlockError, WrongTaskError
+from jobcancel.errors import DeadlockError, StoreError, WrongTaskError
 
 from .job import CURRENT
 from .kernel import Kernel
-from .loops import current_loop
-
-T = TypeVar("T")
+from .log import guard, tell
+from .loops import Signal, current_loop
 
 _STOPS: Final = 200  # jobs that a shutdown asks in one turn of the loop
 
@@ -34,20 +35,26 @@ class Session:
 
     Attributes:
         portal: The way in for other threads.
+
+    Args:
+        kernel: The scheduler's inside.
+        max_threads: How many threads ``job.run_sync`` uses at once.
+        forget: Called if the loop ends and nobody has left the scheduler.
     """
 
     portal: BlockingPortal
-    _task: object  # the loop alone would let it be collected
 
-    def __init__(self, kernel: Kernel, max_threads: int) -> None:
-        kernel.loop = current_loop()
+    def __init__(self, kernel: Kernel, max_threads: int, forget: Callable[[], None]) -> None:
+        loop = kernel.loop = current_loop()
         kernel.scope_type, kernel.event_type = type(anyio.CancelScope()), type(anyio.Event())
         kernel.thread = get_ident()
         kernel.limiter = anyio.CapacityLimiter(max_threads)
-        self._kernel = kernel
-        self._host, self._task = kernel.loop.current(), None
-        self._scope = kernel.scope_type(shield=True)
-        self._ready, self._ended = anyio.Event(), anyio.Event()
+        self._kernel, self._forget = kernel, forget
+        self._host = loop.current()
+        self._tasks: list[object] = []  # the loop alone would let them be collected
+        self._ended: list[Signal] = []
+        self._ready, self._leaving = loop.signal(), loop.signal()
+        self._left = False
         self._open = False  # the store
 
     async def begin(self) -> None:
@@ -58,34 +65,70 @@ class Session:
             BaseException: An interruption of the host came meanwhile. Nothing is open then.
         """
         import_module("jobcancel._core.shown")  # now: when somebody looks at a job there may be no file to open
-        loop, durable = self._kernel.loop, self._kernel.durable
+        kernel = self._kernel
+        loop, durable = kernel.loop, kernel.durable
         if durable is not None:
             durable.begin_anew()
+        kernel.timers.open()
         await loop.open()
-        self._task = loop.spawn(Session._serve, self, copy_context(), "jobcancel scheduler")
-        interruption = await outlast(self._kernel, self._ready)
-        try:
-            if durable is not None and interruption is None:
-                interruption = (await apart(self._kernel, durable.load))[1]
-                self._open = True
-        except BaseException:
-            await self.end(None, quiet=True)
-            raise
+        self._spawn(self._serve_threads, "jobcancel portal")
+        self._spawn(kernel.timers.run, "jobcancel timers")
+        await self._ready.wait_uninterrupted()
+        if durable is not None:
+            self._spawn(durable.journal.run, "jobcancel journal")
+            try:
+                await durable.load()
+            except BaseException:
+                await self.end(None, quiet=True)
+                raise
+            self._open = True
+        interruption = await loop.interruption()
         if interruption is not None:
-            await end_jobs(self._kernel, 0)
+            await end_jobs(kernel, 0)
             await self.end(interruption, quiet=True)
 
-    async def _serve(self) -> None:
-        """Make the timers' calls and take those of other threads, in a task that the host's cancellation spares."""
-        try:
-            with self._scope:
-                async with BlockingPortal() as self.portal, anyio.create_task_group() as tasks:
-                    if self._kernel.durable is not None:
-                        tasks.start_soon(self._kernel.durable.journal.run)
-                    self._ready.set()
-                    await self._kernel.timers.run()
-        finally:
-            self._ended.set()
+    def _spawn(self, main: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Start one of the tasks that serve; ``end`` waits until it has ended."""
+        ended = self._kernel.loop.signal()
+        self._ended.append(ended)
+
+        async def run(_: None) -> None:
+            try:
+                await main()
+            except Exception as error:  # noqa: BLE001  # on trio it would cancel the jobs
+                tell(logging.CRITICAL, "%s has failed: %r", name, error)
+            finally:
+                ended.set()
+
+        self._tasks.append(self._kernel.loop.spawn(run, None, copy_context(), name))
+
+    async def _serve_threads(self) -> None:
+        """Take the calls of other threads until the scheduler is left; those in flight are cancelled then."""
+        with self._kernel.scope_type(shield=True):
+            async with BlockingPortal() as self.portal:
+                self._ready.set()
+                await self._until_left()
+                await self.portal.stop(cancel_remaining=True)
+
+    async def _until_left(self) -> None:
+        """Wait until the host has left the scheduler; leave it in its place if the loop ends before that.
+
+        ``asyncio.run`` cancels this task natively when its main coroutine has ended, in the same step as the host's.
+        The host then leaves, unless its task is over: it has entered the scheduler by hand and forgotten it.
+        """
+        loop, forgotten = self._kernel.loop, False
+        while not self._left and not forgotten:
+            try:
+                await self._leaving.wait()
+                forgotten = not self._left
+            except anyio.get_cancelled_exc_class():
+                self._leaving = loop.signal()  # this one was cancelled with its wait
+                loop.when_ended(self._host, self._leaving.set)
+        if forgotten:
+            tell(logging.WARNING, "the loop ends, and the scheduler was not left: its jobs are ended")
+            self._forget()
+            await end_jobs(self._kernel, 0)
+            await self._close()
 
     def check_task(self) -> None:
         """Refuse a task other than the one that began.
@@ -107,56 +150,29 @@ class Session:
             StoreError: What was left could not be written.
             BaseException: The interruption, or one that came meanwhile.
         """
-        kernel, problem = self._kernel, None
-        kernel.deliveries.clear()
-        if kernel.durable is not None and self._open:
-            problem, later = await apart(kernel, kernel.durable.close)
-            interruption = later or interruption
-        self._scope.cancel()
-        interruption = await outlast(kernel, self._ended) or interruption
-        await kernel.loop.close()
+        problem = await self._close()
+        self._left = True
+        self._leaving.set()
+        for ended in self._ended:
+            await ended.wait_uninterrupted()
+        interruption = await self._kernel.loop.interruption() or interruption
+        await self._kernel.loop.close()
         if interruption is not None:
             raise interruption
         if problem is not None and not quiet:
             raise problem
 
-
-async def apart(kernel: Kernel, main: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, BaseException | None]:
-    """Run ``main`` to its end in a task that nobody cancels; return its value and an interruption of the host.
-
-    Raises:
-        Exception: What ``main`` raised, if the host was not interrupted.
-    """
-    ended, values, errors = anyio.Event(), list[T](), list[Exception]()
-
-    async def run(_: None) -> None:
-        try:
-            with kernel.scope_type(shield=True):  # trio's tasks live inside the host's scope
-                values.append(await main())
-        except Exception as error:  # noqa: BLE001  # it is raised where somebody waits for it
-            errors.append(error)
-        finally:
-            ended.set()
-
-    task = kernel.loop.spawn(run, None, copy_context(), "jobcancel store")
-    interruption = await outlast(kernel, ended)
-    del task  # kept until here: the loop alone would let it be collected
-    if errors:
-        raise interruption or errors[0]
-    return values[0], interruption
-
-
-async def outlast(kernel: Kernel, event: anyio.Event) -> BaseException | None:
-    """Wait for ``event`` whatever comes; return the last interruption of the host, for the caller to raise."""
-    interruption: BaseException | None = None
-    while True:
-        try:
-            with kernel.scope_type(shield=True):
-                await event.wait()
-        except (anyio.get_cancelled_exc_class(), KeyboardInterrupt) as error:
-            interruption = error  # a native cancel of the host, or Ctrl-C: they pierce shields
-        else:
-            return interruption
+    async def _close(self) -> StoreError | None:
+        """Write what is left, and stop what serves; return why the rest could not be written, or None."""
+        kernel, problem = self._kernel, None
+        kernel.deliveries.clear()
+        if kernel.durable is not None:
+            if self._open:
+                problem = await kernel.durable.close()
+            kernel.durable.journal.stop()
+            kernel.durable.store_thread.close()
+        kernel.timers.close()
+        return problem
 
 
 def refuse_own(kernel: Kernel, wanted: str) -> None:
@@ -171,7 +187,7 @@ def refuse_own(kernel: Kernel, wanted: str) -> None:
 
 
 async def end_jobs(kernel: Kernel, drain_s: float) -> BaseException | None:
-    """Cancel what waits, let what runs finish for ``drain_s`` seconds, cancel the rest, and outlast it all.
+    """Cancel what waits, let what runs finish for ``drain_s`` seconds, cancel the rest, and wait until it has ended.
 
     Children are their parents' affair: they may finish in the drain too, and are canceled when their parent's cancel
     is delivered, not before.
@@ -181,23 +197,18 @@ async def end_jobs(kernel: Kernel, drain_s: float) -> BaseException | None:
     """
     kernel.closing = True
     for job in kernel.admission.waiting():
-        kernel.stop(job)
+        guard("stopping a job", partial(kernel.stop, job))
     interruption = None
     if drain_s > 0 and kernel.tasks:
         interruption = await _drain(kernel, drain_s)
     _stop_some(kernel, iter(list(kernel.table.live)))
-    idle = anyio.Event()
-    kernel.on_idle.add(idle)
-    if not kernel.tasks:
-        idle.set()
-    interruption = await outlast(kernel, idle) or interruption
-    kernel.on_idle.discard(idle)
-    return interruption
+    await kernel.idle()
+    return await kernel.loop.interruption() or interruption
 
 
 async def _drain(kernel: Kernel, drain_s: float) -> BaseException | None:
     """Wait for the last job or the end of the drain; an interruption ends it at once and is returned."""
-    over = anyio.Event()
+    over = kernel.loop.signal()
     kernel.on_idle.add(over)
     timer = kernel.timers.add(kernel.now() + drain_s, over.set)
     interruption: BaseException | None = None
@@ -215,6 +226,6 @@ def _stop_some(kernel: Kernel, ids: Iterator[str]) -> None:
     for job_id in islice(ids, _STOPS):
         job = kernel.table.live.get(job_id)
         if job is not None and job.parent is None and job.settled is None:
-            kernel.stop(job)
+            guard("stopping a job", partial(kernel.stop, job))
     if kernel.tasks and length_hint(ids):
         kernel.loop.soon(partial(_stop_some, kernel, ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from .job import Job
@@ -25,7 +26,15 @@ def say(level: int, job: Job, what: str, *args: object, error: BaseException | N
         _LOGGER.log(level, "job %s (%s) " + what, job.id, job.spec.name, *args, exc_info=error, extra=facts)
 
 
-def tell(level: int, what: str, *args: object) -> None:
-    """Log one line about the scheduler."""
+def tell(level: int, what: str, *args: object, error: BaseException | None = None) -> None:
+    """Log one line about the scheduler, and perhaps an exception with its traceback."""
     with suppress(Exception):
-        _LOGGER.log(level, what, *args)
+        _LOGGER.log(level, what, *args, exc_info=error)
+
+
+def guard(what: str, callback: Callable[[], object]) -> None:
+    """Call ``callback``; log what it raises, so that what is done after it is not lost with it."""
+    try:
+        callback()
+    except Exception as error:  # noqa: BLE001  # the host's clock or store may be behind it
+        tell(logging.ERROR, "%s has failed; everything else goes on", what, error=error)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 import anyio
 
@@ -23,11 +23,19 @@ class Signal(Protocol):
     """What one task waits for, once; an event, for which any number may wait, costs three times as much."""
 
     def set(self) -> None:
-        """Let it go on."""
+        """End the wait."""
         ...
 
     def wait(self) -> Awaitable[None]:
-        """Wait, unless it was set before."""
+        """Wait, unless it was set before; a cancellation ends the wait."""
+        ...
+
+    def wait_uninterrupted(self) -> Awaitable[None]:
+        """Wait, unless it was set before, whatever cancels the waiting task.
+
+        No cancellation is lost by that: one that came meanwhile, of a scope around the task or a native
+        ``Task.cancel()``, is raised at the task's next checkpoint. However often it comes, it costs no CPU.
+        """
         ...
 
 
@@ -47,7 +55,18 @@ class Loop(Protocol):
         ...
 
     def soon(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` from the loop, from no task."""
+        """Call ``callback`` from the loop, from no task; it must not raise."""
+        ...
+
+    def soon_from_thread(self, callback: Callable[[], None]) -> None:
+        """Do that from another thread."""
+        ...
+
+    async def interruption(self) -> BaseException | None:
+        """Return what interrupts the current task from outside all scopes, for the caller to raise, or None.
+
+        That is a native ``Task.cancel()`` on asyncio and Ctrl-C in the main task on trio.
+        """
         ...
 
     def strain(self, spawned: object) -> int:
@@ -62,6 +81,10 @@ class Loop(Protocol):
         """Return the current task, to compare."""
         ...
 
+    def when_ended(self, task: object, callback: Callable[[], None]) -> None:
+        """Call ``callback`` when a task that ``current`` gave has ended."""
+        ...
+
     async def open(self) -> None:
         """Begin to take tasks."""
         ...
@@ -72,9 +95,17 @@ class Loop(Protocol):
 
 
 class AsyncioSignal(asyncio.Future[None]):
-    """asyncio and uvloop: a future, the object that an event of theirs would make for its waiter."""
+    """asyncio and uvloop: a future, the object that an event of theirs would make for its waiter.
 
-    __slots__ = ()
+    ``Task.cancel()`` has the future that the task waits for cancel itself, and leaves the task alone when that returns
+    True. So a future that only remembers the request keeps its task waiting, and no turn of the loop is spent on it.
+
+    Attributes:
+        scope_type: anyio's cancel scope for asyncio; set when the first loop is met.
+    """
+
+    __slots__ = ("_interrupted", "_uninterrupted")
+    scope_type: ClassVar[type[anyio.CancelScope]]
 
     def set(self) -> None:
         """See ``Signal``."""
@@ -85,6 +116,40 @@ class AsyncioSignal(asyncio.Future[None]):
         """See ``Signal``."""
         return self
 
+    async def wait_uninterrupted(self) -> None:
+        """See ``Signal``."""
+        if self.done():
+            return
+        self._uninterrupted, self._interrupted = True, False
+        with self.scope_type(shield=True):  # anyio's own cancellations: it repeats them when the shield has ended
+            await self
+        if self._interrupted:
+            self._repeat()
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """End the wait, or remember that somebody wanted to."""
+        if not getattr(self, "_uninterrupted", False):
+            return super().cancel(msg)
+        self._interrupted = True
+        return True
+
+    def _repeat(self) -> None:
+        """Cancel the waiting task again at its next checkpoint, unless it has ended or the request was withdrawn.
+
+        From a callback: a task that ends in this very step, as that of ``asyncio.wait_for`` around a submit does on
+        Python 3.11, keeps its value. ``asyncio.timeout`` withdraws its request (``Task.uncancel``) when it is left.
+        """
+        task = asyncio.current_task()
+        if task is not None:
+            requests = task.cancelling()
+            self.get_loop().call_soon(_cancel_again, task, requests)
+
+
+def _cancel_again(task: asyncio.Task[Any], requests: int) -> None:
+    if task.cancelling() >= requests and not task.done():
+        task.uncancel()  # the request is counted already
+        task.cancel()
+
 
 class AsyncioLoop:
     """asyncio and uvloop."""
@@ -92,7 +157,8 @@ class AsyncioLoop:
     def __init__(self) -> None:
         # anyio's own class for this loop: the look-up costs half of making one. A native task is in no other scope,
         # so there is nothing to shield this one from.
-        self.job_scope: Callable[[], anyio.CancelScope] = type(anyio.CancelScope())
+        self._scope_type = AsyncioSignal.scope_type = type(anyio.CancelScope())
+        self.job_scope: Callable[[], anyio.CancelScope] = self._scope_type
         self._loop = asyncio.get_running_loop()
         self.signal: Callable[[], Signal] = partial(AsyncioSignal, loop=self._loop)
 
@@ -103,6 +169,19 @@ class AsyncioLoop:
     def soon(self, callback: Callable[[], None]) -> None:
         """See ``Loop``."""
         self._loop.call_soon(callback)
+
+    def soon_from_thread(self, callback: Callable[[], None]) -> None:
+        """See ``Loop``."""
+        self._loop.call_soon_threadsafe(callback)
+
+    async def interruption(self) -> BaseException | None:
+        """See ``Loop``: what ``wait_uninterrupted`` has put off comes at this checkpoint."""
+        try:
+            with self._scope_type(shield=True):
+                await asyncio.sleep(0)
+        except asyncio.CancelledError as error:
+            return error
+        return None
 
     def strain(self, spawned: object) -> int:
         """See ``Loop``: anyio cancels such a task again in every turn of the loop, and 0 times under a shield."""
@@ -115,6 +194,11 @@ class AsyncioLoop:
     def current(self) -> object:
         """See ``Loop``."""
         return asyncio.current_task()
+
+    def when_ended(self, task: object, callback: Callable[[], None]) -> None:
+        """See ``Loop``."""
+        if isinstance(task, asyncio.Task):
+            cast("asyncio.Task[object]", task).add_done_callback(lambda _: callback())
 
     async def open(self) -> None:
         """See ``Loop``."""

@@ -30,7 +30,6 @@ from .durable_keys import plain_arguments
 from .durable_table import DurableTable
 from .keys import KeyEntry
 from .recovered import Recovered, SettledJob
-from .threads import run_at_once
 
 if TYPE_CHECKING:
     from .durable import DurableKernel
@@ -42,13 +41,13 @@ async def load(kernel: DurableKernel) -> None:
     Raises:
         StoreError: It cannot be opened or read; it is closed again.
     """
-    await run_at_once(kernel.store.open)
+    await kernel.store_thread.run(kernel.store.open)
     try:
         recovered = Recovered(kernel.registry, kernel.now() - kernel.clock.time())
-        await run_at_once(lambda: recovered.read(kernel.store.read()))
+        await kernel.store_thread.run(lambda: recovered.read(kernel.store.read()))
         recover(kernel, recovered)
     except BaseException:
-        await run_at_once(kernel.store.close)
+        await kernel.store_thread.run(kernel.store.close)
         raise
 
 

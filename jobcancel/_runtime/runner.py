@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import _thread
 import logging
+from functools import partial
 from typing import Any, Final, cast
 
 import anyio
 
-from jobcancel._core.causes import Failure
+from jobcancel._core.causes import Failure, FailureCode
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call, Partial
+from jobcancel._core.plain import described
 from jobcancel._core.states import Event
 
 from .compensation import compensate
 from .context import RunningJob
 from .failure import describe, interrupts, judge, tore
 from .job import CURRENT, Job
-from .log import say
+from .log import guard, say
 
 # Reading a member through its enum costs some 190 ns on CPython 3.11, a global 15; every job passes here.
 _RETURNED: Final = Ending.RETURNED
@@ -32,6 +34,13 @@ _UNWOUND: Final = Ending.UNWOUND
 async def run(job: Job) -> None:
     """Run a job from its first step until nothing of it is left to run. Never raises."""
     CURRENT.set(job)
+    try:
+        await _run(job)
+    except BaseException as error:  # noqa: BLE001  # nobody else would end it, and its slot and waiters would hang
+        _give_up(job, error)
+
+
+async def _run(job: Job) -> None:
     ending, value, message, details, tear = _UNWOUND, None, "", None, None
     if job.doomed is not None or (job.cancel is not None and not job.cancel.held):
         ending, message = _never_begun(job), job.lost
@@ -71,6 +80,18 @@ def _finish(job: Job, event: Event, failure: Failure | None, value: object) -> N
     kernel.let_go(job)
     if job.interrupted:
         kernel.loop.soon(_thread.interrupt_main)  # the host's ordinary Ctrl-C; raised here it would stop the loop
+
+
+def _give_up(job: Job, error: BaseException) -> None:
+    """Settle a job whose end could not be worked out or recorded: the host's clock or id factory may raise anything."""
+    kernel = job.kernel
+    say(logging.CRITICAL, job, "could not be ended in order: %s", described(error), error=error)
+    job.code_ended = True
+    failure = Failure(FailureCode.HANDLER_ERROR, f"the job could not be ended in order: {described(error)}")
+    if job.settled is None:
+        guard("settling a job", partial(kernel.end, job, Event.FAILED, failure))
+    if job.task is not None:
+        guard("letting a job go", partial(kernel.let_go, job))
 
 
 def _never_begun(job: Job) -> Ending:

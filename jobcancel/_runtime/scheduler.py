@@ -84,7 +84,7 @@ class Scheduler:
     async def __aenter__(self) -> Scheduler:
         if self._session is not None:
             raise RuntimeError("the scheduler is entered already; make another one for another place")
-        self._session = Session(self._kernel, self._max_threads)
+        self._session = Session(self._kernel, self._max_threads, self._forget)
         try:
             await self._session.begin()
         except BaseException:
@@ -104,6 +104,10 @@ class Scheduler:
         interruption = await end_jobs(self._kernel, self._drain_s if error is None else 0)
         self._session = None
         await session.end(interruption, quiet=error is not None)
+
+    def _forget(self) -> None:
+        """Take no more: the loop has ended around the scheduler."""
+        self._accepting, self._session = False, None
 
     @overload
     async def submit(

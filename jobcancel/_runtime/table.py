@@ -55,8 +55,8 @@ class JobTable:
 
     def settle(self, job: Job) -> None:
         """Pack a settled job whose code has ended, and let go of those past their kind's retention."""
-        del self.live[job.id]
         self._settled[job.id] = pack(job)
+        del self.live[job.id]
         abandoned = job.cancel is not None and job.cancel.abandoned  # others may have settled later and ended sooner
         self.retain(job.id, job.spec, job.settled if abandoned else None)
 

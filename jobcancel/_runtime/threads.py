@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from anyio import CapacityLimiter, to_thread
 
 from .job import Job
+from .loops import Loop
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -21,3 +25,47 @@ async def run_in_thread(job: Job, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> 
 async def run_at_once(fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
     """Run ``fn(*args)`` in a thread that counts nowhere: the host's threads may all wait for what comes of it."""
     return await to_thread.run_sync(fn, *args, limiter=CapacityLimiter(1))
+
+
+class StoreThread:
+    """The thread for a store's calls, one after the other. No cancellation of the caller interrupts one.
+
+    A thread of anyio's would go on without its caller when that is cancelled natively, as ``asyncio.run`` does to
+    every task before it ends.
+
+    Args:
+        loop: The loop of the callers.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        # A daemon: CPython waits for the others before it makes the calls of atexit, where a host may close.
+        Thread(target=self._run, name="jobcancel store", daemon=True).start()
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+            del call  # what it holds goes now, and not at the next call
+
+    async def run(self, fn: Callable[[], T]) -> T:
+        """Return what ``fn()`` returns, or raise what it raises."""
+        done, values, errors = self._loop.signal(), list[T](), list[BaseException]()
+
+        def call() -> None:
+            try:
+                values.append(fn())
+            except BaseException as error:  # noqa: BLE001  # it is raised where somebody waits for it
+                errors.append(error)
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits
+                self._loop.soon_from_thread(done.set)
+
+        self._calls.put(call)
+        await done.wait_uninterrupted()
+        if errors:
+            raise errors[0]
+        return values[0]
+
+    def close(self) -> None:
+        """End the thread after its last call."""
+        self._calls.put(None)

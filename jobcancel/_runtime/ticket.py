@@ -56,20 +56,16 @@ class Ticket(Generic[T]):
         self._signal.set()
 
     async def done(self) -> None:
-        """Wait until it is known whether it was kept."""
+        """Wait until it is known whether it was kept; a cancellation ends the wait."""
         await self._signal.wait()
 
     async def answer(self) -> T:
-        """Wait for the commit, whichever scope cancels the caller meanwhile, and return what came of it.
-
-        The shield costs more than the wait, and is there from the start all the same: raised when a cancellation comes,
-        it would take a native ``Task.cancel()`` of the same turn for the scope's.
+        """Wait for the commit, whatever cancels the caller meanwhile, and return what came of it.
 
         Raises:
             StoreError: It was not kept, and nothing has changed.
         """
-        with self._kernel.scope_type(shield=True):
-            await self._signal.wait()
+        await self._signal.wait_uninterrupted()
         if self._error is not None:
             raise self._error
         return cast("T", self._value)

@@ -17,7 +17,7 @@ class TrioLoop:
 
     def __init__(self) -> None:
         self.job_scope: Callable[[], anyio.CancelScope] = partial(anyio.CancelScope, shield=True)
-        self.signal: Callable[[], Signal] = trio.Event
+        self.signal: Callable[[], Signal] = TrioSignal
         self._token = trio.lowlevel.current_trio_token()
         self._manager = trio.open_nursery()
         self._nursery: trio.Nursery | None = None
@@ -33,6 +33,19 @@ class TrioLoop:
     def soon(self, callback: Callable[[], None]) -> None:
         """See ``Loop``."""
         self._token.run_sync_soon(callback)
+
+    def soon_from_thread(self, callback: Callable[[], None]) -> None:
+        """See ``Loop``."""
+        self._token.run_sync_soon(callback)
+
+    async def interruption(self) -> BaseException | None:
+        """See ``Loop``."""
+        try:
+            with trio.CancelScope(shield=True):
+                await trio.lowlevel.checkpoint()
+        except KeyboardInterrupt as error:
+            return error
+        return None
 
     def strain(self, spawned: object) -> int:
         """See ``Loop``: trio has no loop of cancellations, but the task's steps can be counted."""
@@ -51,6 +64,9 @@ class TrioLoop:
         """See ``Loop``."""
         return trio.lowlevel.current_task()
 
+    def when_ended(self, task: object, callback: Callable[[], None]) -> None:
+        """See ``Loop``: it is not asked here, where nothing cancels one task by itself and a nursery ends first."""
+
     async def open(self) -> None:
         """See ``Loop``."""
         self._nursery = await self._manager.__aenter__()
@@ -59,6 +75,44 @@ class TrioLoop:
         """See ``Loop``: the body's exception stays outside of the nursery, which would wrap it in a group."""
         self.relax()
         await self._manager.__aexit__(None, None, None)
+
+
+class TrioSignal:
+    """trio: one parked task."""
+
+    __slots__ = ("_set", "_task")
+
+    def __init__(self) -> None:
+        self._set = False
+        self._task: trio.lowlevel.Task | None = None
+
+    def set(self) -> None:
+        """See ``Signal``."""
+        self._set = True
+        task, self._task = self._task, None
+        if task is not None:
+            trio.lowlevel.reschedule(task)
+
+    def _give_up(self, _: object) -> trio.lowlevel.Abort:
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    async def wait(self) -> None:
+        """See ``Signal``."""
+        if not self._set:
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._give_up)
+
+    async def wait_uninterrupted(self) -> None:
+        """See ``Signal``: trio raises what it could not raise here at the task's next checkpoint."""
+        if not self._set:
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(_go_on)
+
+
+def _go_on(_: object) -> trio.lowlevel.Abort:
+    """Keep the task waiting."""
+    return trio.lowlevel.Abort.FAILED
 
 
 class StepCounter(trio.abc.Instrument):

@@ -133,7 +133,7 @@ async def written(scheduler: Scheduler) -> None:
     journal = durable.journal
     await settle()
     while journal.busy:
-        journal._wanted.set()  # pyright: ignore[reportPrivateUsage]
+        journal._wake()  # pyright: ignore[reportPrivateUsage]
         await settle()
 
 

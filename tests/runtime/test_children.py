@@ -49,7 +49,7 @@ async def test_a_batch_gives_all_children_in_order_and_a_failure_does_not_raise(
     assert (progress.done, progress.total) == (4, 4)
 
 
-async def test_the_children_of_a_batch_have_its_labels_and_their_parents_owner(
+async def test_children_inherit_owner_and_labels_and_those_given_are_laid_over(
     registry: Registry, scheduler: Scheduler
 ) -> None:
     child = registry.kind("child")(part)
@@ -57,10 +57,15 @@ async def test_the_children_of_a_batch_have_its_labels_and_their_parents_owner(
     @registry.kind("parent")
     async def parent(job: JobContext) -> list[Snapshot[int]]:
         plain, labeled = await job.batch([child(1)]), await job.batch([child(2)], labels={"project": "p1"})
-        return [*plain, *labeled]
+        return [*plain, *labeled, await (await job.submit(child(3), labels={"part": "3"})).wait()]
 
-    snapshots = await (await scheduler.submit(parent(), owner="ada", labels={"project": "p0"})).result()
-    assert [(snapshot.owner, snapshot.labels) for snapshot in snapshots] == [("ada", {}), ("ada", {"project": "p1"})]
+    given = {"project": "p0", "plan": "free"}
+    snapshots = await (await scheduler.submit(parent(), owner="ada", labels=given)).result()
+    assert [(snapshot.owner, snapshot.labels) for snapshot in snapshots] == [
+        ("ada", {"project": "p0", "plan": "free"}),
+        ("ada", {"project": "p1", "plan": "free"}),
+        ("ada", {"project": "p0", "plan": "free", "part": "3"}),
+    ]
 
 
 async def test_the_progress_of_a_batch_is_rolled_up_while_it_runs(registry: Registry, scheduler: Scheduler) -> None:
@@ -192,7 +197,7 @@ async def test_a_limited_kind_among_its_own_ancestors_is_refused_at_any_distance
     assert await (await scheduler.submit(limited(0))).result() == "bottom"
 
 
-async def test_a_full_line_of_a_childs_kind_is_told_to_the_parent_and_its_batch_is_canceled(
+async def test_a_batch_that_does_not_fit_its_kinds_line_is_refused_whole(
     registry: Registry, scheduler: Scheduler
 ) -> None:
     @registry.kind("child", max_running=1, max_pending=1)
@@ -208,7 +213,7 @@ async def test_a_full_line_of_a_childs_kind_is_told_to_the_parent_and_its_batch_
 
     assert snapshot.failure is not None
     assert snapshot.failure.details["type"] == f"{QueueFullError.__module__}.QueueFullError"
-    assert [job.state for job in children] == ["canceled", "canceled"]
+    assert children == ()
 
 
 async def test_a_handler_that_returned_waits_for_its_children_still_running(

@@ -117,6 +117,7 @@ async def test_who_was_cancelled_hears_that_nothing_was_kept() -> None:
 
 CANCELS: dict[str, tuple[tuple[bool, ...], ...]] = {  # turns of the loop; True: the task's own, False: its scope's
     "alone": ((True,),),
+    "again_and_again": ((True,), (True,), (True, True)),
     "a_turn_after_its_scope_s": ((False,), (True,)),
     "with_its_scope_s_after_it": ((True, False),),
     "with_its_scope_s_before_it": ((False, True),),
@@ -125,27 +126,93 @@ CANCELS: dict[str, tuple[tuple[bool, ...], ...]] = {  # turns of the loop; True:
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("turns", CANCELS.values(), ids=CANCELS)
-async def test_the_cancel_of_the_very_task_is_raised(anyio_backend: Any, turns: tuple[tuple[bool, ...], ...]) -> None:
-    waited_for, scope, raised = ticket(), anyio.CancelScope(), list[BaseException]()
+async def test_a_native_cancel_of_the_caller_is_raised_after_the_answer(
+    anyio_backend: Any, turns: tuple[tuple[bool, ...], ...]
+) -> None:
+    waited_for, scope, seen = ticket(), anyio.CancelScope(), list[str]()
 
     async def wait() -> None:
         with scope:
+            seen.append(await waited_for.answer())
             try:
-                await waited_for.answer()
-            except asyncio.CancelledError as error:
-                raised.append(error)
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                seen.append("cancelled")
                 raise
 
     task = asyncio.create_task(wait())
     for cancels in turns:
         await _turns()
-        assert not task.done()
         for native in cancels:
             if native:
                 task.cancel()
             else:
                 scope.cancel()
     await _turns()
-    assert task.done()
-    assert len(raised) == 1
-    waited_for.kept()  # and nobody is there to hear
+    assert seen == []
+    waited_for.kept()
+    await asyncio.wait([task], timeout=5)
+    assert seen == ["kept", "cancelled"]
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_caller_that_waits_uninterrupted_takes_no_turn_of_the_loop_when_it_is_cancelled(
+    anyio_backend: Any,
+) -> None:
+    waited_for, turns = ticket(), 0
+
+    async def wait() -> str:
+        return await waited_for.answer()
+
+    class Counted:
+        """The coroutine of the task, whose steps are counted."""
+
+        def __init__(self) -> None:
+            self._coroutine = wait()
+
+        def __await__(self) -> Any:
+            nonlocal turns
+            inner = self._coroutine.__await__()
+            while True:
+                turns += 1
+                try:
+                    future = next(inner)
+                except StopIteration as end:
+                    return end.value
+                yield future
+
+    async def counted() -> str:
+        answer: str = await Counted()
+        return answer
+
+    task = asyncio.create_task(counted())
+    await _turns()
+    for _ in range(100):
+        task.cancel()
+        await checkpoint()
+    assert turns == 1
+    waited_for.kept()
+    assert await task == "kept"
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("limit", ["wait_for", "timeout"])
+async def test_a_caller_with_a_time_limit_gets_its_answer_and_is_not_cancelled_for_it_later(
+    anyio_backend: Any, limit: str
+) -> None:
+    waited_for, overdue = ticket(), asyncio.Event()
+    asyncio.get_running_loop().call_later(0.02, overdue.set)
+
+    async def limited() -> str:
+        if limit == "wait_for":
+            return await asyncio.wait_for(waited_for.answer(), 0.001)
+        async with asyncio.timeout(0.001):
+            return await waited_for.answer()
+
+    task = asyncio.create_task(limited())
+    await overdue.wait()
+    assert not task.done()
+    waited_for.kept()
+    assert await task == "kept"
+    await _turns()
+    assert not task.cancelled()

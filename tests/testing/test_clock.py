@@ -81,4 +81,4 @@ async def test_moving_the_time_returns_when_what_was_due_is_done(clock: ManualCl
         timers.add(10, lambda: made.append("as it was told before it slept"))
         await clock.advance(10)
         assert made == ["as it was told before it slept"]
-        group.cancel_scope.cancel()
+        timers.close()
