@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -183,6 +184,20 @@ class Kernel:
     def _spawn(self, job: Job) -> None:
         self.tasks += 1
         job.task = self.loop.spawn(self.main, job, job.context, job.id)
+
+    def begin_again(self) -> None:
+        """Start the jobs once more whose tasks were cancelled natively before their first step.
+
+        asyncio runs nothing of such a task, so that nothing would settle its job. ``asyncio.run`` cancels all tasks
+        like that, and so do hosts of their own accord.
+        """
+        for job in self.table.live.values():
+            if job.task is not None:
+                self.loop.when_ended(job.task, partial(self._begin_again, job))
+
+    def _begin_again(self, job: Job) -> None:
+        if job.task is not None:  # else it has run to its end, and was let go
+            job.task = self.loop.spawn(self.main, job, job.context, job.id)
 
     def _doom(self, job: Job, ending: Ending) -> None:
         """End a job that waits and has compensations: its task runs them and nothing else, and takes no slot."""

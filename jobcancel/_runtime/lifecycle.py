@@ -71,11 +71,11 @@ class Session:
             durable.begin_anew()
         kernel.timers.open()
         await loop.open()
-        self._spawn(self._serve_threads, "jobcancel portal")
-        self._spawn(kernel.timers.run, "jobcancel timers")
+        await self._start(kernel.timers.run, "jobcancel timers")
+        await self._start(self._serve_threads, "jobcancel portal")
         await self._ready.wait_uninterrupted()
         if durable is not None:
-            self._spawn(durable.journal.run, "jobcancel journal")
+            await self._start(durable.journal.run, "jobcancel journal")
             try:
                 await durable.load()
             except BaseException:
@@ -87,20 +87,31 @@ class Session:
             await end_jobs(kernel, 0)
             await self.end(interruption, quiet=True)
 
-    def _spawn(self, main: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
-        """Start one of the tasks that serve; ``end`` waits until it has ended."""
-        ended = self._kernel.loop.signal()
-        self._ended.append(ended)
+    async def _start(self, main: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Start one of the tasks that serve, and return when it has begun; ``end`` waits until it has ended.
 
-        async def run(_: None) -> None:
+        asyncio runs nothing of a task that is cancelled before its first step: such a task is started once more.
+        """
+        loop = self._kernel.loop
+        ended, begun = loop.signal(), False
+
+        async def run(first_step: Signal) -> None:
+            nonlocal begun
+            begun = True
+            first_step.set()
             try:
                 await main()
             except Exception as error:  # noqa: BLE001  # on trio it would cancel the jobs
-                tell(logging.CRITICAL, "%s has failed: %r", name, error)
+                tell(logging.CRITICAL, "%s has failed", name, error=error)
             finally:
                 ended.set()
 
-        self._tasks.append(self._kernel.loop.spawn(run, None, copy_context(), name))
+        while not begun:
+            first_step = loop.signal()
+            self._tasks.append(task := loop.spawn(run, first_step, copy_context(), name))
+            loop.when_ended(task, first_step.set)
+            await first_step.wait_uninterrupted()
+        self._ended.append(ended)
 
     async def _serve_threads(self) -> None:
         """Take the calls of other threads until the scheduler is left; those in flight are cancelled then."""
@@ -124,6 +135,7 @@ class Session:
             except anyio.get_cancelled_exc_class():
                 self._leaving = loop.signal()  # this one was cancelled with its wait
                 loop.when_ended(self._host, self._leaving.set)
+                self._kernel.begin_again()
         if forgotten:
             tell(logging.WARNING, "the loop ends, and the scheduler was not left: its jobs are ended")
             self._forget()

@@ -82,7 +82,10 @@ class Loop(Protocol):
         ...
 
     def when_ended(self, task: object, callback: Callable[[], None]) -> None:
-        """Call ``callback`` when a task that ``current`` gave has ended."""
+        """Call ``callback`` when a task that ``current`` or ``spawn`` gave has ended; without effect on trio.
+
+        There no task ends without having run.
+        """
         ...
 
     async def open(self) -> None:

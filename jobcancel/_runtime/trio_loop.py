@@ -65,7 +65,7 @@ class TrioLoop:
         return trio.lowlevel.current_task()
 
     def when_ended(self, task: object, callback: Callable[[], None]) -> None:
-        """See ``Loop``: it is not asked here, where nothing cancels one task by itself and a nursery ends first."""
+        """See ``Loop``."""
 
     async def open(self) -> None:
         """See ``Loop``."""
