@@ -90,7 +90,7 @@ class JobService(Protocol):
                 kind's ``key_ttl_s``.
             owner: Whose job it is.
             labels: Strings by string, for ``find``.
-            timeout_s: Seconds it may run, in place of the kind's ``timeout_s``.
+            timeout_s: Seconds it may run, in place of the kind's ``timeout_s``; ``inf`` for no limit.
             compensations: Undos, oldest first, registered before the job can run, so that a job canceled while it
                 waits is compensated too. Async functions or plain ones, without arguments (``functools.partial``).
             **kwargs: With a name: the handler's arguments by keyword.
@@ -99,7 +99,9 @@ class JobService(Protocol):
             SchedulerClosedError: The scheduler is not running.
             UnknownKindError: No such kind.
             MissingHandlerError: The kind has no handler.
-            TypeError: The arguments do not fit.
+            TypeError: The arguments do not fit, or, with a store, are no plain data.
+            ValueError: ``timeout_s`` is not above 0, is ``nan``, or above a hundred years; or, with a store,
+                the arguments hold themselves or are nested deeper than a hundred levels.
             QueueFullError: The kind's ``max_pending`` jobs are waiting.
             IdempotencyConflictError: The key was used with other arguments.
             StoreError: The job could not be kept; nothing was submitted.
@@ -186,6 +188,7 @@ class JobService(Protocol):
             limit: How many at most, from 1.
 
         Raises:
+            TypeError: A cursor that is no string, a limit that is no whole number, labels that are no mapping.
             ValueError: A cursor that no page gave, a state that does not exist, or a limit below 1.
         """
         ...
@@ -197,8 +200,15 @@ class JobService(Protocol):
         restart changes it. Where it cannot be kept, as the log says, or not within ``timeout_s``, it is told as it is,
         which ``get`` and ``find`` always do.
 
+        Args:
+            job_id: The job.
+            owner: Only this owner's.
+            timeout_s: Seconds, from 0, which is not to wait at all; None or ``inf`` for no limit.
+
         Raises:
             JobNotFoundError: No such job.
+            TypeError: ``timeout_s`` is no number.
+            ValueError: ``timeout_s`` is negative, ``nan``, or above a hundred years.
             DeadlockError: The job that asks would wait for itself or for an ancestor.
         """
         ...
@@ -218,7 +228,11 @@ class JobService(Protocol):
     async def shutdown(self, drain_s: float = 0) -> None:
         """Take no more jobs, let running ones finish for ``drain_s`` seconds, cancel the rest, wait for all.
 
+        With ``inf`` all may finish.
+
         Raises:
             DeadlockError: A job asks for it.
+            TypeError: ``drain_s`` is no number; nothing has happened.
+            ValueError: ``drain_s`` is negative, ``nan``, or above a hundred years; nothing has happened.
         """
         ...

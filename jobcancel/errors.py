@@ -70,6 +70,12 @@ class _DataError(JobCancelError, ValueError):
         self.value: object = value
         self.allowed: str = allowed
 
+    def __str__(self) -> str:
+        try:
+            return super().__str__()
+        except (ValueError, RecursionError):  # an int too long to be written, or what is nested too deep
+            return f"{self.path}: what stands there is not allowed; allowed: {self.allowed}"
+
 
 class KindDataError(_DataError, RegistrationError):
     """Kinds declared as data are wrong."""

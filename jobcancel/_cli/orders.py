@@ -10,7 +10,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from http import HTTPStatus
-from math import isfinite
 from typing import Any, TypeAlias, cast
 
 from attrs import Factory, frozen
@@ -19,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from jobcancel import IdempotencyConflictError, JobService, SchedulerClosedError, StoreError
+from jobcancel._core.numbers import Range
 from jobcancel.asgi import TokenTable, idempotency_key
 from jobcancel.asgi.endpoints import UNKEPT
 from jobcancel.asgi.ids import minting
@@ -27,7 +27,7 @@ from jobcancel.contracts import Case, Context, refuse, reply
 from .demonstration import OWNER, REVERSAL, Demonstration
 
 MOST_BYTES = 65536
-LONGEST_S = 86400
+_LASTS = Range(float, 0, 86400, "a number of seconds from 0 to 86400")
 
 Answer: TypeAlias = Callable[[Request, str], Awaitable[Response]]
 
@@ -155,13 +155,10 @@ def _mapping(value: object, name: str) -> Mapping[str, object]:
 
 
 def _seconds(value: object, stage: str) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not (isfinite(value) and 0 <= value <= LONGEST_S)
-    ):
-        raise ValueError(f"stages.{stage} must be a number of seconds from 0 to {LONGEST_S}")
-    return value
+    try:
+        return _LASTS.check(value, f"stages.{stage}")
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 def _text(value: object, name: str) -> str | None:

@@ -122,6 +122,7 @@ class JobContext(Protocol):
 
         Raises:
             TypeError: The value is to be kept and is no plain data.
+            ValueError: The value is to be kept, and holds itself or is nested deeper than a hundred levels.
         """
         ...
 
@@ -155,7 +156,8 @@ class JobContext(Protocol):
 
         Raises:
             StaleAttemptError: The job is settled.
-            TypeError: Something said is no plain data.
+            TypeError: ``done`` or ``total`` is no number, or ``message`` no string.
+            ValueError: A number is negative or not finite.
         """
         ...
 
@@ -165,6 +167,7 @@ class JobContext(Protocol):
         Raises:
             StaleAttemptError: The job is settled.
             TypeError: The details are no plain data.
+            ValueError: They hold themselves, or are nested deeper than a hundred levels.
         """
         ...
 
@@ -222,9 +225,11 @@ class JobContext(Protocol):
             env: Its environment, in place of this process's.
             check: Raise if it exits with a code other than 0.
             on_line: Called with every line of its output and errors as it comes, without the line's end.
-            kill_after_s: Seconds between the polite request to end and the kill.
+            kill_after_s: Seconds between the polite request to end and the kill; ``inf`` for no kill without a force.
 
         Raises:
+            TypeError: ``kill_after_s`` is no number; nothing was started.
+            ValueError: ``kill_after_s`` is negative, ``nan``, or above a hundred years; nothing was started.
             subprocess.CalledProcessError: ``check`` is set and the exit code is not 0.
             OSError: It could not be started.
         """

@@ -10,6 +10,7 @@ from attrs import Attribute, fields
 
 from jobcancel.errors import KindDataError
 
+from .numbers import COUNT, TIMEOUT
 from .policies import OnCancel, OnGraceExpired, OnRestart
 from .specs import KindSpec, Stage
 from .states import TERMINAL
@@ -22,8 +23,8 @@ def _words(members: Iterable[StrEnum]) -> str:
 
 
 # What each field takes, in words, beside the value that was refused.
-_SECONDS: Final = "a number of seconds above 0 (inf for no limit)"
-_COUNT: Final = "a whole number from 1"
+_SECONDS: Final = TIMEOUT.allowed
+_COUNT: Final = COUNT.allowed
 _FLAG: Final = "true or false"
 _ALLOWED: Final[Mapping[str, str]] = {
     "name": "a name of lower-case letters, digits and _, beginning with a letter",

@@ -1,23 +1,49 @@
-"""Plain data: what may stand in labels, notes and snapshots, so that every snapshot has one JSON form."""
+"""Plain data: what may stand in labels, notes, arguments and snapshots, so that each has one JSON form.
+
+What a host's code gives may be anything: a list that holds itself, an object whose methods raise, a class that lies
+about itself. A value is therefore known by its type alone, and no method of it is called but a mapping's ``items``.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from itertools import islice
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
-_MAX_DIGITS: Final = 4300  # of an int that Python writes as text, unless it is told otherwise
-_TOO_LONG: Final = 10**_MAX_DIGITS
-_TOO_LOW: Final = -_TOO_LONG
-_SCALARS: Final = frozenset({type(None), str, float, bool})  # their own copies; int is one if it is not too long
+from .reprs import MAX_DIGITS, is_too_long, type_name
+
+DEEPEST: Final = 100
+"""Levels of lists and mappings. ``json``, ``marshal`` and ``repr`` recurse, and give up between 300 and 2000 levels."""
+
+MOST_VALUES: Final = 1_000_000
+"""Values in one. More would hold up the loop for seconds."""
+
+MOST_REPEATS: Final = 10_000
+"""Places at which a list or mapping stands again. Of sixty lists each of which stands twice in the next one, the
+copy would have no end."""
+
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_PLAIN: Final = "plain data (None, bool, int, float, str, and lists and mappings of them)"
+
+_SHORTER: Final = f"must be plain data: an int of at most {MAX_DIGITS} digits, not a longer one"
+
+T = TypeVar("T")
+# Where a value stands in the whole: where its container does, and its key or place there; None for the whole itself.
+Where: TypeAlias = "tuple[Where, str | int] | None"
 
 
 def all_scalar(values: Iterable[object]) -> bool:
     """Return whether all values are plain data by themselves, which ``plain`` would give back as they are."""
     for value in values:
-        if type(value) is int:
-            if not _TOO_LOW < value < _TOO_LONG:
+        kind = type(value)
+        if kind is str:
+            if not cast("str", value).isascii():
                 return False
-        elif type(value) not in _SCALARS:
+        elif kind is int:
+            if is_too_long(cast("int", value)):
+                return False
+        elif value is not None and kind is not bool and kind is not float:
             return False
     return True
 
@@ -25,57 +51,36 @@ def all_scalar(values: Iterable[object]) -> bool:
 def plain(value: object, path: str) -> Any:
     """Return a copy of ``value`` made of None, bool, int, float, str, list and dict alone.
 
+    NaN, infinities and half a surrogate pair pass: a journal gives them back.
+
     Raises:
         TypeError: Something else stands in it, or an int too long to be written as text; the message says where.
+        ValueError: It holds itself, is deeper than ``DEEPEST``, has more than ``MOST_VALUES`` values, or a text in
+            it has a whole surrogate pair, which a journal would give back as one character.
     """
-    kind = type(value)
-    if kind in _SCALARS:
-        return value
-    if kind is int:
-        if not _TOO_LOW < cast("int", value) < _TOO_LONG:
-            raise TypeError(f"{path} must be plain data: an int of at most {_MAX_DIGITS} digits, not a longer one")
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, list | tuple):
-        items = cast("list[object]", value)
-        return [plain(item, f"{path}[{i}]") for i, item in enumerate(items)]
-    if isinstance(value, Mapping):
-        table = cast(Mapping[object, object], value)
-        return {_key(key, path): plain(item, f"{path}.{key}") for key, item in table.items()}
-    raise TypeError(
-        f"{path} must be plain data (None, bool, int, float, str, and lists and mappings of them), "
-        f"not {kind.__qualname__}"
-    )
+    return Copy(path).of(value, None)
 
 
-def plain_or_repr(value: object) -> Any:
-    """Return a plain copy of ``value``, or the text that stands for what is no plain data."""
-    try:
-        return plain(value, "")
-    except TypeError:
-        return described(value)
+def string(value: object, name: str, beside: str = "") -> str:
+    """Return ``value`` as a plain string.
 
+    Args:
+        value: What was given.
+        name: The parameter's name.
+        beside: What the caller takes in place of a string.
 
-def described(value: object) -> str:
-    """Return the ``repr`` of anything, and in its place what there is to say where it has none."""
-    try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001  # the host's class, or an int that is too long
-        return f"<{type(value).__qualname__} whose repr() raises {type(error).__name__}>"
+    Raises:
+        TypeError: It is no string.
+        ValueError: It has a surrogate pair.
+    """
+    if issubclass(type(value), str):
+        return _whole(str.__str__(cast("str", value)), name)
+    raise TypeError(f"{name} must be a string{beside and f' or {beside}'}, not {type_name(value)}")
 
 
 def text(value: object, name: str) -> str | None:
-    """Return ``value`` as a plain string, or None for None.
-
-    Raises:
-        TypeError: It is neither.
-    """
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return str.__str__(value)
-    raise TypeError(f"{name} must be a string or None, not {type(value).__qualname__}")
+    """Return ``value`` as a plain string, or None for None; see ``string``."""
+    return None if value is None else string(value, name, "None")
 
 
 def labels(value: Mapping[str, str] | None) -> dict[str, str] | None:
@@ -83,35 +88,135 @@ def labels(value: Mapping[str, str] | None) -> dict[str, str] | None:
 
     Raises:
         TypeError: It is no mapping, or a key or a value is no string.
-    """
-    if not value:
-        return None
-    copy = plain(value, "labels")
-    if type(copy) is not dict:
-        raise TypeError(f"labels must be a mapping of strings to strings, not {type(value).__qualname__}")
-    for key, item in cast("dict[str, object]", copy).items():
-        if type(item) is not str:
-            raise TypeError(f"labels.{key} must be a string, not {type(item).__qualname__}")
-    return cast("dict[str, str]", copy)
-
-
-def _key(key: object, path: str) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"{path} must have strings as keys, not {type(key).__qualname__}")
-    return str.__str__(key)
-
-
-def seconds(value: object, name: str) -> float | None:
-    """Return ``value``, or None for None.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is not above 0.
+        ValueError: A string in it has a surrogate pair.
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds or None, not {type(value).__qualname__}")
-    if not value > 0:
-        raise ValueError(f"{name} must be above 0 (or None), not {value!r}")
+    copy = plain(value, "labels")
+    if type(copy) is not dict:
+        raise TypeError(f"labels must be a mapping of strings to strings, not {type_name(value)}")
+    for key, item in cast("dict[str, object]", copy).items():
+        if type(item) is not str:
+            raise TypeError(f"labels.{key} must be a string, not {type_name(item)}")
+    return cast("dict[str, str]", copy) or None
+
+
+def _whole(value: str, name: str) -> str:
+    if not value.isascii() and _PAIR.search(value):
+        raise ValueError(
+            f"{name} has two halves of a surrogate pair side by side, which a journal gives back as one character; "
+            "give the character itself"
+        )
     return value
+
+
+class Copy:
+    """One copying; where something is no plain data it raises.
+
+    Args:
+        path: What the whole is called.
+    """
+
+    raised: type[BaseException] = Exception  # by a mapping of the host's, and taken for a mapping that is no plain data
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._open: set[int] = set()  # the containers that the value at hand stands in
+        self._seen: dict[int, object] = {}  # all containers; kept, so that no other gets their ids
+        self._left = MOST_VALUES
+        self._repeats = 0
+
+    def of(self, value: object, where: Where) -> Any:
+        """Return the copy of one value."""
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        if kind is float:
+            return self.number(cast("float", value))
+        if kind is int:
+            return value if not is_too_long(cast("int", value)) else self.odd(value, where, _SHORTER)
+        # By their types alone: what an object says that it is (`__class__`) may raise, and so may a subclass's methods.
+        if issubclass(kind, str):
+            return self.string(str.__str__(cast("str", value)), where)
+        if issubclass(kind, list | tuple | dict) or _is_mapping(kind):
+            return self._contained(value, where)
+        return self.odd(value, where, f"must be {_PLAIN}, not {type_name(value)}")
+
+    def number(self, value: float) -> Any:
+        """Return a float's copy."""
+        return value
+
+    def string(self, value: str, where: Where) -> str:
+        """Return a text's copy."""
+        return value if value.isascii() else _whole(value, self._at(where))
+
+    def odd(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+        """Return what stands for a value that is no plain data."""
+        raise TypeError(f"{self._at(where)} {problem}")
+
+    def endless(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+        """Return what stands for a container that holds itself or is too deep."""
+        raise ValueError(f"{self._at(where)} {problem}")
+
+    def too_many(self, where: Where) -> NoReturn:
+        """Give up: there are more values than ``MOST_VALUES``, or more repeats than ``MOST_REPEATS``."""
+        raise ValueError(
+            f"{self._path} must have at most {MOST_VALUES} values, and at most {MOST_REPEATS} lists and mappings that "
+            f"stand in it again; at {self._at(where)} there are more"
+        )
+
+    def _contained(self, value: object, where: Where) -> Any:
+        if id(value) in self._open:
+            return self.endless(value, where, "must not hold itself")
+        if len(self._open) == DEEPEST:
+            return self.endless(value, where, f"must not be nested deeper than {DEEPEST} lists and mappings")
+        if id(value) in self._seen:
+            self._repeats += 1
+            if self._repeats > MOST_REPEATS:
+                self.too_many(where)
+        self._seen[id(value)] = value
+        self._open.add(id(value))
+        copy = self._list if issubclass(type(value), list | tuple) else self._dict
+        copied = copy(cast("Any", value), where)
+        self._open.discard(id(value))
+        return copied
+
+    def _list(self, value: list[object] | tuple[object, ...], where: Where) -> Any:
+        own = list[object].__iter__ if issubclass(type(value), list) else tuple[object, ...].__iter__
+        items = self._counted([*own(cast("Any", value))], where)
+        return [self.of(item, (where, place)) for place, item in enumerate(items)]
+
+    def _dict(self, value: Mapping[object, object], where: Where) -> Any:
+        try:
+            own = dict[object, object].items if issubclass(type(value), dict) else type(value).items
+            items = [(key, item) for key, item in islice(own(cast("Any", value)), MOST_VALUES + 1)]
+        except self.raised as error:
+            return self.odd(value, where, f"must be {_PLAIN}, not {type_name(value)}, which raised {type_name(error)}")
+        copied: dict[str, Any] = {}
+        for key, item in self._counted(items, where):
+            if not issubclass(type(key), str):
+                return self.odd(value, where, f"must have strings as keys, not {type_name(key)}")
+            name = self.string(str.__str__(cast("str", key)), where)
+            copied[name] = self.of(item, (where, name))
+        return copied
+
+    def _counted(self, items: list[T], where: Where) -> list[T]:
+        self._left -= len(items)
+        if self._left < 0:
+            self.too_many(where)
+        return items
+
+    def _at(self, where: Where) -> str:
+        """Return the path to a value."""
+        steps: list[str] = []
+        while where is not None:
+            where, step = where
+            steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+        return "".join([self._path, *reversed(steps)])
+
+
+def _is_mapping(kind: type) -> bool:
+    try:
+        return issubclass(kind, Mapping)
+    except BaseException:  # noqa: BLE001  # a metaclass of the host's: see described
+        return False

@@ -116,7 +116,7 @@ class Registry:
 
         try:
             data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # Python's own too: an int too long, a list too deep
             raise KindDataError("the document", str(error), "TOML") from None
         return cls.from_mapping(data)
 
@@ -125,7 +125,7 @@ class Registry:
         """Declare kinds from JSON text; the shape is that of ``from_mapping``."""
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # see above
             raise KindDataError("the document", str(error), "JSON") from None
         return cls.from_mapping(data)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast
 
-from attrs import Attribute, Factory, asdict, frozen
+from attrs import Factory, fields, frozen, has
 
 from .causes import CancelCause, Failure
 from .decision import Outcome
-from .plain import plain_or_repr
+from .json_form import json_form
 from .states import TERMINAL, JobState
 
 R_co = TypeVar("R_co", covariant=True)
@@ -161,9 +160,11 @@ class Snapshot(Generic[R_co]):
     def to_dict(self) -> dict[str, Any]:
         """Return the one JSON form of a job, its fields by name.
 
-        Times are ISO 8601 in UTC with a ``Z``. A result that is no plain data stands there as its ``repr``.
+        It always passes ``json.dumps(allow_nan=False)``, and UTF-8. Times are ISO 8601 in UTC with a ``Z``. What has
+        no form in JSON stands there as its ``repr``: NaN, half a surrogate pair, an object; of a list that holds
+        itself, or is nested deeper than 100, ``[...]``.
         """
-        return {**asdict(self, value_serializer=_json_value), "settled": self.settled}
+        return {**_fields(self, but="result"), "result": json_form(self.result), "settled": self.settled}
 
 
 @frozen
@@ -179,12 +180,15 @@ class Page:
     cursor: str | None
 
 
-def _json_value(owner: object, attribute: Attribute[Any], value: Any) -> Any:
-    """Serialize one field's value for ``to_dict``; what is plain already passes."""
-    if isinstance(owner, Snapshot) and attribute.name == "result":
-        return plain_or_repr(value)
+def _fields(record: Any, but: str = "") -> dict[str, Any]:
+    """Return the fields of one of our records by name, each in its JSON form; None for the one that is left out."""
+    names = (attribute.name for attribute in fields(type(record)))  # pyright: ignore[reportUnknownArgumentType]
+    return {name: None if name == but else _form(getattr(record, name)) for name in names}
+
+
+def _form(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    if isinstance(value, tuple):
-        return list(cast("tuple[object, ...]", value))
-    return str(value) if isinstance(value, StrEnum) else value
+    if isinstance(value, tuple):  # of records, or of ids
+        return [_form(item) for item in cast("tuple[object, ...]", value)]
+    return _fields(value) if has(type(value)) else json_form(value)  # pyright: ignore[reportUnknownArgumentType]

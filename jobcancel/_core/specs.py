@@ -7,18 +7,13 @@ from math import inf
 from typing import Any, TypedDict
 
 from attrs import Attribute, field, frozen
-from attrs.validators import and_, deep_iterable, ge, gt, instance_of, matches_re, optional
+from attrs.validators import deep_iterable, instance_of, matches_re
 
+from .numbers import COUNT, TIMEOUT
 from .policies import OnCancel, OnGraceExpired, OnRestart
 from .states import TERMINAL, JobState
 
 _NAME = r"[a-z][a-z0-9_]*"
-
-
-def _no_bool(_: object, attribute: Attribute[Any], value: object) -> None:
-    """Python counts a bool as a number; here it is a mistake."""
-    if isinstance(value, bool):
-        raise TypeError(f"'{attribute.name}' must be a number, not {value!r}")
 
 
 def _plain_name(value: str) -> str:
@@ -27,9 +22,16 @@ def _plain_name(value: str) -> str:
 
 
 _named = matches_re(_NAME)
-_seconds: Any = and_(_no_bool, instance_of((int, float)), gt(0))
-_count: Any = optional(and_(_no_bool, instance_of(int), ge(1)))
 _flag = instance_of(bool)
+
+
+def _seconds(_: object, attribute: Attribute[Any], value: object) -> None:
+    TIMEOUT.check(value, attribute.name)
+
+
+def _count(_: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None:
+        COUNT.check(value, attribute.name, "None for no limit")
 
 
 @frozen

@@ -14,8 +14,9 @@ from anyio import from_thread
 from jobcancel._core.compensations import AnyUndo, Undo, undo_of
 from jobcancel._core.context import JobHandle
 from jobcancel._core.kinds import Call
+from jobcancel._core.numbers import AMOUNT
 from jobcancel._core.plain import labels as plain_labels
-from jobcancel._core.plain import plain, text
+from jobcancel._core.plain import plain, string, text
 from jobcancel._core.progress import ProgressRecord
 from jobcancel.errors import StaleAttemptError
 
@@ -105,7 +106,9 @@ class RunningJob:
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the job is."""
-        done, total, message = plain(done, "done"), plain(total, "total"), text(message, "message")
+        done, message = AMOUNT.check(done, "done"), text(message, "message")
+        if total is not None:
+            total = AMOUNT.check(total, "total", "None if it is not known")
         self._in_loop(partial(self._progress, done, total, message))
 
     def _progress(self, done: float, total: float | None, message: str | None) -> None:
@@ -119,7 +122,7 @@ class RunningJob:
     def note(self, step: str, **details: object) -> None:
         """Add an entry to the job's history."""
         copy = plain(details, "details") or None
-        self._in_loop(partial(self._note, str(step), copy))
+        self._in_loop(partial(self._note, string(step, "step"), copy))
 
     def _note(self, step: str, details: dict[str, Any] | None) -> None:
         job = self._writable()

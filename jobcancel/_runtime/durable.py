@@ -17,9 +17,10 @@ from jobcancel._core.entry import Entry
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
 from jobcancel._core.packing import Packed, Settled
-from jobcancel._core.plain import described, plain
+from jobcancel._core.plain import plain
 from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
+from jobcancel._core.reprs import described
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
 from jobcancel.errors import SchedulerClosedError, StoreError
@@ -32,6 +33,7 @@ from .durable_job import DurableJob, durable
 from .durable_keys import DurableKeys
 from .durable_stage import DurableStage
 from .durable_table import DurableTable
+from .failure import interrupts
 from .job import Job
 from .journal import Journal
 from .kernel import Kernel
@@ -242,8 +244,8 @@ class DurableKernel(Kernel):
     def _final(self, job: DurableJob) -> Entry:
         try:
             result = plain(job.result, "result")
-        except TypeError:
-            result = None
+        except BaseException as error:  # noqa: BLE001  # a mapping of the host's may raise anything
+            job.interrupted, result = job.interrupted or interrupts(error), None
             job.log().append(("result_not_kept", self.now(), None, "noted", {"repr": described(job.result)}))
             say(logging.WARNING, job, "has a result that is no plain data: a restart will not know it")
         return job.pages.final(result, self._kept_keys.arguments_of(job.id, job.facts, job.origin.key, self.now()))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import urandom
-from typing import Final
+from typing import Final, cast
+
+from jobcancel._core.reprs import excerpt, type_name
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS: Final = tuple(  # the last two characters, which are counted
@@ -52,3 +54,23 @@ def ulids(
         return prefix + _PAIRS[low]
 
     return new_id
+
+
+def checked(new_id: Callable[[], str]) -> Callable[[], str]:
+    """Return a host's factory of ids that raises where the host's gives something that cannot be an id.
+
+    Its ``TypeError`` or ``ValueError`` comes out of the submit that wanted the id; no job was taken.
+    """
+
+    def checked_id() -> str:
+        given = cast("object", new_id())
+        if not issubclass(type(given), str):
+            raise TypeError(f"the id factory must give strings, not {excerpt(given)} ({type_name(given)})")
+        job_id = str.__str__(cast("str", given))
+        if not job_id or any("\ud800" <= each <= "\udfff" for each in job_id):
+            raise ValueError(
+                f"the id factory must give strings that are not empty and that UTF-8 can hold, not {excerpt(job_id)}"
+            )
+        return job_id
+
+    return checked_id

@@ -15,6 +15,8 @@ from subprocess import DEVNULL, PIPE, CalledProcessError, CompletedProcess
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 
+from jobcancel._core.numbers import PATIENCE
+
 from .job import Job
 
 Command = str | bytes | Sequence[str | PathLike[str]]
@@ -32,6 +34,7 @@ async def run_process(
     kill_after_s: float,
 ) -> CompletedProcess[bytes]:
     """Run a subprocess to its end; see ``JobContext.run_process``."""
+    kill_after_s = PATIENCE.check(kill_after_s, "kill_after_s")
     process = await _start(job, cmd, cwd, env, PIPE if input is not None else DEVNULL)
     pumps = Pumps(job, process, on_line)
     try:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from jobcancel._core.numbers import COUNT
 from jobcancel._core.packing import Facts
+from jobcancel._core.plain import labels as plain_labels
+from jobcancel._core.plain import text
+from jobcancel._core.reprs import excerpt
 from jobcancel._core.states import JobState
 
 from .table import JobTable
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Page, Snapshot
+
+_LONGEST_CURSOR: Final = 20  # the digits of 64 bits, a place in the order of submission
 
 
 class Filters:
@@ -24,6 +30,7 @@ class Filters:
         labels: Labels it has, perhaps among others.
 
     Raises:
+        TypeError: The labels are no mapping of strings to strings.
         ValueError: There is no such state.
     """
 
@@ -39,7 +46,7 @@ class Filters:
     ) -> None:
         self._owner, self._kind = owner, kind
         self._state = None if state is None else JobState(state)
-        self._labels = labels or {}
+        self._labels = plain_labels(labels) or {}
 
     def admit(self, facts: Facts) -> bool:
         """Return whether a job passes."""
@@ -57,13 +64,13 @@ def find(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> P
     """Return one page of the jobs that pass, newest first.
 
     Raises:
-        ValueError: No page gave that cursor, or the limit is below 1.
+        TypeError: The cursor is no string, or the limit no whole number.
+        ValueError: No page gave that cursor, or the limit is below 1 or too large.
     """
-    if limit < 1:
-        raise ValueError(f"limit must be 1 or more, not {limit!r}")
+    limit = COUNT.check(limit, "limit")
     from jobcancel._core.snapshot import Page  # noqa: PLC0415  # see shown
 
-    before = _before(cursor)
+    before = _before(text(cursor, "cursor"))
     found: list[Snapshot[Any]] = []
     last = 0
     for facts, job in table.newest_first(before):
@@ -79,6 +86,6 @@ def find(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> P
 def _before(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    if not cursor.isascii() or not cursor.isdigit():
-        raise ValueError(f"{cursor!r} is no cursor; pass the one that the earlier page carries")
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > _LONGEST_CURSOR:
+        raise ValueError(f"{excerpt(cursor)} is no cursor; pass the one that the earlier page carries")
     return int(cursor)

@@ -13,19 +13,20 @@ from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Cancellation, Verdict
 from jobcancel._core.kinds import Call
+from jobcancel._core.numbers import COUNT, PATIENCE, TIMEOUT
 from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.plain import labels as plain_labels
-from jobcancel._core.plain import seconds, text
+from jobcancel._core.plain import text
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import JobState
 from jobcancel.abc import Clock, Store
 from jobcancel.errors import SchedulerClosedError
 
 from .clock import SystemClock
-from .compensation import checked
+from .compensation import checked as checked_undos
 from .facade import BlockingJobs
 from .handle import Handle, request_cancel
-from .ids import ulids
+from .ids import checked, ulids
 from .kernel import Kernel, durable_kernel
 from .lifecycle import Session, end_jobs, refuse_own
 from .query import Filters, find
@@ -50,9 +51,10 @@ class Scheduler:
         app: For the handlers, as ``job.app``: pools, clients, settings.
         max_running: How many jobs run at once, children aside; None for no limit.
         max_threads: How many threads ``job.run_sync`` uses at once.
-        drain_s: Seconds that leaving lets running jobs finish before it cancels them; 0 if the body raised.
+        drain_s: Seconds that leaving lets running jobs finish before it cancels them; 0 if the body raised, ``inf`` to
+            let them all finish.
         clock: Where time comes from; the system's if None.
-        new_id: Gives a new id at each call; ``job_`` and a ULID if None.
+        new_id: Gives a new id at each call, a string that UTF-8 can hold; ``job_`` and a ULID if None.
         store: Where jobs are kept so that they outlast the process (``jobcancel.stores``); in memory alone if None.
             With one, every argument of a job is plain data, submits and cancels are answered when they are kept, and
             entering the scheduler brings back what the journal has.
@@ -70,13 +72,12 @@ class Scheduler:
         new_id: Callable[[], str] | None = None,
         store: Store | None = None,
     ) -> None:
-        sizes = {"max_running": (max_running, 1), "max_threads": (max_threads, 1), "drain_s": (drain_s, 0)}
-        for name, (value, least) in sizes.items():
-            if value is not None and not value >= least:
-                raise ValueError(f"{name} must be {least} or more, not {value!r}")
+        if max_running is not None:
+            max_running = COUNT.check(max_running, "max_running", "None for no limit")
+        self._registry = registry
+        self._max_threads, self._drain_s = COUNT.check(max_threads, "max_threads"), PATIENCE.check(drain_s, "drain_s")
         clock = clock or SystemClock()
-        self._registry, self._max_threads, self._drain_s = registry, max_threads, drain_s
-        inside = (registry, app, max_running, clock, new_id or ulids(clock.time))
+        inside = (registry, app, max_running, clock, ulids(clock.time) if new_id is None else checked(new_id))
         self._kernel = Kernel(*inside) if store is None else durable_kernel(*inside, store)
         self._session: Session | None = None
         self._accepting = False
@@ -157,9 +158,9 @@ class Scheduler:
         if owner is not None or labels is not None or key is not None:
             origin = Origin(text(owner, "owner"), plain_labels(labels), text(key, "key"))
         if timeout_s is not None:
-            timeout_s = seconds(timeout_s, "timeout_s")
+            timeout_s = TIMEOUT.check(timeout_s, "timeout_s", "None for that of the kind")
         kernel = self._kernel
-        undo = checked(kernel, compensations) if compensations else None
+        undo = checked_undos(kernel, compensations) if compensations else None
         if origin.key is not None:
             once = origin.key, origin, timeout_s, undo
             if kernel.durable is None:
@@ -249,6 +250,7 @@ class Scheduler:
     async def shutdown(self, drain_s: float = 0) -> None:
         """Take no more jobs and end all; see ``JobService.shutdown``. Leaving does this too."""
         self.refuse_own("shut down the scheduler that runs it")
+        drain_s = PATIENCE.check(drain_s, "drain_s")
         self._accepting = False
         if self._session is not None:
             interruption = await end_jobs(self._kernel, drain_s)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
+from jobcancel._core.numbers import PATIENCE
 from jobcancel._core.packing import Settled
 from jobcancel.errors import DeadlockError
 
@@ -20,12 +22,16 @@ async def until_told(kernel: Kernel, job: Job | Settled, timeout_s: float | None
     fails it is told all the same. A scheduler that was left with the job unsettled keeps nobody waiting.
 
     Raises:
+        TypeError: ``timeout_s`` is no number.
+        ValueError: ``timeout_s`` is negative, not a number or too long.
         DeadlockError: The job that asks would wait for itself or for an ancestor.
     """
+    if timeout_s is not None:
+        timeout_s = PATIENCE.check(timeout_s, "timeout_s", "None for no limit")
     over = isinstance(job, Settled) or job.settled is not None or job.parted
     if over and (kernel.durable is None or kernel.durable.journal.was_tried(job.id)):
         return
-    if timeout_s is None:
+    if timeout_s is None or timeout_s == inf:
         await _until_kept(kernel, job)
         return
     scope = kernel.scope_type()

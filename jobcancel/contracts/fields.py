@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from math import inf
 from typing import Any, Final, TypeVar, cast, get_args
 
+from jobcancel._core.numbers import DELAY, LARGEST, N, Range
 from jobcancel.errors import ContractDataError
 
 E = TypeVar("E", bound=StrEnum)
@@ -120,17 +120,17 @@ class Fields:
     def whole(self, name: str, least: int, most: int | None = None) -> int:
         """Return a whole number of a range."""
         allowed = f"a whole number from {least}" + ("" if most is None else f" to {most}")
-        value = self.any(name, allowed)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= (most or value):
-            raise ContractDataError(self.at(name), value, allowed)
-        return value
+        return self._number(Range(int, least, most or LARGEST, allowed), self.any(name, allowed), name)
 
     def seconds(self, name: str) -> float:
         """Return seconds, 0 if they are not there."""
-        value = self.any_or(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
-            raise ContractDataError(self.at(name), value, "a number of seconds from 0")
-        return float(value)
+        return float(self._number(DELAY, self.any_or(name, 0), name))
+
+    def _number(self, numbers: Range[N], value: object, name: str) -> N:
+        try:
+            return numbers.check(value, name)
+        except (TypeError, ValueError):
+            raise ContractDataError(self.at(name), value, numbers.allowed) from None
 
     def word(self, name: str, words: Any) -> Any:
         """Return one of the words of a ``Literal``."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil, inf
+from math import ceil
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from attrs import Factory, field, frozen
-from attrs.validators import and_, ge, instance_of, lt
+from attrs import Attribute, Factory, field, frozen
 
+from jobcancel._core.numbers import DELAY, NATURAL
 from jobcancel._core.snapshot import Snapshot
 
 from .cases import Case
@@ -18,8 +18,14 @@ from .contract import Contract, Route, Row
 from .words import JobWords, shown
 
 _encoded: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_SECONDS: Final[Any] = and_(instance_of((int, float)), ge(0), lt(inf))
-_COUNT: Final[Any] = and_(instance_of(int), ge(0))
+
+
+def _seconds(_: object, attribute: Attribute[Any], value: object) -> None:
+    DELAY.check(value, attribute.name)
+
+
+def _count(_: object, attribute: Attribute[Any], value: object) -> None:
+    NATURAL.check(value, attribute.name)
 
 
 @frozen
@@ -33,10 +39,10 @@ class RateLimit:
         retry_after_s: Seconds until another request makes sense.
     """
 
-    limit: int = field(validator=_COUNT)
-    remaining: int = field(validator=_COUNT)
-    reset_s: float = field(validator=_SECONDS)
-    retry_after_s: float = field(validator=_SECONDS)
+    limit: int = field(validator=_count)
+    remaining: int = field(validator=_count)
+    reset_s: float = field(validator=_seconds)
+    retry_after_s: float = field(validator=_seconds)
 
 
 @frozen

@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from math import isfinite
 from string import Formatter
+from sys import float_info
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from jobcancel.errors import ContractDataError
@@ -63,6 +63,11 @@ def compiled(template: Any, path: str, tree: Tree) -> Render:
     return _Compiler(tree).any(template, path, droppable=False)
 
 
+def _is_number(value: object) -> bool:
+    """Return whether ``value`` is a number that JSON can hold, and whoever reads it."""
+    return type(value) in (int, float) and abs(cast("float", value)) <= float_info.max
+
+
 class _Compiler:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -78,7 +83,7 @@ class _Compiler:
             items = cast("list[object]", template)
             renders = [self.any(item, f"{path}[{i}]", droppable=False) for i, item in enumerate(items)]
             return lambda scope: [render(scope) for render in renders]
-        if template is None or (isinstance(template, bool | int | float) and isfinite(template)):
+        if template is None or isinstance(template, bool) or _is_number(template):
             return lambda _: template
         raise ContractDataError(path, template, _PLAIN)
 

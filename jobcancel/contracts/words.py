@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from jobcancel._core.causes import FailureCode
-from jobcancel._core.plain import plain_or_repr
+from jobcancel._core.json_form import json_form
 from jobcancel._core.snapshot import HistoryEntry, Snapshot
 from jobcancel._core.states import JobState
 
@@ -53,18 +53,7 @@ def written(at: datetime, form: Timestamps) -> str:
 
 def shown(value: object) -> Any:
     """Return ``value`` as JSON can say it: plain, NaN and infinities as null; the ``repr`` of what is not plain."""
-    return _finite(plain_or_repr(value))
-
-
-def _finite(value: object) -> Any:
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, dict):
-        table = cast("dict[str, object]", value)
-        return {key: _finite(item) for key, item in table.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in cast("list[object]", value)]
-    return value
+    return json_form(value, not_finite=lambda _: None)
 
 
 def _status(job: JobWords) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from jobcancel._core.entry import Entry
+from jobcancel._core.numbers import Range
 from jobcancel.errors import StoreError, StoreInUseError
 
 from .codec import ascii_only, entries_of, rows_of
@@ -26,7 +27,7 @@ from .sqlite_format import (
 from .sqlite_lock import take
 
 _Synchronous = Literal["full", "normal"]
-_MAX_BUSY_S: Final = 3600.0
+_BUSY: Final = Range(float, 0, 3600, "a number of seconds from 0 to 3600")
 _PAGES_AT_ONCE: Final = 500  # compact() writes that much (2 MB) in one transaction
 
 
@@ -43,6 +44,7 @@ class SqliteStore:
         busy_timeout_s: Seconds to wait for another program that has the file locked (a backup), up to an hour.
 
     Raises:
+        TypeError: ``busy_timeout_s`` is no number.
         ValueError: An argument is none of these.
     """
 
@@ -53,12 +55,10 @@ class SqliteStore:
             raise ValueError(f"path must name a file, not {os.fspath(path)!r}; in memory there is MemoryStore()")
         if synchronous not in get_args(_Synchronous):
             raise ValueError(f"synchronous must be 'full' or 'normal', not {synchronous!r}")
-        if not 0 <= busy_timeout_s <= _MAX_BUSY_S:
-            raise ValueError(f"busy_timeout_s must be from 0 to {_MAX_BUSY_S:g} seconds, not {busy_timeout_s!r}")
+        self._busy_timeout_s = _BUSY.check(busy_timeout_s, "busy_timeout_s")
         self._path = Path(path).absolute()
         self._where = str(self._path)
         self._synchronous = synchronous
-        self._busy_timeout_s = busy_timeout_s
         self._place = self._path  # without links, once it is open
         self._pid = 0  # who opened it
         self._lock: sqlite3.Connection | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Final
 
 import anyio
 from anyio.lowlevel import checkpoint
+
+from jobcancel._core.numbers import DELAY
 
 EPOCH: Final = 1_800_000_000.0
 """What a new clock's ``time()`` reads, in seconds since 1970: 2027-01-15T08:00:00Z."""
@@ -62,10 +63,10 @@ class ManualClock:
             seconds: How far, from 0; both ``monotonic()`` and ``time()`` move.
 
         Raises:
-            ValueError: ``seconds`` is negative, infinite or no number; the time has not moved.
+            TypeError: ``seconds`` is no number; the time has not moved.
+            ValueError: It is negative, infinite or too long; the time has not moved.
         """
-        if not 0 <= seconds < inf:
-            raise ValueError(f"seconds must be a finite number, 0 or more, not {seconds!r}: this clock never goes back")
+        seconds = DELAY.check(seconds, "seconds")
         self._now += seconds
         self.wall += seconds
         woken = list(self._asleep)

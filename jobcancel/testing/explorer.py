@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import attrs
 
+from jobcancel._core.numbers import COUNT, TIMEOUT
+
 from .asks import Ask
 from .findings import Symptom
 from .one_run import Check, Make, Outing, one_run
@@ -45,13 +47,17 @@ async def explore(
             something is wrong. A plain function or an async one.
         ask: What is asked for.
         pairs: What is asked for a second time, at every later moment of every run.
-        budget: How many runs to make at most. The report says what was left out.
+        budget: How many runs to make at most, from 1; None for all. The report says what was left out.
         only: A plan from a report: that run alone is made, after the one in which nobody asks.
-        stall_s: Seconds without a step after which a run is forced to end and reported as endless.
+        stall_s: Seconds without a step after which a run is forced to end and reported as endless; ``inf`` for never.
 
     Raises:
-        ValueError: ``only`` is no plan, or a request is none.
+        TypeError: ``budget`` or ``stall_s`` is no number.
+        ValueError: One of them is out of its range, ``only`` is no plan, or a request is none.
     """
+    stall_s = TIMEOUT.check(stall_s, "stall_s")
+    if budget is not None:
+        budget = COUNT.check(budget, "budget", "None for all")
     exploration = Exploration(make, check, Ask(ask), tuple(map(Ask, pairs)), stall_s)
     wanted = None if only is None else parsed(only)
     with _young_garbage():

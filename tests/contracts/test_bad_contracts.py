@@ -16,7 +16,7 @@ from .bare import bare, changed
 TEXT = "a text that is not empty"
 MISSING = " (it is missing)"
 FLAG = "true or false"
-SECONDS = "a number of seconds from 0"
+SECONDS = "a number of seconds from 0, up to 3155760000 (a hundred years)"
 STATUS = "a whole number from 200 to 599"
 SOURCE = '"explicit", "implied", "silent", "status_only"'
 MINT = "a text with {ulid} or {uuid} in it, once"
@@ -149,7 +149,13 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
         "$job.result",
         "a field of the document; $ only further inside",
     ),
-    ("kinds.parse", {"grace_s": 0}, "kinds.parse.grace_s", 0, "a number of seconds above 0 (inf for no limit)"),
+    (
+        "kinds.parse",
+        {"grace_s": 0},
+        "kinds.parse.grace_s",
+        0,
+        "a number of seconds above 0, up to 3155760000 (a hundred years), inf for no limit",
+    ),
     ("kinds", [], "kinds", [], "a table"),
     ("kind_words.parse", 1, "kind_words.parse", 1, TEXT),
     ("variants.v", {"lays": {}}, "variants.v.changes", None, TEXT + MISSING),

@@ -13,8 +13,8 @@ from jobcancel._core.kind_data import specs_from
 from jobcancel._core.specs import KindSpec
 
 NAME = "a name of lower-case letters, digits and _, beginning with a letter"
-SECONDS = "a number of seconds above 0 (inf for no limit)"
-COUNT = "a whole number from 1"
+SECONDS = "a number of seconds above 0, up to 3155760000 (a hundred years), inf for no limit"
+COUNT = "a whole number from 1, up to 9223372036854775807"
 FLAG = "true or false"
 POLICY = '"defer", "interrupt", "refuse"'
 STAGES = "a list of tables, one a stage, no name twice"

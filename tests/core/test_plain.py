@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from enum import StrEnum
 from math import inf, nan
 from types import MappingProxyType
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from jobcancel._core.plain import all_scalar, described, labels, plain, plain_or_repr, seconds, text
+from jobcancel._core.plain import all_scalar, labels, plain, text
+from tests.core.odd import CYCLE, ODD, BrokenMapping, deep, doubled
 
 
 class Colour(StrEnum):
@@ -66,29 +68,6 @@ def test_an_int_is_plain_if_it_can_be_written_as_text(sign: int) -> None:
         plain([longest + sign], "here")
 
 
-class Unsayable:
-    def __repr__(self) -> str:
-        raise LookupError("what was it?")
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ((1, "x"), [1, "x"]),
-        ({2}, "{2}"),
-        pytest.param(10**5000, "<int whose repr() raises ValueError>", id="a long int"),
-        ([10**5000], "<list whose repr() raises ValueError>"),
-        (Unsayable(), "<Unsayable whose repr() raises LookupError>"),
-    ],
-)
-def test_what_is_no_plain_data_is_shown_as_its_repr_if_it_has_one(value: Any, shown: Any) -> None:
-    assert plain_or_repr(value) == shown
-
-
-def test_what_has_a_repr_is_described_by_it() -> None:
-    assert described("x") == "'x'"
-
-
 def test_text_is_a_plain_string_or_none() -> None:
     assert text(None, "owner") is None
     assert text("ada", "owner") == "ada"
@@ -119,20 +98,90 @@ def test_labels_that_are_no_strings_are_refused(value: Any, message: str) -> Non
         labels(value)
 
 
-def test_seconds_pass_if_above_nothing() -> None:
-    assert [seconds(value, "timeout_s") for value in (None, 1, 0.5, inf)] == [None, 1, 0.5, inf]
+PAIR = "has two halves of a surrogate pair side by side"
 
 
 @pytest.mark.parametrize(
-    ("value", "error", "message"),
+    ("value", "message"),
     [
-        (0, ValueError, r"timeout_s must be above 0 \(or None\), not 0"),
-        (-1.5, ValueError, r"timeout_s must be above 0 \(or None\), not -1.5"),
-        (nan, ValueError, r"timeout_s must be above 0 \(or None\), not nan"),
-        (True, TypeError, "timeout_s must be a number of seconds or None, not bool"),
-        ("5", TypeError, "timeout_s must be a number of seconds or None, not str"),
+        pytest.param({"a": CYCLE}, r"^here\.a\[1\] must not hold itself$", id="a cycle"),
+        pytest.param({"a": deep(100)}, r"^here\.a(\[0\]){99} must not be nested deeper than 100", id="deep"),
+        pytest.param(deep(50_000), r"^here(\[0\]){100} must not be nested deeper than 100", id="very deep"),
+        pytest.param(doubled(60), "^here must have at most 1000000 values, .* there are more$", id="no end of values"),
+        pytest.param([0] * 1_000_001, "^here must have at most 1000000 values", id="too many values"),
+        pytest.param({"a": ["\ud83d\ude00"]}, rf"^here\.a\[0\] {PAIR}", id="a surrogate pair"),
+        pytest.param({"\ud83d\ude00": 1}, rf"^here {PAIR}", id="a key that is one"),
     ],
 )
-def test_seconds_that_make_no_sense_are_refused(value: Any, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        seconds(value, "timeout_s")
+def test_plain_data_that_no_journal_could_give_back_is_refused(value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plain(value, "here")
+
+
+def test_plain_data_may_be_a_hundred_levels_deep_and_have_a_million_values() -> None:
+    assert plain(deep(100), "here") == deep(100)
+    assert plain([0] * 1_000_000, "here") == [0] * 1_000_000
+
+
+def test_what_a_journal_gives_back_is_plain_though_json_in_utf_8_has_no_form_for_it() -> None:
+    assert repr(plain([nan, inf, -inf, "caf\ud800", "\ude00\ud83d"], "here")) == repr(
+        [nan, inf, -inf, "caf\ud800", "\ude00\ud83d"]
+    )
+
+
+def test_a_list_that_stands_twice_is_copied_twice() -> None:
+    twice = [1]
+    copy = plain([twice, twice], "here")
+    copy[0].append(2)
+    assert copy == [[1, 2], [1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [
+        ("a text of its own", "own"),
+        ("a list of its own", [1]),
+        ("a tuple of its own", [1]),
+        ("a dict of its own", {"a": 1}),
+    ],
+)
+def test_a_copy_is_made_of_what_an_odd_object_holds_without_asking_it(name: str, copy: Any) -> None:
+    found = plain([ODD[name]], "here")[0]
+    assert (found, type(found)) == (copy, type(copy))
+
+
+@pytest.mark.parametrize(
+    "name", ["everything raises", "a class without a name", "an int of its own", "a float of its own"]
+)
+def test_an_odd_object_that_is_no_plain_data_is_refused_without_asking_it(name: str) -> None:
+    with pytest.raises(TypeError, match=r"^here\[0\] must be plain data .*, not "):
+        plain([ODD[name]], "here")
+
+
+def test_a_mapping_that_raises_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^here must be plain data .*, not Refuses, which raised LookupError$"):
+        plain(Refuses(), "here")
+
+
+class Refuses(BrokenMapping):
+    def __iter__(self) -> Iterator[str]:
+        raise LookupError("asked")
+
+
+def test_text_and_labels_are_refused_if_a_journal_would_give_back_others() -> None:
+    assert text("caf\ud800", "owner") == "caf\ud800"
+    with pytest.raises(ValueError, match=f"^owner {PAIR}"):
+        text("\ud83d\ude00", "owner")
+    with pytest.raises(ValueError, match=rf"^labels\.team {PAIR}"):
+        labels({"team": "\ud83d\ude00"})
+
+
+@pytest.mark.parametrize("value", [[], "", 0])
+def test_labels_that_are_no_mapping_are_refused_though_they_are_empty(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^labels must be "):
+        labels(value)
+
+
+def test_what_could_change_in_a_journal_is_no_scalar_that_needs_no_look() -> None:
+    assert all_scalar([None, True, 1, 1.5, "ascii"])
+    assert not all_scalar(["\ud83d\ude00"])

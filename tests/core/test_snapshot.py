@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -121,6 +122,25 @@ def test_the_json_form_comes_back_from_text_as_it_was(snapshot: Snapshot[Any]) -
     assert json.loads(json.dumps(snapshot.to_dict())) == snapshot.to_dict()
 
 
+def test_everything_in_the_json_form_is_strict_json_in_utf_8() -> None:
+    odd = {"half": "caf\ud800", "ratio": [nan, inf]}
+    note = HistoryEntry("caf\ud800", AT, None, "noted", odd)
+    shown = evolve(
+        BARE,
+        owner="caf\ud800",
+        labels={"\ud800": "\udfff"},
+        progress=Progress(nan, inf, "caf\ud800"),
+        failure=Failure(FailureCode.HANDLER_ERROR, "caf\ud800", odd),
+        history=(note,),
+        result=odd,
+    ).to_dict()
+    written = json.dumps(shown, allow_nan=False, ensure_ascii=False).encode().decode()
+    assert json.loads(written) == shown
+    plain = {"half": "caf\\ud800", "ratio": ["nan", "inf"]}
+    assert (shown["result"], shown["history"][0]["details"], shown["failure"]["details"]) == (plain, plain, plain)
+    assert (shown["labels"], shown["progress"]["done"]) == ({"\\ud800": "\\udfff"}, "nan")
+
+
 def test_what_is_not_there_is_none_or_empty() -> None:
     shown = BARE.to_dict()
     assert (shown["settled"], shown["attempt"], shown["labels"], shown["history"]) == (False, 1, {}, [])
@@ -145,7 +165,7 @@ def test_what_is_not_there_is_none_or_empty() -> None:
         (None, None),
         ({"pr": 7}, {"pr": 7}),
         ({1, }, "{1}"),
-        ([object], "[<class 'object'>]"),
+        ([object], ["<class 'object'>"]),
         (AT, "datetime.datetime(2024, 5, 1, 12, 0, tzinfo=datetime.timezone.utc)"),
         (Failure(FailureCode.EXPIRED, "m"), repr(Failure(FailureCode.EXPIRED, "m"))),
     ],

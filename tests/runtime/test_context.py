@@ -41,8 +41,8 @@ async def test_the_last_progress_is_what_is_shown(registry: Registry, scheduler:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((Decimal(1),), "done must be plain data .*, not Decimal"),
-        ((1, object()), "total must be plain data .*, not object"),
+        ((Decimal(1),), "done must be a finite number from 0, not Decimal"),
+        ((1, object()), "total must be a finite number from 0, or None if it is not known, not <object"),
         ((1, 2, b"half"), "message must be a string or None, not bytes"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 import anyio
@@ -89,15 +90,32 @@ async def test_a_page_is_not_disturbed_by_jobs_that_come_and_go_between_two(
     assert ([job.id for job in rest.jobs], rest.cursor) == ([second[0].id], None)
 
 
-@pytest.mark.parametrize("cursor", ["", "next", "-1", "1.5", "²", "٣"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "next", "-1", "1.5", "²", "٣", pytest.param("9" * 21, id="long"), pytest.param("9" * 5000, id="too long")],
+)
 async def test_a_cursor_that_no_page_gave_is_refused(scheduler: Scheduler, cursor: str) -> None:
     with pytest.raises(ValueError, match="is no cursor; pass the one that the earlier page carries"):
         await scheduler.find(cursor=cursor)
 
 
+@pytest.mark.parametrize("cursor", [5, b"6", nan, True])
+async def test_a_cursor_that_is_no_string_is_refused(scheduler: Scheduler, cursor: Any) -> None:
+    with pytest.raises(TypeError, match="cursor must be a string or None, not "):
+        await scheduler.find(cursor=cursor)
+
+
+async def test_labels_that_are_no_mapping_are_refused(scheduler: Scheduler) -> None:
+    labels: Any = ["team"]
+    with pytest.raises(TypeError, match="labels must be a mapping of strings to strings, not list"):
+        await scheduler.find(labels=labels)
+    with pytest.raises(TypeError, match="labels must be a mapping of strings to strings, not list"):
+        await scheduler.cancel_many(labels=labels)
+
+
 @pytest.mark.parametrize("limit", [0, -1])
 async def test_a_limit_below_one_is_refused(scheduler: Scheduler, limit: int) -> None:
-    with pytest.raises(ValueError, match="limit must be 1 or more"):
+    with pytest.raises(ValueError, match="limit must be a whole number from 1, "):
         await scheduler.find(limit=limit)
 
 

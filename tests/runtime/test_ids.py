@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any
 
 import pytest
 
 from jobcancel import JobContext, Registry, Scheduler
 from jobcancel._runtime.ids import _randbits, ulids  # pyright: ignore[reportPrivateUsage]
+from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
 from jobcancel.testing.clock import EPOCH
 
@@ -131,3 +134,27 @@ async def test_jobs_get_their_ids_from_the_factory_that_was_given(registry: Regi
         handles = [await scheduler.submit(work()) for _ in range(2)]
         assert [await handle.result() for handle in handles] == ["first", "second"]
         assert [job.id for job in (await scheduler.find()).jobs] == ["second", "first"]
+
+
+class OfAnEnum(StrEnum):
+    FIRST = "first"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [(None, TypeError), (5, TypeError), (b"a", TypeError), ("", ValueError), ("job\udcff", ValueError)],
+)
+@pytest.mark.parametrize("stored", [False, True], ids=["in memory", "stored"])
+async def test_what_cannot_be_an_id_is_refused_and_no_job_was_taken(
+    registry: Registry, anyio_backend: Any, stored: bool, given: Any, error: type[Exception]
+) -> None:
+    @registry.kind("work", max_running=1)
+    async def work(job: JobContext) -> None: ...
+
+    ids = [OfAnEnum.FIRST, given]
+    async with Scheduler(registry, new_id=ids.pop, store=MemoryStore() if stored else None) as scheduler:
+        with pytest.raises(error, match="the id factory must give strings"):
+            await scheduler.submit(work())
+        assert (await scheduler.find()).jobs == ()
+        settled = await (await scheduler.submit(work())).wait()
+    assert (settled.id, type(settled.id), settled.state) == ("first", str, "succeeded")

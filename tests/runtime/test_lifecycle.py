@@ -38,10 +38,10 @@ def test_constructing_needs_no_loop(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_running": 0}, "max_running must be 1 or more, not 0"),
-        ({"max_threads": 0}, "max_threads must be 1 or more, not 0"),
-        ({"drain_s": -1}, "drain_s must be 0 or more, not -1"),
-        ({"drain_s": float("nan")}, "drain_s must be 0 or more, not nan"),
+        ({"max_running": 0}, "max_running must be a whole number from 1, .*, or None for no limit, not 0$"),
+        ({"max_threads": 0}, "max_threads must be a whole number from 1, .*, not 0$"),
+        ({"drain_s": -1}, "drain_s must be a number of seconds from 0, .*, not -1$"),
+        ({"drain_s": float("nan")}, "drain_s must be a number of seconds from 0, .*, not nan$"),
     ],
 )
 def test_limits_that_make_no_sense_are_refused(registry: Registry, options: dict[str, Any], message: str) -> None:

@@ -53,9 +53,9 @@ def test_what_synchronous_says_is_what_sqlite_is_told(
         ("", {}, r"^path must name a file, not ''; in memory there is MemoryStore\(\)$"),
         (":memory:", {}, r"^path must name a file, not ':memory:'; in memory there is MemoryStore\(\)$"),
         ("a", {"synchronous": "off"}, r"^synchronous must be 'full' or 'normal', not 'off'$"),
-        ("a", {"busy_timeout_s": -1}, r"^busy_timeout_s must be from 0 to 3600 seconds, not -1$"),
-        ("a", {"busy_timeout_s": math.nan}, r"^busy_timeout_s must be from 0 to 3600 seconds, not nan$"),
-        ("a", {"busy_timeout_s": math.inf}, r"^busy_timeout_s must be from 0 to 3600 seconds, not inf$"),
+        ("a", {"busy_timeout_s": -1}, r"^busy_timeout_s must be a number of seconds from 0 to 3600, not -1$"),
+        ("a", {"busy_timeout_s": math.nan}, r"^busy_timeout_s must be a number of seconds from 0 to 3600, not nan$"),
+        ("a", {"busy_timeout_s": math.inf}, r"^busy_timeout_s must be a number of seconds from 0 to 3600, not inf$"),
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(path: str, options: dict[str, Any], message: str) -> None:

@@ -31,7 +31,9 @@ async def test_an_operator_may_set_the_wall_back_and_durations_do_not_notice(clo
 
 @pytest.mark.parametrize("seconds", [-1, -0.001, nan, inf, -inf])
 async def test_a_step_back_or_without_end_is_refused_and_moves_nothing(clock: ManualClock, seconds: float) -> None:
-    with pytest.raises(ValueError, match=f"^seconds must be a finite number, 0 or more, not {seconds!r}: "):
+    with pytest.raises(
+        ValueError, match=f"^seconds must be a number of seconds from 0, up to 3155760000 .*, not {seconds!r}$"
+    ):
         await clock.advance(seconds)
     assert (clock.time(), clock.monotonic()) == (BEGINNING, 0.0)
 
