@@ -17,6 +17,7 @@ from attrs import frozen
 from jobcancel.errors import UnknownCompensationError
 
 from .plain import plain
+from .reprs import excerpt, type_name
 
 P = ParamSpec("P")
 
@@ -152,8 +153,8 @@ def undo_of(
     if isinstance(fn, Undo) and not (args or kwargs):
         return Undo(fn.name, fn.args, fn.kwargs)  # the host may give the same one to many jobs
     if not callable(fn):
-        raise TypeError(f"a compensation must be a callable or the name of one that is registered, not {fn!r}")
-    return partial(fn, *args, **kwargs) if args or kwargs else fn
+        raise TypeError(f"a compensation must be a callable or the name of one that is registered, not {excerpt(fn)}")
+    return partial(fn, *args, **kwargs)  # also without arguments: what is kept is then no object of the host's
 
 
 def number(undos: list[Any], begin: int = 0) -> int:
@@ -171,5 +172,8 @@ def name_of(undo: AnyUndo) -> str:
         return undo.name
     while isinstance(undo, partial):
         undo = undo.func
-    name = getattr(undo, "__name__", None)  # the host's object: what it gives need not be a string
-    return name if type(name) is str else type(undo).__name__
+    try:
+        name: object = getattr(undo, "__name__", None)
+    except BaseException:  # noqa: BLE001  # the host's object, which may raise anything, and give no string
+        name = None
+    return name if type(name) is str else type_name(undo)

@@ -30,7 +30,7 @@ def json_form(value: object, not_finite: Callable[[float], Any] = repr) -> Any:
 class _JsonForm(Copy):
     """One copying in which something stands for everything that has no form in JSON."""
 
-    raised = BaseException  # whoever looks at a job is not its code: see described
+    raised = (BaseException,)  # whoever looks at a job is not its code: see described
 
     def __init__(self, not_finite: Callable[[float], Any]) -> None:
         super().__init__("")

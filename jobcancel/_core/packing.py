@@ -49,8 +49,22 @@ def pack(job: JobRecord) -> Packed:
             + job.spec.name.encode()
         )
     else:
-        packed = marshal.dumps(_fields(job))
+        packed = _marshaled(_fields(job))
     return packed if job.result is None else (packed, job.result)
+
+
+def _marshaled(fields: Fields) -> bytes:
+    try:
+        return marshal.dumps(fields)
+    except ValueError:  # a number of a class of the host's clock: all else is plain, or is not taken
+        return marshal.dumps(_exact(fields))
+
+
+def _exact(value: Any) -> Any:
+    """Return a copy in which every float is one of Python's own."""
+    if issubclass(type(value), tuple | list):
+        return type(value)(map(_exact, value))
+    return float.__float__(value) if issubclass(type(value), float) else value
 
 
 def _unpack(blob: bytes) -> Fields:

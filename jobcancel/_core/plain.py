@@ -117,7 +117,8 @@ class Copy:
         path: What the whole is called.
     """
 
-    raised: type[BaseException] = Exception  # by a mapping of the host's, and taken for a mapping that is no plain data
+    # By a mapping of the host's, which is then no plain data; an interrupt goes on its way.
+    raised: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit)
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -67,7 +67,7 @@ async def _undo(job: Job, undos: list[AnyUndo]) -> bool:
             else:
                 await _call(undo)
     except BaseException as error:  # noqa: BLE001  # whatever it raises, the others run
-        problem = describe(error)[0]
+        problem = describe(job, error)[0]
         say(logging.ERROR, job, "could not run a compensation", error=error)
         job.interrupted = job.interrupted or interrupts(error)
     timer.cancel()

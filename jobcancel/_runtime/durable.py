@@ -244,7 +244,7 @@ class DurableKernel(Kernel):
     def _final(self, job: DurableJob) -> Entry:
         try:
             result = plain(job.result, "result")
-        except BaseException as error:  # noqa: BLE001  # a mapping of the host's may raise anything
+        except (TypeError, ValueError, RecursionError, KeyboardInterrupt) as error:
             job.interrupted, result = job.interrupted or interrupts(error), None
             job.log().append(("result_not_kept", self.now(), None, "noted", {"repr": described(job.result)}))
             say(logging.WARNING, job, "has a result that is no plain data: a restart will not know it")

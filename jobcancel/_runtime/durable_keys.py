@@ -9,14 +9,24 @@ from jobcancel._core.entry import Body, remains
 from jobcancel._core.kinds import Call
 from jobcancel._core.packing import Facts, Settled
 from jobcancel._core.plain import plain
+from jobcancel._core.reprs import described
 
 from .keys import Keys
 
 
 def plain_arguments(call: Call[Any]) -> Body:
-    """Return a call's arguments by parameter as plain data, as they will be after a restart."""
-    arguments: Body = plain(call.kind.bound(call.args, call.kwargs), "args")
-    return arguments
+    """Return a call's arguments by parameter as plain data, as they will be after a restart.
+
+    What was given is plain. A handler's default need not be: its ``repr`` is compared.
+    """
+    return {name: _plain(value) for name, value in call.kind.bound(call.args, call.kwargs).items()}
+
+
+def _plain(value: object) -> Any:
+    try:
+        return plain(value, "default")
+    except (TypeError, ValueError):
+        return described(value)
 
 
 class DurableKeys(Keys):

@@ -1,38 +1,48 @@
-"""What comes out of a job's code: is it the cancellation, is it an error, and what is kept of it."""
+"""What comes out of a job's code: is it the cancellation, is it an error, and what is kept of it.
+
+An exception is the host's: what it has of its own (a property, ``__str__``, ``__class__``) may raise anything, and its
+causes or groups may have no end. Nothing here fails for that, or recurses.
+"""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import anyio
 
 from jobcancel._core.endings import Ending
+from jobcancel._core.reprs import type_name
 from jobcancel.errors import StageUnavailableError
 
 from .job import Job
+from .tracebacks import bare, formatted, is_a, members
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Return the exceptions in a group, at any depth; a single exception is its own only leaf."""
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        for inner in group.exceptions:
-            yield from leaves(inner)
-    else:
-        yield error
+    """Return the exceptions in a group, at any depth; a single exception is its own only leaf.
+
+    A group that stands in several places is looked at once.
+    """
+    todo, seen = [error], set[int]()
+    while todo:
+        each = todo.pop()
+        if not is_a(each, BaseExceptionGroup):
+            yield each
+        elif id(each) not in seen:
+            seen.add(id(each))
+            todo += reversed(members(each))
 
 
 def is_cancellation(error: BaseException) -> bool:
     """Return whether ``error`` is a cancellation, or a group of nothing else."""
     cancelled = anyio.get_cancelled_exc_class()
-    return all(isinstance(leaf, cancelled) for leaf in leaves(error))
+    return all(is_a(leaf, cancelled) for leaf in leaves(error))
 
 
 def interrupts(error: BaseException) -> bool:
     """Return whether a ``KeyboardInterrupt`` is in it, which belongs to the host."""
-    return any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error))
+    return any(is_a(leaf, KeyboardInterrupt) for leaf in leaves(error))
 
 
 def tore(job: Job, error: BaseException) -> bool:
@@ -48,7 +58,7 @@ def judge(job: Job, error: BaseException) -> Ending:
     meanwhile, or when the foreign one left its stage, has been pierced.
     """
     cancelled, cancel = anyio.get_cancelled_exc_class(), job.cancel
-    unwinds = all(isinstance(leaf, (cancelled, StageUnavailableError)) for leaf in leaves(error))
+    unwinds = all(is_a(leaf, cancelled, StageUnavailableError) for leaf in leaves(error))
     if cancel is None:
         return Ending.RAISED if not unwinds else Ending.UNWOUND if job.stopped else Ending.FOREIGN
     cancel.pierced = unwinds and (cancel.pierced or cancel.held)
@@ -57,18 +67,20 @@ def judge(job: Job, error: BaseException) -> Ending:
     return Ending.FOREIGN if cancel.pierced or cancel.delivered_at is None else Ending.UNWOUND
 
 
-def describe(error: BaseException) -> tuple[str, dict[str, Any]]:
-    """Return one line for a person, and the type and traceback of an error, as plain data."""
-    kind = type(error)
+def describe(job: Job, error: BaseException) -> tuple[str, dict[str, Any]]:
+    """Return one line for a person, and the type and traceback of an error of ``job``, as plain data."""
+    kind = type_name(error)
     details = {
-        "type": f"{kind.__module__}.{kind.__qualname__}",
-        "traceback": "".join(traceback.format_exception(error)),
+        "type": _said(job, lambda: f"{type(error).__module__}.{type(error).__qualname__}") or kind,
+        "traceback": _said(job, lambda: formatted(error)) or _said(job, lambda: bare(error)) or kind,
     }
-    return _line(error) or kind.__qualname__, details
+    return _said(job, lambda: str(error)) or kind, details
 
 
-def _line(error: BaseException) -> str:
+def _said(job: Job, say: Callable[[], str]) -> str:
+    """Return what ``say`` gives as a plain string, or an empty one if it raises, as the host's code may in it."""
     try:
-        return str.__str__(str(error))  # a __str__ may give a string of the host's own type
-    except Exception:  # noqa: BLE001  # the error is the host's: its __str__ may raise anything
+        return str.__str__(say())  # a __str__ may give a string of the host's own type
+    except BaseException as raised:  # noqa: BLE001
+        job.interrupted = job.interrupted or interrupts(raised)  # the host gets it when the job has settled
         return ""

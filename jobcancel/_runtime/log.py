@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+from .failure import interrupts
 from .job import Job
+from .tracebacks import bare, has_an_end
 
 _LOGGER = logging.getLogger("jobcancel")
 
@@ -22,14 +24,16 @@ def say(level: int, job: Job, what: str, *args: object, error: BaseException | N
         error: An exception to log with its traceback.
     """
     facts = {"job_id": job.id, "kind": job.spec.name}
-    with suppress(Exception):  # a filter of the host's may raise
-        _LOGGER.log(level, "job %s (%s) " + what, job.id, job.spec.name, *args, exc_info=error, extra=facts)
+    try:
+        _log(level, "job %s (%s) " + what, (job.id, job.spec.name, *args), error, facts)
+    except BaseException as raised:  # noqa: BLE001  # a filter or a handler of the host's, or the error's own methods
+        job.interrupted = job.interrupted or interrupts(raised)  # the host gets it when the job has settled
 
 
 def tell(level: int, what: str, *args: object, error: BaseException | None = None) -> None:
-    """Log one line about the scheduler, and perhaps an exception with its traceback."""
-    with suppress(Exception):
-        _LOGGER.log(level, what, *args, exc_info=error)
+    """Log one line about the scheduler, and perhaps an error with its traceback."""
+    with suppress(BaseException):  # a filter or a handler of the host's may raise anything
+        _log(level, what, args, error)
 
 
 def guard(what: str, callback: Callable[[], object]) -> None:
@@ -38,3 +42,14 @@ def guard(what: str, callback: Callable[[], object]) -> None:
         callback()
     except Exception as error:  # noqa: BLE001  # the host's clock or store may be behind it
         tell(logging.ERROR, "%s has failed; everything else goes on", what, error=error)
+
+
+def _log(
+    level: int, line: str, args: tuple[object, ...], error: BaseException | None, facts: dict[str, str] | None = None
+) -> None:
+    traced = None
+    if error is not None and not has_an_end(error):
+        line, args = line + "\n%s", (*args, bare(error))
+    elif error is not None:
+        traced = (type(error), error, error.__traceback__)  # a bare error would be asked whether it is true
+    _LOGGER.log(level, line, *args, exc_info=traced, extra=facts)

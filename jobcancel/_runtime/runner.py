@@ -61,7 +61,7 @@ async def _run(job: Job) -> None:
         except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this job and no other
             ending, message, details = _told(job, error)
         else:
-            if isinstance(value, Partial):
+            if issubclass(type(value), Partial):  # isinstance would ask the value too, and that may raise
                 ending, value = _PARTIAL, cast("Partial[object]", value).value
     job.code_ended = True
     if job.cancel is not None or job.stage is not None or job.children:
@@ -108,7 +108,7 @@ def _told(job: Job, error: BaseException) -> tuple[Ending, str, dict[str, Any]]:
     if ending is not _UNWOUND:
         say(logging.ERROR, job, "failed", error=error)
     job.interrupted = interrupts(error)
-    return ending, *describe(error)
+    return ending, *describe(job, error)
 
 
 async def _close(job: Job, ending: Ending) -> None:

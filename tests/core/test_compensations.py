@@ -104,8 +104,10 @@ def test_what_this_registry_does_not_know_is_refused(fn: Any) -> None:
     assert refused.value.args == ("delete", ("refund",))
 
 
-def test_a_function_keeps_its_arguments_and_one_without_stays_as_it_is() -> None:
-    assert undo_of(NAMED, calls.clear) == calls.clear
+def test_a_function_keeps_its_arguments_and_nothing_of_it_is_asked_again() -> None:
+    alone: Any = undo_of(NAMED, calls.clear)
+    assert type(alone) is partial
+    assert (alone.func, alone.args, alone.keywords) == (calls.clear, (), {})
     bound = undo_of(NAMED, refund, (1,), {"to": "bob"})
     assert isinstance(bound, partial)
     assert (bound.func, bound.args, bound.keywords) == (refund, (1,), {"to": "bob"})

@@ -162,6 +162,19 @@ def test_a_settled_jobs_snapshot_shows_when_and_what_it_returned() -> None:
     assert (snapshot_of(job).settled_at, snapshot_of(job).result) == (at(3), {"pr": 7})
 
 
+class OddFloat(float):
+    """As a host's clock may give: marshal knows it not."""
+
+
+def test_a_job_of_a_clock_whose_numbers_are_of_its_own_class_is_kept_all_the_same() -> None:
+    job = plain()
+    job.created_at, job.created, job.started, job.settled = map(OddFloat, (100.0, 1.0, 2.0, 3.0))
+    job.note("halfway", OddFloat(2.5), details={"half": [0.5]})
+    packed, before = pack(job), snapshot_of(job)
+    assert type(packed) is bytes
+    assert Settled("job_1", packed).snapshot() == before
+
+
 @pytest.mark.parametrize("what", RARE)
 def test_a_job_of_which_more_was_said_is_kept_with_all_of_it(what: str) -> None:
     job = plain()

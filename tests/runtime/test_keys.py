@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
@@ -14,7 +16,9 @@ from jobcancel import (
     Registry,
     Scheduler,
 )
+from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
+from tests.core.odd import CYCLE
 
 
 async def add(job: JobContext, a: int, b: int = 10, *, fail: bool = False) -> int:
@@ -181,6 +185,19 @@ async def test_rerun_failed_covers_nothing_but_failures(registry: Registry, sche
     assert (await scheduler.submit(work(), key="k")).id == first.id
 
 
+class Exits:
+    def __eq__(self, other: object) -> bool:
+        raise SystemExit(3)
+
+    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+
+def other_cycle() -> list[Any]:
+    cycle: list[Any] = [1]
+    cycle.append(cycle)
+    return cycle
+
+
 class Incomparable:
     def __eq__(self, other: object) -> bool:
         raise ValueError("the truth value is ambiguous")
@@ -199,6 +216,12 @@ async def test_arguments_that_cannot_be_compared_are_a_conflict_and_no_crash(
     await scheduler.submit(work(Incomparable()), key="k")
     with pytest.raises(IdempotencyConflictError):
         await scheduler.submit(work(Incomparable()), key="k")
+    await scheduler.submit(work(Exits()), key="of another submitter")
+    with pytest.raises(IdempotencyConflictError):
+        await scheduler.submit(work(Exits()), key="of another submitter")
+    await scheduler.submit(work(CYCLE), key="a cycle")
+    with pytest.raises(IdempotencyConflictError):
+        await scheduler.submit(work(other_cycle()), key="a cycle")
 
 
 async def test_a_job_that_fails_after_its_key_was_forgotten_marks_no_later_one(
@@ -224,3 +247,19 @@ async def test_a_job_that_fails_after_its_key_was_forgotten_marks_no_later_one(
     await forgotten.wait()
 
     assert await key_of(work, 2) == second
+
+
+async def test_a_handlers_default_need_be_no_plain_data_for_a_key_that_is_kept(
+    registry: Registry, anyio_backend: Any
+) -> None:
+    @registry.kind("work", max_running=1)
+    async def work(job: JobContext, number: int, unset: Any = {1, 2}) -> int:  # noqa: B006
+        return number
+
+    store = MemoryStore()
+    async with Scheduler(registry, store=store) as scheduler:
+        first = await scheduler.submit(work(1), key="k")
+        assert (await scheduler.submit(work(1), key="k")).id == first.id
+        assert await (await scheduler.submit(work(2), key="another")).result() == 2
+    async with Scheduler(registry, store=store) as again:
+        assert (await again.submit(work(1), key="k")).id == first.id

@@ -10,6 +10,7 @@ import pytest
 
 from jobcancel import JobContext, JobState, Registry, Scheduler
 from jobcancel.testing import ManualClock
+from tests.core.odd_errors import ERRORS
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str, str]]:
@@ -119,3 +120,30 @@ async def test_an_error_that_says_nothing_proper_fails_its_job_and_no_other(
     assert (type(snapshot.failure.message), snapshot.failure.message) == (str, message)
     assert snapshot.failure.details["type"].endswith(type(error).__name__)
     assert (await (await scheduler.submit(work(None))).wait()).state is JobState.SUCCEEDED
+
+
+async def test_an_error_that_says_it_is_false_is_logged_with_its_traceback(
+    registry: Registry, scheduler: Scheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        raise ERRORS["false"]()
+
+    await (await scheduler.submit(work())).wait()
+    assert 'raise ERRORS["false"]()' in caplog.text
+    assert "tests.core.odd.Falsy: x" in caplog.text
+
+
+async def test_of_an_error_without_end_no_handler_gets_more_than_where_it_was_raised(
+    registry: Registry, scheduler: Scheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        raise ERRORS["no end of errors"]()
+
+    handle = await scheduler.submit(work())
+    await handle.wait()
+    (record,) = (record for record in caplog.records if record.name == "jobcancel")
+    assert record.exc_info is None
+    assert record.getMessage().startswith(f"job {handle.id} (work) failed\nTraceback (most recent call last):\n")
+    assert 'raise ERRORS["no end of errors"]()' in record.getMessage()
