@@ -19,7 +19,7 @@ DEEPEST: Final = 100
 MOST_VALUES: Final = 1_000_000
 """Values in one. More would hold up the loop for seconds."""
 
-MOST_REPEATS: Final = 10_000
+MOST_REPEATS: Final = 100_000
 """Places at which a list or mapping stands again. Of sixty lists each of which stands twice in the next one, the
 copy would have no end."""
 

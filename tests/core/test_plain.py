@@ -123,6 +123,13 @@ def test_plain_data_may_be_a_hundred_levels_deep_and_have_a_million_values() -> 
     assert plain([0] * 1_000_000, "here") == [0] * 1_000_000
 
 
+def test_a_list_may_stand_in_a_hundred_thousand_places_again() -> None:
+    row = [1]
+    assert plain([row] * 100_001, "here") == [row] * 100_001
+    with pytest.raises(ValueError, match=r"at most 100000 lists and mappings .* again; at here\[100001\] there are"):
+        plain([row] * 100_002, "here")
+
+
 def test_what_a_journal_gives_back_is_plain_though_json_in_utf_8_has_no_form_for_it() -> None:
     assert repr(plain([nan, inf, -inf, "caf\ud800", "\ude00\ud83d"], "here")) == repr(
         [nan, inf, -inf, "caf\ud800", "\ude00\ud83d"]

@@ -1,0 +1,207 @@
+"""Planted faults in what is taken from a host: its numbers, its values, its exceptions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.faults import Fault
+
+_CORE: Final = "jobcancel/_core/"
+_RUNTIME: Final = "jobcancel/_runtime/"
+_NUMBERS: Final = "tests/core/test_numbers.py::test_"
+_GIVEN: Final = (
+    "tests/runtime/test_bad_numbers.py::test_a_number_that_makes_no_sense_is_refused_and_nothing_has_happened"
+)
+_FORM: Final = "tests/core/test_json_form.py::test_"
+_PLAIN: Final = "tests/core/test_plain.py::test_"
+_ODD: Final = "tests/runtime/test_odd_values.py::test_14_"
+_TRACEBACKS: Final = "tests/runtime/test_tracebacks.py::test_"
+
+REFUSES: Final = "what makes no sense is refused"
+SHOWS: Final = "anything can be shown"
+ALONE: Final = 14
+
+INPUT_FAULTS: Final = (
+    Fault(
+        REFUSES,
+        _CORE + "numbers.py",
+        "            return self._endless\n",
+        "            return True\n",
+        _NUMBERS + "only_where_no_limit_makes_sense_a_time_may_be_infinite",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "numbers.py",
+        "        return self._least <= number <= self._most and not",
+        "        return not (number < self._least or number > self._most) and not",
+        _NUMBERS + "a_number_that_makes_no_sense_anywhere_is_refused",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "numbers.py",
+        "        if kind is bool or not",
+        "        if not",
+        _NUMBERS + "what_is_no_number_is_refused_by_its_type",
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "waiting.py",
+        '        timeout_s = PATIENCE.check(timeout_s, "timeout_s", "None for no limit")\n',
+        "        pass\n",
+        _GIVEN,
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "query.py",
+        '    limit = COUNT.check(limit, "limit")\n',
+        "",
+        _GIVEN,
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "context.py",
+        '        done, message = AMOUNT.check(done, "done"), text(message, "message")\n',
+        '        message = text(message, "message")\n',
+        _GIVEN,
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "processes.py",
+        '    kill_after_s = PATIENCE.check(kill_after_s, "kill_after_s")\n',
+        "",
+        _GIVEN,
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "ids.py",
+        'if not job_id or any("\\ud800" <= each <= "\\udfff" for each in job_id):',
+        "if not job_id:",
+        "tests/runtime/test_ids.py::test_what_cannot_be_an_id_is_refused_and_no_job_was_taken",
+    ),
+    Fault(
+        REFUSES,
+        "jobcancel/contracts/templates.py",
+        'abs(cast("float", value)) <= float_info.max',
+        "value == value",
+        "tests/contracts/test_bad_numbers.py::test_a_template_has_no_number_that_json_does_not_know",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "registry.py",
+        "        except (ValueError, RecursionError) as error:  # see above\n",
+        "        except json.JSONDecodeError as error:\n",
+        "tests/contracts/test_bad_numbers.py::test_a_number_in_json_or_toml_is_refused_whatever_python_says_of_it",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "plain.py",
+        "    if not value.isascii() and _PAIR.search(value):\n",
+        "    if False:\n",
+        _PLAIN + "plain_data_that_no_journal_could_give_back_is_refused",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "plain.py",
+        "        if id(value) in self._open:\n",
+        "        if False:\n",
+        _PLAIN + "plain_data_that_no_journal_could_give_back_is_refused",
+    ),
+    Fault(
+        SHOWS,
+        _CORE + "plain.py",
+        "            if self._repeats > MOST_REPEATS:\n",
+        "            if False:\n",
+        _PLAIN + "a_list_may_stand_in_a_hundred_thousand_places_again",
+    ),
+    Fault(
+        SHOWS,
+        _CORE + "json_form.py",
+        'value.encode(errors="backslashreplace").decode()',
+        "value",
+        _FORM + "what_json_cannot_hold_stands_as_its_repr",
+    ),
+    Fault(
+        SHOWS,
+        _CORE + "json_form.py",
+        "        return value if isfinite(value) else self._not_finite(value)\n",
+        "        return value\n",
+        _FORM + "anything_can_be_written_as_strict_json_in_utf_8",
+    ),
+    Fault(
+        SHOWS,
+        _CORE + "reprs.py",
+        "    except BaseException as error:  # noqa: BLE001\n",
+        "    except Exception as error:\n",
+        "tests/core/test_reprs.py::test_what_has_no_repr_is_described_by_its_type",
+    ),
+    Fault(
+        ALONE,
+        _CORE + "packing.py",
+        "    except ValueError:  # a number of a class of the host's clock: all else is plain, or is not taken\n",
+        "    except KeyError:\n",
+        "tests/core/test_packing.py::test_a_job_of_a_clock_whose_numbers_are_of_its_own_class_is_kept_all_the_same",
+    ),
+    Fault(
+        ALONE,
+        _RUNTIME + "failure.py",
+        "    except BaseException as raised:  # noqa: BLE001\n",
+        "    except LookupError as raised:\n",
+        _ODD + "an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_job",
+    ),
+    Fault(
+        ALONE,
+        _RUNTIME + "failure.py",
+        "        elif id(each) not in seen:\n",
+        "        else:\n",
+        _TRACEBACKS + "the_leaves_of_a_group_are_found_at_any_depth_in_their_order",
+    ),
+    Fault(
+        ALONE,
+        _RUNTIME + "tracebacks.py",
+        "    return count <= _MOST\n",
+        "    return True\n",
+        _TRACEBACKS + "an_error_is_formatted_if_it_has_so_many_others",
+    ),
+    Fault(
+        ALONE,
+        _RUNTIME + "log.py",
+        "    except BaseException as raised:  # noqa: BLE001",
+        "    except Exception as raised:",
+        _ODD + "a_log_that_exits_ends_no_job",
+    ),
+    Fault(
+        ALONE,
+        _RUNTIME + "log.py",
+        "            traced = (type(error), error, error.__traceback__)",
+        "            traced = error",
+        "tests/runtime/test_logs.py::test_an_error_that_says_it_is_false_is_logged_with_its_traceback",
+    ),
+    Fault(
+        ALONE,
+        _RUNTIME + "runner.py",
+        "if issubclass(type(value), Partial):",
+        "if isinstance(value, Partial):",
+        _ODD + "a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job_at_most",
+    ),
+    Fault(
+        ALONE,
+        _CORE + "compensations.py",
+        "    except BaseException:  # noqa: BLE001",
+        "    except AttributeError:",
+        _ODD + "a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job_at_most",
+    ),
+    Fault(
+        ALONE,
+        _RUNTIME + "keys.py",
+        "    except BaseException:  # noqa: BLE001",
+        "    except ValueError:",
+        "tests/runtime/test_keys.py::test_arguments_that_cannot_be_compared_are_a_conflict_and_no_crash",
+    ),
+    Fault(
+        ALONE,
+        _RUNTIME + "durable_keys.py",
+        "    except (TypeError, ValueError):\n",
+        "    except LookupError:\n",
+        "tests/runtime/test_keys.py::test_a_handlers_default_need_be_no_plain_data_for_a_key_that_is_kept",
+    ),
+)
