@@ -164,6 +164,13 @@ INPUT_FAULTS: Final = (
     ),
     Fault(
         ALONE,
+        _RUNTIME + "tracebacks.py",
+        "            _CONTEXT.__set__(each, None)\n",
+        "",
+        _ODD + "a_cancellation_whose_contexts_go_in_a_circle_ends_its_own_job",
+    ),
+    Fault(
+        ALONE,
         _RUNTIME + "log.py",
         "    except BaseException as raised:  # noqa: BLE001",
         "    except Exception as raised:",

@@ -18,6 +18,7 @@ from .failure import describe, interrupts
 from .job import Job
 from .log import say
 from .threads import run_at_once
+from .tracebacks import cut_cycle
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -85,10 +86,14 @@ async def _undo(job: Job, undos: list[AnyUndo]) -> bool:
 
 async def _call(undo: Callable[[], object]) -> None:
     """Await an async function; run a plain one in a thread; an undo never queues."""
-    if is_async_callable(undo):
-        pending = undo()
-    else:
-        # In a tuple: trio lets no thread return an awaitable, and `lambda: refund(5)` may give one.
-        (pending,) = await run_at_once(lambda: (undo(),))
-    if inspect.isawaitable(pending):
-        await pending
+    try:
+        if is_async_callable(undo):
+            pending = undo()
+        else:
+            # In a tuple: trio lets no thread return an awaitable, and `lambda: refund(5)` may give one.
+            (pending,) = await run_at_once(lambda: (undo(),))
+        if inspect.isawaitable(pending):
+            await pending
+    except BaseException as raised:
+        cut_cycle(raised)
+        raise

@@ -16,7 +16,7 @@ import anyio
 from jobcancel._core.causes import Failure, FailureCode
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call, Partial
-from jobcancel._core.plain import described
+from jobcancel._core.reprs import described
 from jobcancel._core.states import Event
 
 from .compensation import compensate
@@ -24,6 +24,7 @@ from .context import RunningJob
 from .failure import describe, interrupts, judge, tore
 from .job import CURRENT, Job
 from .log import guard, say
+from .tracebacks import cut_cycle
 
 # Reading a member through its enum costs some 190 ns on CPython 3.11, a global 15; every job passes here.
 _RETURNED: Final = Ending.RETURNED
@@ -50,9 +51,9 @@ async def _run(job: Job) -> None:
             with job.scope:
                 try:
                     # It is kept until the job is let go.
-                    value = await cast("Call[Any]", job.call).start(RunningJob(job))
-                    ending = _RETURNED
+                    value, ending = await cast("Call[Any]", job.call).start(RunningJob(job)), _RETURNED
                 except BaseException as raised:
+                    cut_cycle(raised)
                     if not tore(job, raised):
                         raise
                     tear = raised  # the scope, cancelled when the stage ended, would take it for its own

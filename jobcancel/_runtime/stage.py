@@ -15,6 +15,7 @@ from jobcancel._core.specs import Stage
 from jobcancel.errors import StageTimeoutError, StageUnavailableError, StaleAttemptError
 
 from .failure import is_cancellation
+from .tracebacks import cut_cycle
 
 if TYPE_CHECKING:
     from .clock import Timer
@@ -93,6 +94,8 @@ class StageScope:
         if self._scope is None or self._timer is None:
             return False
         self._timer.cancel()
+        if error is not None:
+            cut_cycle(error)
         return bool(self._scope.__exit__(kind, error, trace)) and self._scope.cancelled_caught
 
     async def _leave(self, error: BaseException | None, *, timed_out: bool) -> None:

@@ -16,7 +16,8 @@ _MOST: Final = 200  # exceptions to format: with more it takes tens of milliseco
 # What Python keeps, whatever attributes a subclass has.
 _OWN_MEMBERS: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
 _OWN_CAUSE: Final = BaseException.__dict__["__cause__"].__get__
-_OWN_CONTEXT: Final = BaseException.__dict__["__context__"].__get__
+_CONTEXT: Final = BaseException.__dict__["__context__"]
+_OWN_CONTEXT: Final = _CONTEXT.__get__
 
 
 def is_a(error: BaseException, *kinds: type[BaseException]) -> bool:
@@ -43,6 +44,20 @@ def has_an_end(error: BaseException) -> bool:
                 todo.append(cause)
         todo += members(each)
     return count <= _MOST
+
+
+def cut_cycle(error: BaseException) -> None:
+    """Cut an error's chain of contexts where it comes back to itself: a scope of anyio's would follow it for ever."""
+    seen, each = set[int](), error
+    while True:
+        seen.add(id(each))
+        context: BaseException | None = _OWN_CONTEXT(each)
+        if context is None:
+            return
+        if id(context) in seen:
+            _CONTEXT.__set__(each, None)
+            return
+        each = context
 
 
 def formatted(error: BaseException) -> str:

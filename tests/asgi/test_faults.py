@@ -105,7 +105,7 @@ async def test_a_result_that_is_no_json_is_shown_as_far_as_it_can_be() -> None:
     async with over(service(fake), vendor("layers")) as client:
         answer = await client.get(f"/v1/jobs/{ULID}")
 
-    assert (answer.status_code, answer.json()["result"]) == (200, {"at": None, "x": "?"})
+    assert (answer.status_code, answer.json()["result"]) == (200, {"at": None, "x": "\\ud800"})
 
 
 @pytest.mark.parametrize(("name", "method", "path"), REQUESTS)

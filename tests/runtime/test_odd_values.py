@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import _thread
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import anyio
 import pytest
 
-from jobcancel import Compensation, CompensationContext, JobContext, Partial, Registry, Scheduler, Snapshot
+from jobcancel import Compensation, CompensationContext, JobContext, Partial, Registry, Scheduler, Snapshot, Stage
 from jobcancel.abc import Store
 from jobcancel.stores import MemoryStore
 from tests.core.odd import ODD
@@ -24,10 +25,10 @@ Does = Callable[[JobContext, Any], Awaitable[Any]]
 class Host:
     """A scheduler's kinds, and what the job of the kind ``odd`` does."""
 
-    def __init__(self, does: Does | None = None, value: Any = None) -> None:
+    def __init__(self, does: Does | None = None, value: Any = None, **options: Any) -> None:
         self.registry, self.release = Registry(), anyio.Event()
 
-        @self.registry.kind("odd", max_running=1, on_restart="rerun")
+        @self.registry.kind("odd", max_running=1, on_restart="rerun", **options)
         async def odd(job: JobContext, /, *_: object) -> Any:
             return None if does is None else await does(job, value)
 
@@ -176,6 +177,51 @@ async def test_14_an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_j
         assert (job.state, job.failure.code) == ("failed", "HANDLER_ERROR")
         assert job.failure.details["traceback"]
     assert bool(interrupts) == (name == "str interrupts")  # which is the host's, when the job has settled
+
+
+def cycle_of_cancellations() -> BaseException:
+    first, second = asyncio.CancelledError("first"), asyncio.CancelledError("second")
+    first.__context__, second.__context__ = second, first
+    return first
+
+
+WHERE = ("code", "stage", "undo")
+
+
+@pytest.mark.parametrize("where", WHERE)
+async def test_14_a_cancellation_whose_contexts_go_in_a_circle_ends_its_own_job(
+    where: str, anyio_backend: Any, anyio_backend_name: str
+) -> None:
+    if anyio_backend_name == "trio":
+        pytest.skip("trio lets no one make its cancellation")
+    stage = Stage("work", timeout_s=0.01)
+
+    async def undo() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            raise cycle_of_cancellations()
+
+    async def does(job: JobContext, _: Any) -> None:
+        if where == "undo":
+            job.add_compensation(undo)
+        async with job.stage("work") if where == "stage" else AsyncExitStack():
+            try:
+                await anyio.sleep_forever()
+            finally:
+                if where != "undo":
+                    raise cycle_of_cancellations()
+
+    host = Host(does, stages=[stage], cleanup_s=0.01)
+    async with Scheduler(host.registry) as scheduler:
+        before = await scheduler.submit("other")
+        handle = await scheduler.submit("odd")
+        await anyio.wait_all_tasks_blocked()
+        if where != "stage":
+            await handle.cancel()
+        with anyio.fail_after(10):
+            await handle.wait()
+        assert [job.settled for job in await others_are_well(scheduler, host, before)] == [True]
 
 
 class Raises(logging.Handler):
