@@ -77,7 +77,7 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _CORE + "plain.py",
-        "            if not _TOO_LOW < value < _TOO_LONG:\n                return False\n",
+        '            if is_too_long(cast("int", value)):\n                return False\n',
         "            pass\n",
         "tests/core/test_kinds.py::test_arguments_that_cannot_be_kept_are_refused_with_their_place",
     ),

@@ -155,7 +155,7 @@ FAULTS: Final = (
     Fault(
         6,
         _RUNTIME + "failure.py",
-        "    unwinds = all(isinstance(leaf, (cancelled, StageUnavailableError)) for leaf in leaves(error))\n",
+        "    unwinds = all(is_a(leaf, cancelled, StageUnavailableError) for leaf in leaves(error))\n",
         "    unwinds = True\n",
         _DECISIONS + "6_one_error_among_cancellations_makes_the_job_failed",
     ),
