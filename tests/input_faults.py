@@ -15,6 +15,8 @@ _GIVEN: Final = (
 _FORM: Final = "tests/core/test_json_form.py::test_"
 _PLAIN: Final = "tests/core/test_plain.py::test_"
 _ODD: Final = "tests/runtime/test_odd_values.py::test_14_"
+_VALUE: Final = "a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job_at_most"
+_ERROR: Final = "an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_job"
 _TRACEBACKS: Final = "tests/runtime/test_tracebacks.py::test_"
 
 REFUSES: Final = "what makes no sense is refused"
@@ -146,7 +148,7 @@ INPUT_FAULTS: Final = (
         _RUNTIME + "failure.py",
         "    except BaseException as raised:  # noqa: BLE001\n",
         "    except LookupError as raised:\n",
-        _ODD + "an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_job",
+        _ODD + _ERROR + "[asyncio-in memory-str exits-raises]",
     ),
     Fault(
         ALONE,
@@ -188,14 +190,14 @@ INPUT_FAULTS: Final = (
         _RUNTIME + "runner.py",
         "if issubclass(type(value), Partial):",
         "if isinstance(value, Partial):",
-        _ODD + "a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job_at_most",
+        _ODD + _VALUE + "[asyncio-in memory-everything raises]",
     ),
     Fault(
         ALONE,
         _CORE + "compensations.py",
         "    except BaseException:  # noqa: BLE001",
         "    except AttributeError:",
-        _ODD + "a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job_at_most",
+        _ODD + _VALUE + "[asyncio-in memory-a call without a name]",
     ),
     Fault(
         ALONE,

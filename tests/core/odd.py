@@ -23,6 +23,10 @@ def _is_no_text(_: object) -> int:
     return 5
 
 
+def _does_nothing(_: object) -> None:
+    return None
+
+
 _METHODS = ("__repr__", "__str__", "__format__", "__len__", "__iter__", "__bool__", "__copy__", "__deepcopy__")
 _COMPARING = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__")
 RAISING: dict[str, Any] = {
@@ -88,5 +92,6 @@ ODD: dict[str, Any] = {
     "a dict of its own": odd("Dict", dict, **RAISING, items=_raises, keys=_raises)(a=1),
     "a mapping that exits": BrokenMapping(),
     "a class without a name": RaisingMeta("Nameless", (), {})(),
+    "a call without a name": odd("Call", __getattr__=_raises, __call__=_does_nothing)(),
     "keys that raise": {odd("Key", __repr__=_raises)(): 1},
 }
