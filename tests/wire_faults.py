@@ -328,4 +328,18 @@ WIRE_FAULTS: Final = (
         "via_canceling = false",
         _CANCEL + "a_pending_job_is_told_as_canceling_first_where_the_vendor_does_so",
     ),
+    Fault(
+        DATA,
+        _CONTRACTS + "contract.py",
+        'if op == "get" and case in _NOT_SHOWN else row',
+        'if op == "list" and case in _NOT_SHOWN else row',
+        _SOCKET + "sutro.py::test_variant_sdk_reads_no_unknown_job_as_if_it_had_a_status",
+    ),
+    Fault(
+        DATA,
+        _CONTRACTS + "sutro.toml",
+        'methods = ["POST", "GET"]',
+        'methods = ["POST"]',
+        _SOCKET + "sutro.py::test_the_documents_route_takes_no_get_and_the_sdks_does",
+    ),
 )

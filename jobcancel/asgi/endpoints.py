@@ -105,14 +105,14 @@ class Endpoint:
                 exchange = exchange.by(caller)
             return await operation(exchange)
         except Turned as turned:
-            words = reply if isinstance(turned.answer, Case) else refuse
-            return words(contract, turned.answer, exchange.context(message=turned.message, details=turned.details))
+            return _turned(contract, turned, exchange)
         except Unauthenticated:
             return reply(contract, Case.UNAUTHENTICATED, exchange.context())
         except RateLimited as limited:
             return reply(contract, Case.RATE_LIMITED, exchange.context(rate=limited.rate))
         except JobNotFoundError:
-            return reply(contract, await self._case_of_unknown(exchange), exchange.context())
+            case = await self._case_of_unknown(exchange)
+            return reply(contract, case, exchange.context(), op=exchange.route.op)
         except (SchedulerClosedError, StoreError) as error:
             # What is wrong with a journal it says in the log itself.
             message = UNKEPT if isinstance(error, StoreError) else None
@@ -130,6 +130,14 @@ class Endpoint:
             what = "request %s (%s %r) failed unexpectedly"
             _LOGGER.error(what, request_id, scope["method"], scope["path"], exc_info=error, extra=facts)
         return answered(reply(self._site.contract, Case.INTERNAL_ERROR, Context(request_id=request_id)), request_id)
+
+
+def _turned(contract: Contract, turned: Turned, exchange: Exchange) -> Reply:
+    """Return the contract's words for why a request was turned down."""
+    context = exchange.context(message=turned.message, details=turned.details)
+    if isinstance(turned.answer, Case):
+        return reply(contract, turned.answer, context, op=exchange.route.op)
+    return refuse(contract, turned.answer, context)
 
 
 async def _caller(authenticate: Authenticate, request: Request) -> Caller:

@@ -149,7 +149,7 @@ def _rows(contract: Contract, route: Route) -> Iterable[tuple[str, Row]]:
     if route.authenticated:
         cases = (*cases, Case.UNAUTHENTICATED, Case.RATE_LIMITED)
     for case in dict.fromkeys((*cases, Case.INTERNAL_ERROR)):
-        yield case, contract.outcomes[case]
+        yield case, contract.row(case, route.op)
     refused = ("invalid_request",) if route.op == "list" else ()
     for name in ("unknown_route", "method_not_allowed", *refused, "closed"):
         yield name, contract.errors[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from attrs import Factory, field, frozen
 
@@ -18,6 +18,10 @@ from .settings import Auth, Failures, Ids, Keys, Policies, Tenancy, Timestamps, 
 from .templates import Render, compiled
 
 Op = Literal["cancel", "get", "list", "health"]
+UNKNOWN_JOB: Final = "unknown_job"
+"""The error that answers for a job that cannot be shown, in a contract whose ``not_found`` speaks of cancels alone."""
+
+_NOT_SHOWN: Final = frozenset({Case.NOT_FOUND, Case.FORBIDDEN, Case.MALFORMED_ID})
 
 
 class Source(StrEnum):
@@ -137,7 +141,7 @@ class Contract:
         keys: Idempotency keys, or None if the vendor has none.
         routes: What is served.
         outcomes: The answer to a cancel request, for each of the thirteen cases.
-        errors: The answers beside those, by name.
+        errors: The answers beside those, by name; ``unknown_job`` only where reads have one of their own.
         document: The vendor's job document, as a template.
         kinds: The kinds of job that the vendor's document declares: what ``Registry.from_mapping`` takes as ``kinds``.
         kind_words: By kind's name, what the vendor calls it, where that is no name of ours.
@@ -167,3 +171,8 @@ class Contract:
     variants: Mapping[str, str] = field(factory=dict[str, str], converter=fixed)
     applied: tuple[str, ...] = ()
     render_document: Render = field(init=False, eq=False, repr=False, default=Factory(_job_document, takes_self=True))
+
+    def row(self, case: Case, op: Op = "cancel") -> Row:
+        """Return the answer to a case, by what was asked for."""
+        row = self.outcomes[case]
+        return self.errors.get(UNKNOWN_JOB, row) if op == "get" and case in _NOT_SHOWN else row

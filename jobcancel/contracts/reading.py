@@ -12,7 +12,7 @@ from jobcancel.errors import ContractDataError, KindDataError
 
 from .answers import route_at, row_at
 from .cases import Case
-from .contract import Contract, Row
+from .contract import UNKNOWN_JOB, Contract, Row
 from .fields import Fields, matching, table_at
 from .settings import (
     Auth,
@@ -60,7 +60,7 @@ def contract_from(data: Any, applied: tuple[str, ...] = ()) -> Contract:
         "keys": _keys(whole.table("keys")) if whole.has("keys") else None,
         "routes": tuple(route_at(item, path) for path, item in whole.items("routes", "a list of tables, one a route")),
         "outcomes": {Case(name): row for name, row in _rows(whole.table("outcomes"), tuple(Case)).items()},
-        "errors": _rows(whole.table("errors"), ERRORS),
+        "errors": _rows(whole.table("errors"), ERRORS, UNKNOWN_JOB),
         "document": _document(whole.table("document")),
         "kinds": _kinds(whole.plain_table("kinds", optional=True)),
         "kind_words": whole.table("kind_words", optional=True).texts(),
@@ -152,8 +152,9 @@ def _keys(fields: Fields) -> Keys:
     return keys
 
 
-def _rows(fields: Fields, names: tuple[str, ...]) -> dict[str, Row]:
+def _rows(fields: Fields, names: tuple[str, ...], *optional: str) -> dict[str, Row]:
     rows = {str(name): row_at(fields.table(name)) for name in names}
+    rows |= {name: row_at(fields.table(name)) for name in optional if fields.has(name)}
     fields.done()
     return rows
 

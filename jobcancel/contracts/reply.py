@@ -14,7 +14,7 @@ from jobcancel._core.numbers import DELAY, NATURAL
 from jobcancel._core.snapshot import Snapshot
 
 from .cases import Case
-from .contract import Contract, Route, Row
+from .contract import Contract, Op, Route, Row
 from .words import JobWords, shown
 
 _encoded: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -102,13 +102,19 @@ _NOTHING: Final = Context()
 LONGEST_SAID: Final = 1024  # of an id that was asked for, a body repeats no more
 
 
-def reply(contract: Contract, case: Case | str, context: Context = _NOTHING) -> Reply:
-    """Return the answer to a cancel request.
+def reply(contract: Contract, case: Case | str, context: Context = _NOTHING, *, op: Op = "cancel") -> Reply:
+    """Return the answer to a request that came to one of the thirteen cases.
+
+    Args:
+        contract: Whose words.
+        case: What the request came to.
+        context: What the reply is rendered from.
+        op: What was asked for, where that is no cancel.
 
     Raises:
         ValueError: There is no such case.
     """
-    return _rendered(contract, contract.outcomes[Case(case)], context)
+    return _rendered(contract, contract.row(Case(case), op), context)
 
 
 def refuse(contract: Contract, error: str, context: Context = _NOTHING) -> Reply:

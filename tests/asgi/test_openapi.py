@@ -108,6 +108,14 @@ def test_every_status_that_is_answered_is_documented(name: str, path: str, metho
     assert sorted(responses) == statuses.split()
 
 
+def test_a_read_s_own_answer_for_an_unknown_job_is_documented_there_alone() -> None:
+    paths = openapi(vendor("sutro", "sdk"))["paths"]
+    read, cancel = paths["/job-status/{job_id}"]["get"], paths["/job-cancel/{job_id}"]["get"]
+    assert "not_found (silent)" in read["responses"]["404"]["description"]
+    assert "not_found" not in read["responses"]["200"]["description"]
+    assert "not_found (explicit)" in cancel["responses"]["200"]["description"]
+
+
 def test_a_response_says_which_outcomes_it_stands_for_and_what_the_vendor_says_of_each() -> None:
     responses = openapi(vendor("layers"))["paths"]["/v1/jobs/{job_id}/cancel"]["post"]["responses"]
 

@@ -12,7 +12,11 @@ import venv
 from pathlib import Path
 
 # These versions are what the tests know the output of.
-CLIENTS = {"tensorpool": "tensorpool==0.0.9", "sutro": "sutro==0.1.67"}
+CLIENTS = {
+    "tensorpool": "tensorpool==0.0.9",
+    "sutro": "sutro==0.1.67",
+    "sutro_older": "sutro==0.1.43",  # its base URL has no /v1
+}
 
 
 def install(folder: Path) -> None:

@@ -132,7 +132,11 @@ async def test_a_key_is_introduced_as_key(bench: Bench, authorization: str, stat
 async def test_the_documents_route_takes_no_get_and_the_sdks_does(bench: Bench) -> None:
     document, sdk = await bench.serve(SUTRO), await bench.serve(SUTRO, "sdk")
     assert (await document.send("GET", f"/job-cancel/{SUTRO.unknown}")).status == 405
-    assert (await sdk.send("GET", f"/v1/job-cancel/{SUTRO.unknown}")).status == 200
+    for path in ("/job-cancel/{}", "/v1/job-cancel/{}"):
+        job_id, _ = await sdk.running()
+        answer = await sdk.send("GET", path.format(job_id))
+        assert (answer.status, answer.body) == (200, about(job_id, CANCELLED))
+        assert await sdk.final(job_id) == "canceled"
 
 
 SDK_WORDS = [
@@ -146,41 +150,61 @@ SDK_WORDS = [
 ]
 
 
+NEWER_AND_OLDER = pytest.mark.parametrize("root", ["/v1", ""], ids=["newer", "older"])
+
+
+@NEWER_AND_OLDER
 @pytest.mark.parametrize(("situation", "word"), SDK_WORDS)
-async def test_variant_sdk_tells_a_jobs_status_by_its_id(bench: Bench, situation: str, word: str) -> None:
+async def test_variant_sdk_tells_a_jobs_status_by_its_id(bench: Bench, situation: str, word: str, root: str) -> None:
     sutro = await bench.serve(SUTRO, "sdk")
     asked = await arrange(sutro, situation)
 
-    answer = await sutro.send("GET", f"/v1/job-status/{asked.job_id}")
+    answer = await sutro.send("GET", f"{root}/job-status/{asked.job_id}")
 
     assert (answer.status, answer.body) == (200, {"job_status": {asked.job_id: word}})
 
 
+@NEWER_AND_OLDER
 @pytest.mark.parametrize(("situation", "word"), SDK_WORDS)
-async def test_variant_sdk_shows_a_job_under_job(bench: Bench, situation: str, word: str) -> None:
+async def test_variant_sdk_shows_a_job_under_job(bench: Bench, situation: str, word: str, root: str) -> None:
     sutro = await bench.serve(SUTRO, "sdk")
     asked = await arrange(sutro, situation)
 
-    answer = await sutro.send("GET", f"/v1/jobs/{asked.job_id}")
+    answer = await sutro.send("GET", f"{root}/jobs/{asked.job_id}")
 
     assert (answer.status, set(answer.body)) == (200, {"job"})
     assert answer.body["job"]["status"] == word
     assert asked.job_id in answer.body["job"].values()
 
 
-async def test_variant_sdk_lists_the_callers_jobs_and_nobody_elses(bench: Bench) -> None:
+@NEWER_AND_OLDER
+async def test_variant_sdk_lists_the_callers_jobs_and_nobody_elses(bench: Bench, root: str) -> None:
     sutro = await bench.fresh(SUTRO, "sdk")
     mine = {await sutro.settled("succeeded"), await sutro.settled("canceled")}
     await sutro.settled("succeeded", owner="bob")
 
-    answer = await sutro.send("GET", "/v1/list-jobs")
+    answer = await sutro.send("GET", f"{root}/list-jobs")
 
     assert answer.status == 200
     assert len(answer.body["jobs"]) == 2
     assert {value for job in answer.body["jobs"] for value in job.values() if value in mine} == mine
 
 
-@pytest.mark.parametrize("path", ["/v1/job-status/{}", "/v1/jobs/{}"])
+SDK_READS = ["/v1/job-status/{}", "/v1/jobs/{}", "/job-status/{}", "/jobs/{}"]
+
+
+@pytest.mark.parametrize("situation", ["not_found", "foreign", "malformed_id"])
+@pytest.mark.parametrize("path", SDK_READS)
+async def test_variant_sdk_reads_no_unknown_job_as_if_it_had_a_status(bench: Bench, situation: str, path: str) -> None:
+    sutro = await bench.serve(SUTRO, "sdk")
+    asked = await arrange(sutro, situation)
+
+    answer = await sutro.send("GET", path.format(asked.job_id), asked.headers)
+
+    assert (answer.status, answer.body) == (404, {"message": Words("not found")})
+
+
+@pytest.mark.parametrize("path", SDK_READS)
 async def test_variant_sdk_hides_another_accounts_job(bench: Bench, path: str) -> None:
     sutro = await bench.serve(SUTRO, "sdk")
     job_id, _ = await sutro.running(owner="bob")

@@ -140,7 +140,8 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
     (f"{ROW}.headers", {"a b": "x"}, f"{ROW}.headers.a b", "a b", "header names as keys"),
     (f"{ROW}.headers", {"Age": 5}, f"{ROW}.headers.Age", 5, TEXT),
     ("errors.closed", ..., "errors.closed", None, "a table" + MISSING),
-    ("errors.teapot", {}, "errors.teapot", {}, "no such key; known: " + ", ".join(bare()["errors"])),
+    ("errors.teapot", {}, "errors.teapot", {}, f"no such key; known: {', '.join(bare()['errors'])}, unknown_job"),
+    ("errors.unknown_job", {"status": 999}, "errors.unknown_job.status", 999, STATUS),
     ("document", ..., "document", None, "a table" + MISSING),
     (
         "document",

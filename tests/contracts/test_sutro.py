@@ -95,12 +95,33 @@ def test_the_routes_are_the_documents_and_in_the_variant_the_sdks_too() -> None:
         ("list", ("GET",), "/list-jobs"),
     ]
     assert served("sdk") == [
-        ("cancel", ("POST",), "/job-cancel/{job_id}"),
+        ("cancel", ("POST", "GET"), "/job-cancel/{job_id}"),
+        ("get", ("GET",), "/job-status/{job_id}"),
+        ("get", ("GET",), "/jobs/{job_id}"),
+        ("list", ("GET",), "/list-jobs"),
         ("cancel", ("GET", "POST"), "/v1/job-cancel/{job_id}"),
         ("get", ("GET",), "/v1/job-status/{job_id}"),
         ("get", ("GET",), "/v1/jobs/{job_id}"),
         ("list", ("GET",), "/v1/list-jobs"),
     ]
+
+
+@pytest.mark.parametrize("case", ["not_found", "forbidden", "malformed_id"])
+@pytest.mark.parametrize(
+    ("variants", "read", "cancel"),
+    [
+        ((), (200, {"cancelled": False, "message": "Job job_1 not found"}), 200),
+        (("sdk",), (404, {"message": "Job job_1 not found"}), 200),
+        (("sdk", "not_found_404"), (404, {"message": "Job job_1 not found"}), 404),
+    ],
+)
+def test_an_unknown_job_is_no_status_for_the_sdk_to_read(
+    case: str, variants: tuple[str, ...], read: tuple[int, Any], cancel: int
+) -> None:
+    contract, context = load("sutro", variants=variants), Context(job_id="job_1")
+    shown, asked = reply(contract, case, context, op="get"), reply(contract, case, context)
+    assert (shown.status, shown.body) == read
+    assert (asked.status, asked.body) == (cancel, {"cancelled": False, "message": "Job job_1 not found"})
 
 
 @pytest.mark.parametrize(
