@@ -127,7 +127,7 @@ def order_from(body: bytes, shown: Demonstration) -> Order:
     """
     try:
         document: object = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or too deep to be read
         raise ValueError('the body must be JSON, as {"kind": "...", "stages": {"...": 10}}') from None
     fields = _mapping(document, "the body")
     allowed = {"kind", "stages", "fails_in", "owner", "labels"}
@@ -135,7 +135,8 @@ def order_from(body: bytes, shown: Demonstration) -> Order:
         raise ValueError(f"{unknown[0]!r} is not known here; known: {', '.join(sorted(allowed))}")
     kind = shown.kind_of(str(fields.get("kind")))
     if kind is None:
-        raise ValueError(f"kind must be one of {', '.join(sorted(shown.acts))}, not {fields.get('kind')!r}")
+        known = sorted(shown.contract.kind_words.get(name, name) for name in shown.acts)
+        raise ValueError(f"kind must be one of {', '.join(known)}, not {fields.get('kind')!r}")
     stages = shown.acts[kind].stages
     seconds = {name: _seconds(value, name) for name, value in _mapping(fields.get("stages", {}), "stages").items()}
     fails_in = _text(fields.get("fails_in"), "fails_in")
