@@ -24,6 +24,7 @@ from .view import JsonView, PlainView, View
 app = typer.Typer(
     help="Cancellation of long-running jobs: demonstrations, vendors' cancel APIs, journals, and the state machine.",
     add_completion=False,
+    rich_markup_mode="markdown",  # it fills the paragraphs of a docstring to the terminal's width
     pretty_exceptions_enable=False,
 )
 
@@ -70,11 +71,17 @@ Variants = Annotated[
 ]
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")]
 Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes any that is free.")]
+MaxRunning = Annotated[
+    int | None,
+    typer.Option(
+        metavar="COUNT", min=1, max=1_000_000, help="How many jobs run at once; the others are pending. Default: all."
+    ),
+]
 Token = Annotated[
     str | None,
     typer.Option(metavar="TOKEN", help="What clients send. Default: one that is made, another at each start."),
 ]
-Shown = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A shipped contract, or a TOML file of yours.")]
+Shown = Annotated[str | None, typer.Argument(metavar="NAME", help="A shipped contract, or a TOML file of yours.")]
 SERVER = {"starlette", "uvicorn"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print the final snapshot alone, as JSON.")]
 
@@ -131,20 +138,36 @@ def serve(
     port: Port = 8000,
     host: Host = "127.0.0.1",
     token: Token = None,
+    max_running: MaxRunning = None,
     db: ServedFrom = None,
 ) -> None:
     """Serve a vendor's cancel API over jobs that do nothing for as long as you want, to try a client against it.
 
-    With --db its jobs, their keys and verdicts outlast it, also a kill -9: jobs that ran are run again without their
-    finished stages. Their credits are counted as long as the jobs are kept.
+    The first lines that it prints name the kinds of job and their stages, and give commands to submit a job, to poll
+    it and to cancel it.
 
-    POST /demo/jobs submits one. Exit code: 0 when SIGINT or SIGTERM has ended it, 2 if the input was wrong.
+    `POST /demo/jobs` submits a job. Its body is a JSON object:
+
+    - `kind`: one of the kinds; required.
+    - `stages`: how many seconds each stage lasts, as in `{"generating": 30}`, each from 0 to 86400; a stage that is not
+      named ends at once.
+    - `fails_in`: the stage that fails at its end. Default: none.
+    - `owner`: the owner of the job. Default: the owner of the token, `demo`; a job of another is unknown to it.
+    - `labels`: the labels of the job, as in `{"project_id": "other"}`.
+
+    The header `Idempotency-Key` (Dafty, Layers: see the contract) makes a repeated submit answer the first job.
+    `GET /demo/credits` shows the credits that the jobs have reserved, and those reversed because a job was canceled.
+
+    With --db the jobs, their keys and verdicts outlast the service, also a kill -9: jobs that ran are run again
+    without their finished stages. Their credits are counted as long as the jobs are kept.
+
+    Exit code: 0 when SIGINT or SIGTERM has ended it, 2 if the input was wrong.
     """
     with input_checked("serve"):
-        _server()(contract, variant or (), host, port, token, db)
+        _server()(contract, variant or (), host, port, token, max_running, db)
 
 
-def _server() -> Callable[[str, Iterable[str], str, int, str | None, Path | None], None]:
+def _server() -> Callable[[str, Iterable[str], str, int, str | None, int | None, Path | None], None]:
     """Return what serves.
 
     Raises:

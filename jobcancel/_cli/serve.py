@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-import signal
+import re
 import socket
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
 import typer
 import uvicorn
-from anyio.abc import TaskGroup
 from starlette.routing import Router
 
 from jobcancel import Scheduler
@@ -22,6 +22,7 @@ from jobcancel.stores import SqliteStore
 
 from .demo import ENDING_SIGNALS
 from .demonstration import OWNER, Credits, Demonstration, demonstration
+from .ending import Ending
 from .hints import hints
 from .orders import Orders
 from .outcomes import loaded
@@ -29,6 +30,7 @@ from .preflight import BadInputError
 from .unfinished import usable
 
 PATIENCE_S = 5  # for requests that are open when all jobs have ended
+PRINTABLE = re.compile(r"[!-~]+")  # what every client can send in a header, and a line can show
 
 
 class Server(uvicorn.Server):
@@ -41,7 +43,13 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    source: str, variants: Iterable[str], host: str, port: int, token: str | None, journal: Path | None = None
+    source: str,
+    variants: Iterable[str],
+    host: str,
+    port: int,
+    token: str | None,
+    max_running: int | None,
+    journal: Path | None,
 ) -> None:
     """Serve a contract until SIGINT or SIGTERM.
 
@@ -51,6 +59,7 @@ def serve(
         host: The address to listen on.
         port: The port; 0 for any free one.
         token: What clients have to send; None for one that is made.
+        max_running: How many jobs run at once; None for no limit.
         journal: Where jobs are kept, so that they outlast the process; None for nowhere.
 
     Raises:
@@ -60,17 +69,26 @@ def serve(
     contract = loaded(source, variants)
     shown = demonstration(contract, None if source.endswith(".toml") else source)
     token = shown.token if token is None else token
-    try:
-        callers = TokenTable(contract, {token: Caller(OWNER, _scopes(contract))})
-    except ValueError:
-        pattern = contract.auth.token_pattern
-        form = f"one of the form {pattern.pattern}" if pattern else "one that is not empty"
-        raise BadInputError(f"{contract.title} knows no token {token!r}; --token takes {form}") from None
+    callers = _callers(contract, token)
     if journal is not None:
         usable(journal, {kind.name for kind in shown.registry}, contract.title)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with _listening(host, port) as listener:
-        anyio.run(_serve, shown, callers, listener, hints(shown, _address(listener), token), journal)
+        lines = hints(shown, _address(listener), token, kept=journal is not None)
+        anyio.run(_serve, shown, callers, listener, lines, max_running, journal)
+
+
+def _callers(contract: Contract, token: str) -> TokenTable:
+    """Return the one caller that there is.
+
+    Raises:
+        BadInputError: No client could send its token.
+    """
+    pattern = contract.auth.token_pattern or PRINTABLE
+    if pattern.fullmatch(token) is None:
+        form = "printable ASCII without spaces" if pattern is PRINTABLE else f"one of the form {pattern.pattern}"
+        raise BadInputError(f"{contract.title} knows no token {token!r}; --token takes {form}")
+    return TokenTable(contract, {token: Caller(OWNER, _scopes(contract))})
 
 
 def _scopes(contract: Contract) -> frozenset[str]:
@@ -80,14 +98,19 @@ def _scopes(contract: Contract) -> frozenset[str]:
 @contextmanager
 def _listening(host: str, port: int) -> Generator[socket.socket]:
     """Listen before anything else: whoever reads the address can connect."""
+    where = f"{host if host.isprintable() and host.strip() == host != '' else repr(host)} port {port}"
+    ours = "--host takes an address or a name of this machine"
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no such name"
+        raise BadInputError(f"cannot listen on {where} ({reason}); {ours}") from None
+    try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, UnicodeError) as error:  # create_server adds the address to the system's own words
-        reason = (error.strerror or "").partition(" (")[0] if isinstance(error, OSError) else "no such address"
-        raise BadInputError(
-            f"cannot listen on {host} port {port} ({reason}); --port 0 takes any that is free"
-        ) from None
+    except OSError as error:
+        reason = (error.strerror or "").partition(" (")[0]  # create_server adds the address to the system's own words
+        advice = ours if error.errno == errno.EADDRNOTAVAIL else "--port 0 takes any that is free"
+        raise BadInputError(f"cannot listen on {where} ({reason}); {advice}") from None
     with listener:
         # asyncio sets this only where a socket names its protocol; without it every answer waits 40 ms for an ACK.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -100,11 +123,17 @@ def _address(listener: socket.socket) -> str:
 
 
 async def _serve(
-    shown: Demonstration, callers: TokenTable, listener: socket.socket, lines: Iterable[str], journal: Path | None
+    shown: Demonstration,
+    callers: TokenTable,
+    listener: socket.socket,
+    lines: Iterable[str],
+    max_running: int | None,
+    journal: Path | None,
 ) -> None:
     """Serve until a signal comes; print the lines when one may."""
+    new_id = id_factory(shown.contract)
     store = None if journal is None else SqliteStore(journal)
-    async with Scheduler(shown.registry, new_id=id_factory(shown.contract), store=store) as scheduler:
+    async with Scheduler(shown.registry, max_running=max_running, new_id=new_id, store=store) as scheduler:
         await _restore(shown.credits, scheduler)
         contracted = app(scheduler, shown.contract, authenticate=callers)
         orders = Orders(scheduler, shown, callers).routes()
@@ -116,10 +145,11 @@ async def _serve(
             timeout_graceful_shutdown=PATIENCE_S,
         )
         server = Server(config)
+        ending = Ending(scheduler, shown.registry, server, kept=store is not None)
         with anyio.open_signal_receiver(*ENDING_SIGNALS.values()) as signals:
             typer.echo("\n".join(lines))
             async with anyio.create_task_group() as group:
-                group.start_soon(_end_on_signal, signals, scheduler, server, group, store is not None)
+                group.start_soon(ending.on_signals, signals, group)
                 await server.serve(sockets=[listener])
                 group.cancel_scope.cancel()
     typer.echo("ended")
@@ -134,27 +164,3 @@ async def _restore(credits_of: Credits, scheduler: Scheduler) -> None:
         if page.cursor is None:
             return
         page = await scheduler.find(cursor=page.cursor)
-
-
-async def _end_on_signal(
-    signals: AsyncIterator[signal.Signals], scheduler: Scheduler, server: Server, group: TaskGroup, kept: bool
-) -> None:
-    """End the jobs and then the server. A stage that shields its job is waited for; whoever insists forces it.
-
-    Jobs that are kept are not canceled: they go on when the service is started again.
-    """
-    ending = False
-    async for _ in signals:
-        if ending and kept:
-            typer.echo("a stage that may not be torn is still open; a kill -9 loses nothing that was answered")
-        elif ending:
-            await scheduler.cancel_many(by="a second signal", force=True)
-        else:
-            typer.echo("ending: jobs go on at the next start" if kept else "ending: jobs are being canceled")
-            group.start_soon(_end, scheduler, server)
-            ending = True
-
-
-async def _end(scheduler: Scheduler, server: Server) -> None:
-    await scheduler.shutdown()  # whoever waits for a job gets his answer while the server still runs
-    server.should_exit = True

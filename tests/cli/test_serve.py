@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -35,13 +37,15 @@ def states(served: Served, job_id: str) -> str:
 
 
 @pytest.mark.parametrize("name", names())
-def test_the_printed_lines_submit_a_job_and_cancel_it(name: str) -> None:
+def test_the_printed_lines_submit_a_job_show_it_and_cancel_it(name: str) -> None:
     with serving(name) as served:
         submitted = run(served.submit_line)
         assert submitted.status_code == 202, submitted.text
         job_id = submitted.json()["id"]
-        url = [part.replace("JOB_ID", job_id) for part in served.cancel_line]
-        canceled = run(url)
+        polled = run([part.replace("JOB_ID", job_id) for part in served.poll_line])
+        assert polled.status_code == 200, polled.text
+        assert job_id in polled.text
+        canceled = run([part.replace("JOB_ID", job_id) for part in served.cancel_line])
         assert canceled.status_code in {200, 202}, canceled.text
         unsigned = httpx.post(f"{served.address}/demo/jobs", json={}, trust_env=False)
         assert unsigned.status_code in {401, 403}
@@ -54,7 +58,7 @@ def run(line: list[str]) -> httpx.Response:
     """Do what curl does with its arguments."""
     flags = list(pairwise(line))
     headers = [tuple(value.split(": ", 1)) for flag, value in flags if flag == "-H"]
-    (method,) = [value for flag, value in flags if flag == "-X"]
+    method = next((value for flag, value in flags if flag == "-X"), "GET")
     body = [value for flag, value in flags if flag == "-d"]
     url = next(part for part in line if part.startswith("http"))
     return httpx.request(
@@ -155,7 +159,7 @@ def test_a_contract_of_one_s_own_is_served_with_a_kind_to_try(tmp_path: Path) ->
     with serving(str(own(tmp_path))) as served:
         job_id = served.submit("work", {"working": LONG_S})
         assert served.cancel(job_id).status_code == 202
-        assert "kind work: preparing, working, committing, finishing" in served.lines
+        assert "kind work: preparing, working, committing (defers), finishing" in served.lines
 
 
 def own(folder: Path) -> Path:
@@ -204,10 +208,67 @@ def test_a_second_signal_opens_the_stage_that_shields_a_job() -> None:
         served.until(f"/v1/jobs/{job_id}", '"persisting"')
         served.process.send_signal(signal.SIGTERM)
         served.printed("ending: ")
+        served.printed(f"waiting for persisting of {job_id} to end; Ctrl-C again interrupts them")
         late = served.client.post("/demo/jobs", json={"kind": "content_generate"})
         assert late.status_code == 503
         assert states(served, job_id) == "running"
         assert served.end(signal.SIGINT) == 0
+        assert served.lines[-2:] == ["ending at once: stages that refuse or defer are interrupted", "ended"]
+
+
+def test_a_signal_names_three_of_the_stages_that_it_waits_for_and_says_how_many_more() -> None:
+    with serving("dex") as served:
+        parents = [served.submit("batch_parse", {"storing": LONG_S}) for _ in range(4)]
+        interrupted = served.submit("parse", {"parsing": LONG_S})
+        for job_id in parents:
+            served.until(f"/v1/projects/demo/jobs/{job_id}", '"step":"storing"')
+        served.until(f"/v1/projects/demo/jobs/{interrupted}", '"step":"parsing"')
+        served.process.send_signal(signal.SIGTERM)
+        line = served.printed("waiting for ")
+        assert sum(f"storing of {job_id}" in line for job_id in parents) == 3
+        assert "and 1 more to end; Ctrl-C again" in line
+        assert served.end() == 0
+
+
+def test_the_first_refusal_is_had_within_ten_seconds_of_the_start() -> None:
+    started = time.monotonic()
+    with serving("layers") as served:
+        submit = shielded_line(served, "refused")
+        job_id = run(submit).json()["id"]
+        served.until(f"/v1/jobs/{job_id}", '"finalizing"')
+        refused = run([part.replace("JOB_ID", job_id) for part in served.cancel_line])
+        assert time.monotonic() - started < 10
+        assert refused.status_code == 409
+
+
+def test_where_the_contract_defers_the_first_deferral_is_had_within_ten_seconds_of_the_start() -> None:
+    started = time.monotonic()
+    with serving("tensorpool") as served:
+        submit = shielded_line(served, "deferred")
+        job_id = run(submit).json()["id"]
+        served.until(f"/job/info/{job_id}", "saving_outputs")
+        deferred = run([part.replace("JOB_ID", job_id) for part in served.cancel_line])
+        assert time.monotonic() - started < 10
+        assert deferred.status_code == 202
+        polled = run([part.replace("JOB_ID", job_id) for part in served.poll_line])
+        assert polled.json()["job_info"]["status"] == "canceling"
+
+
+def shielded_line(served: Served, answer: str) -> list[str]:
+    """The printed command that submits a job whose cancel gets an answer, split as a shell does."""
+    label = f"submit a job whose cancel is {answer}: "
+    (line,) = [line.removeprefix(label) for line in served.lines if line.startswith(label)]
+    return shlex.split(line)
+
+
+def test_more_jobs_than_may_run_are_pending_and_a_pending_one_is_canceled() -> None:
+    with serving("tensorpool", "--max-running", "1") as served:
+        running, pending = (served.submit("training", {"training": LONG_S}) for _ in range(2))
+        served.until(f"/job/info/{running}", '"status":"running"')
+        assert served.client.get(f"/job/info/{pending}").json()["job_info"]["status"] == "pending"
+        assert served.cancel(pending).status_code == 202
+        served.until(f"/job/info/{pending}", '"status":"canceled"')
+        assert served.client.get(f"/job/info/{running}").json()["job_info"]["status"] == "running"
 
 
 def test_a_busy_port_is_one_line(layers: Served) -> None:

@@ -87,21 +87,22 @@ def test_sigterm_cancels_nothing_and_the_jobs_go_on_at_the_next_start(tmp_path: 
         job_id = first.submit("content_generate", {"generating": LONG_S})
         first.until(f"/v1/jobs/{job_id}", '"generating"')
         assert first.end() == 0
-        assert first.lines[-2:] == ["ending: jobs go on at the next start", "ended"]
+        assert first.lines[-2:] == ["ending: jobs resume at the next start", "ended"]
     with served(db) as second:
         second.until(f"/v1/jobs/{job_id}", '"generating"')
         assert second.cancel(job_id).status_code == 202
         until(lambda: job(second, job_id)["status"] == "canceled", "canceled")
 
 
-def test_a_second_signal_tears_no_stage_of_a_job_that_is_kept(tmp_path: Path) -> None:
+def test_a_signal_waits_for_a_shielded_stage_of_a_job_that_is_kept_however_often_it_comes(tmp_path: Path) -> None:
     with served(tmp_path / "jobs.db") as first:
         job_id = first.submit("project_ingest_website", {"persisting": LONG_S})
         first.until(f"/v1/jobs/{job_id}", '"persisting"')
         first.process.terminate()
-        first.printed("ending: ")
+        waits = f"waiting for persisting of {job_id} to end; kill -9 loses nothing that was answered"
+        first.printed(waits)
         first.process.terminate()
-        first.printed("a stage that may not be torn is still open; a kill -9 loses nothing that was answered")
+        first.printed(waits)
         kill(first)
 
 

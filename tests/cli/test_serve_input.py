@@ -49,7 +49,7 @@ def test_wrong_usage(refused: Refused, args: tuple[str, ...], says: str) -> None
     assert line.endswith("; see jobcancel serve --help\n")
 
 
-@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+@pytest.mark.parametrize("port", ["-1", "65536", "http", "nan", "inf", "8e3", "80.5", "", "9" * 5000])
 def test_a_port_that_is_none(refused: Refused, port: str) -> None:
     line = refused("serve", "--contract", "layers", "--port", port)
     assert line.startswith("jobcancel serve: Invalid value for '--port': ")
@@ -94,15 +94,31 @@ def test_a_token_that_the_vendor_s_clients_could_not_send(refused: Refused) -> N
     assert "--token takes one of the form " in line
 
 
-def test_an_empty_token(refused: Refused) -> None:
-    line = refused("serve", "--contract", "dex", "--port", "0", "--token", "")
-    assert line.endswith("--token takes one that is not empty\n")
+@pytest.mark.parametrize("token", ["", "a b", "a\nb", "t\u00f6k", "\x1b[31m"])
+def test_a_token_that_no_client_could_send(refused: Refused, token: str) -> None:
+    line = refused("serve", "--contract", "dex", "--port", "0", "--token", token)
+    assert line == (
+        f"jobcancel serve: Scale Dex knows no token {token!r}; --token takes printable ASCII without spaces\n"
+    )
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "256.0.0.1", "a..b", "192.0.2.1"])
 def test_an_address_that_is_not_ours(refused: Refused, host: str) -> None:
     line = refused("serve", "--contract", "layers", "--port", "0", "--host", host)
     assert line.startswith(f"jobcancel serve: cannot listen on {host} port 0 (")
+    assert line.endswith("); --host takes an address or a name of this machine\n")
+
+
+def test_an_address_that_cannot_be_seen_is_quoted(refused: Refused) -> None:
+    line = refused("serve", "--contract", "layers", "--port", "0", "--host", "")
+    assert line.startswith("jobcancel serve: cannot listen on '' port 0 (")
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1000001", "nan", "inf", "1e3", "1.5", "", "true", "9" * 5000])
+def test_a_count_that_is_none(refused: Refused, count: str) -> None:
+    line = refused("serve", "--contract", "layers", "--max-running", count)
+    assert line.startswith("jobcancel serve: Invalid value for '--max-running': ")
+    assert line.endswith("; see jobcancel serve --help\n")
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])

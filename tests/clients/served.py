@@ -32,6 +32,7 @@ class Served:
         token: What clients send.
         headers: The headers in which they do.
         submit_line: The printed command that submits a job, split as a shell does.
+        poll_line: The printed command that shows one.
         cancel_line: The printed command that cancels one.
         client: A client that sends the headers.
     """
@@ -47,6 +48,7 @@ class Served:
         self.address = address[1]
         self.token = self.printed("token: ").removeprefix("token: ")
         self.submit_line = shlex.split(self.printed("submit: ").removeprefix("submit: "))
+        self.poll_line = shlex.split(self.printed("poll: ").removeprefix("poll: "))
         self.cancel_line = shlex.split(self.printed("cancel: ").removeprefix("cancel: "))
         flags = pairwise(self.cancel_line)
         self.headers = dict(line.split(": ", 1) for flag, line in flags if flag == "-H")
