@@ -21,6 +21,10 @@ _TENANCY: Final = "tests/asgi/test_tenancy.py::test_"
 _REPLIES: Final = "tests/contracts/test_replies.py::test_"
 _CREDITS: Final = "tests/hosts/test_credits.py::test_"
 _SOCKET: Final = "tests/conformance/test_"
+_CLI: Final = "jobcancel/_cli/"
+_HINTS: Final = "tests/cli/test_hints.py::test_"
+_SERVE: Final = "tests/cli/test_serve.py::test_"
+_SERVED: Final = "tests/cli/test_serve_input.py::test_"
 
 WHOSE: Final = "whose job it is"
 WHO: Final = "who calls"
@@ -28,6 +32,8 @@ ORDER: Final = "the order of the checks"
 SHOWN: Final = "what a client is shown"
 ONCE: Final = "credits, exactly once"
 DATA: Final = "a vendor's facts"
+FIRST: Final = "what serve prints"
+INPUT: Final = "what serve takes"
 
 WIRE_FAULTS: Final = (
     Fault(
@@ -109,8 +115,8 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         9,
-        "jobcancel/_cli/serve.py",
-        "    await scheduler.shutdown()  # whoever waits for a job gets his answer while the server still runs\n",
+        _CLI + "ending.py",
+        "        await self.scheduler.shutdown()  # a client that waits gets its answer while the server still runs\n",
         "",
         "tests/cli/test_serve.py::test_a_signal_ends_the_jobs_in_order_and_answers_who_waits",
     ),
@@ -341,5 +347,82 @@ WIRE_FAULTS: Final = (
         'methods = ["POST", "GET"]',
         'methods = ["POST"]',
         _SOCKET + "sutro.py::test_the_documents_route_takes_no_get_and_the_sdks_does",
+    ),
+    Fault(
+        FIRST,
+        _CLI + "hints.py",
+        'policies.on_shielded_stage == "refuse":',
+        'policies.on_shielded_stage == "defer":',
+        _HINTS + "a_stage_is_marked_with_what_a_cancel_meets_there",
+    ),
+    Fault(
+        FIRST,
+        _CLI + "hints.py",
+        "{stage: STAGE_S}",
+        "{}",
+        _HINTS + "one_command_submits_a_job_that_is_at_once_in_a_stage_that_shields_it",
+    ),
+    Fault(
+        FIRST,
+        _CLI + "hints.py",
+        '(("get", "poll"), ("cancel", "cancel"))',
+        '(("cancel", "cancel"),)',
+        _HINTS + "all_lines_of_a_contract_that_defers",
+    ),
+    Fault(
+        FIRST,
+        _CLI + "ending.py",
+        "            if waits_for:\n",
+        "            if not waits_for:\n",
+        _SERVE + "a_second_signal_opens_the_stage_that_shields_a_job",
+    ),
+    Fault(
+        FIRST,
+        _CLI + "ending.py",
+        "                if cursor is None:\n",
+        "                if page.jobs:\n",
+        _SERVE + "a_signal_looks_at_all_pages_of_jobs",
+    ),
+    Fault(
+        FIRST,
+        _CLI + "app.py",
+        '    rich_markup_mode="markdown",',
+        '    rich_markup_mode="rich",',
+        "tests/cli/test_help.py::test_a_paragraph_is_not_broken_where_the_source_is",
+    ),
+    Fault(
+        INPUT,
+        _CLI + "orders.py",
+        "except (ValueError, RecursionError):",
+        "except ValueError:",
+        _SERVED + "an_order_that_is_none_is_answered_with_what_is_allowed",
+    ),
+    Fault(
+        INPUT,
+        _CLI + "orders.py",
+        "not 0 <= value <= LONGEST_S:",
+        "not 0 <= float(value) <= LONGEST_S:",
+        _SERVED + "an_order_that_is_none_is_answered_with_what_is_allowed",
+    ),
+    Fault(
+        INPUT,
+        _CLI + "serve.py",
+        "max_running=max_running",
+        "max_running=None",
+        _SERVE + "more_jobs_than_may_run_are_pending_and_a_pending_one_is_canceled",
+    ),
+    Fault(
+        INPUT,
+        _CLI + "serve.py",
+        "[!-~]+",
+        "[ -~]+",
+        _SERVED + "a_token_that_no_client_could_send",
+    ),
+    Fault(
+        INPUT,
+        _CLI + "serve.py",
+        "advice = ours if",
+        'advice = "" if',
+        _SERVED + "an_address_that_is_not_ours",
     ),
 )

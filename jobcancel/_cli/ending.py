@@ -56,7 +56,7 @@ class Ending:
                 typer.echo(f"waiting for {_listed(waits_for)} to end; {insist}")
 
     async def _end(self) -> None:
-        await self.scheduler.shutdown()  # a client that waits for a job gets its answer while the server still runs
+        await self.scheduler.shutdown()  # a client that waits gets its answer while the server still runs
         self.server.should_exit = True
 
     async def _waits_for(self) -> list[str]:

@@ -230,6 +230,18 @@ def test_a_signal_names_three_of_the_stages_that_it_waits_for_and_says_how_many_
         assert served.end() == 0
 
 
+def test_a_signal_looks_at_all_pages_of_jobs() -> None:
+    with serving("tensorpool") as served:
+        oldest = served.submit("training", {"saving_outputs": LONG_S})
+        served.until(f"/job/info/{oldest}", "saving_outputs")
+        for _ in range(100):
+            newest = served.submit("training", {"provisioning": LONG_S})
+        served.until(f"/job/info/{newest}", "provisioning")
+        served.process.send_signal(signal.SIGTERM)
+        served.printed(f"waiting for saving_outputs of {oldest} to end")
+        assert served.end() == 0
+
+
 def test_the_first_refusal_is_had_within_ten_seconds_of_the_start() -> None:
     started = time.monotonic()
     with serving("layers") as served:
