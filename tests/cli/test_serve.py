@@ -234,9 +234,8 @@ def test_a_signal_looks_at_all_pages_of_jobs() -> None:
     with serving("tensorpool") as served:
         oldest = served.submit("training", {"saving_outputs": LONG_S})
         served.until(f"/job/info/{oldest}", "saving_outputs")
-        for _ in range(100):
-            newest = served.submit("training", {"provisioning": LONG_S})
-        served.until(f"/job/info/{newest}", "provisioning")
+        newer = [served.submit("training", {"provisioning": LONG_S}) for _ in range(100)]
+        served.until(f"/job/info/{newer[-1]}", "provisioning")
         served.process.send_signal(signal.SIGTERM)
         served.printed(f"waiting for saving_outputs of {oldest} to end")
         assert served.end() == 0

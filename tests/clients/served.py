@@ -19,7 +19,7 @@ import httpx
 
 from tests.hosts.server import PATIENCE_S, until
 
-LONG_S = 3600  # a stage that a test ends by a cancel
+LONG_S: float = 3600  # a stage that a test ends by a cancel
 
 
 class Served:

@@ -90,6 +90,78 @@ def test_an_unknown_job_is_an_error_with_a_message(tp: Client) -> None:
         assert "not found" in done.stdout.lower()
 
 
+# By state: what `tp job info` says of it and its exit code, then the same of `tp job cancel`.
+EXPECTED = {
+    "pending": ("Job {id}: pending", 0, "Job {id} cancellation initiated", 0),
+    "running": ("Job {id}: running", 0, "Job {id} cancellation initiated", 0),
+    "in a stage that defers": ("Job {id}: running", 0, "Job {id} cancellation initiated", 0),
+    "canceling": ("Job {id}: canceling", 0, "Job {id} is already being canceled", 0),
+    "done": ("Job {id}: completed", 0, "Job {id} cannot be canceled: it has already completed", 1),
+    "failed": ("Job {id}: error", 0, "Job {id} cannot be canceled: it has already failed", 1),
+    "canceled": ("Job {id}: canceled", 0, "Job {id} is already canceled", 0),
+    "another owner's": ("Access to job {id} denied", 1, "Access to job {id} denied", 1),
+    "unknown": ("Job {id} not found", 1, "Job {id} not found", 1),
+    "malformed": ("Malformed job id", 1, "Malformed job id", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def jobs() -> Iterator[tuple[Served, dict[str, str]]]:
+    """A server of its own, and a job in every state."""
+    installed("tensorpool", "tp")
+    with serving("tensorpool", "--token", "tp_one", "--max-running", "3") as served:
+        kind, long = "training", {"training": LONG_S}
+
+        def reached(state: str, text: str) -> None:
+            served.until(f"/job/info/{found[state]}", text)
+
+        found = {"done": served.submit(kind), "failed": served.submit(kind, fails_in="uploading")}
+        found["another owner's"] = served.submit(kind, owner="somebody else")
+        found["canceled"] = served.submit(kind, long)
+        reached("canceled", '"training"')
+        served.cancel(found["canceled"])
+        for state, status in (("done", "completed"), ("failed", "error"), ("canceled", "canceled")):
+            reached(state, f'"status":"{status}"')
+        for state in ("in a stage that defers", "canceling"):
+            found[state] = served.submit(kind, {"saving_outputs": LONG_S})
+            reached(state, '"saving_outputs"')
+        served.cancel(found["canceling"])
+        found["running"] = served.submit(kind, long)
+        reached("running", '"status":"running"')
+        found["pending"] = served.submit(kind, long)
+        yield served, found | {"unknown": "j-unknown", "malformed": "j+unknown"}
+
+
+@pytest.fixture
+def tp_in(jobs: tuple[Served, dict[str, str]], tmp_path: Path) -> Client:
+    served, _ = jobs
+    variables = {"TENSORPOOL_ENGINE": served.address, "TENSORPOOL_KEY": served.token}
+    return running(installed("tensorpool", "tp"), tmp_path, variables)
+
+
+def test_it_lists_its_jobs_in_every_state(jobs: tuple[Served, dict[str, str]], tp_in: Client) -> None:
+    _, by_state = jobs
+    listed = tp_in("job", "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    lines = {line.split()[0]: line.split()[1] for line in told(listed.stdout) if line.split()}
+    mine = [state for state in EXPECTED if state not in {"another owner's", "unknown", "malformed"}]
+    expected = {by_state[state]: EXPECTED[state][0].rpartition(" ")[2] for state in mine}
+    assert lines == expected
+
+
+@pytest.mark.parametrize("state", list(EXPECTED))
+def test_it_shows_and_cancels_a_job_in_every_state(
+    jobs: tuple[Served, dict[str, str]], tp_in: Client, state: str
+) -> None:
+    _, by_state = jobs
+    info, shown, answer, ended = EXPECTED[state]
+    job_id = by_state[state]
+    for command, says, code in ((("info", job_id), info, shown), (("cancel", job_id, "--no-input"), answer, ended)):
+        done = tp_in("job", *command)
+        assert (done.returncode, done.stderr) == (code, "")
+        assert told(done.stdout)[-1] == says.replace("{id}", job_id)
+
+
 def test_a_wrong_key_ends_it_before_anything_is_asked(served: Served, tmp_path: Path) -> None:
     variables = {"TENSORPOOL_ENGINE": served.address, "TENSORPOOL_KEY": "tp_wrong"}
     done = running(installed("tensorpool", "tp"), tmp_path, variables)("job", "list")
