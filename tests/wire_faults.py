@@ -425,4 +425,11 @@ WIRE_FAULTS: Final = (
         'advice = "" if',
         _SERVED + "an_address_that_is_not_ours",
     ),
+    Fault(
+        SHOWN,
+        _CLI + "job_tables.py",
+        "no_wrap=name in WHOLE",
+        "no_wrap=False",
+        "tests/cli/test_jobs.py::test_a_terminal_gets_tables_with_whole_ids",
+    ),
 )

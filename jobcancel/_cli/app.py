@@ -58,7 +58,8 @@ Database = Annotated[
     ),
 ]
 ServedFrom = Annotated[
-    Path | None, typer.Option("--db", metavar="FILE", help="A journal: the jobs that it has are served again.")
+    Path | None,
+    typer.Option("--db", metavar="FILE", help="A journal that keeps the jobs; those that it has are served again."),
 ]
 Contract = Annotated[
     str,
@@ -74,7 +75,7 @@ Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The p
 MaxRunning = Annotated[
     int | None,
     typer.Option(
-        metavar="COUNT", min=1, max=1_000_000, help="How many jobs run at once; the others are pending. Default: all."
+        metavar="COUNT", min=1, max=1_000_000, help="How many jobs run at once; others are pending. Default: no limit."
     ),
 ]
 Token = Annotated[
@@ -152,10 +153,11 @@ def serve(
     - `stages`: how many seconds each stage lasts, as in `{"generating": 30}`, each from 0 to 86400; a stage that is not
       named ends at once.
     - `fails_in`: the stage that fails at its end. Default: none.
-    - `owner`: the owner of the job. Default: the owner of the token, `demo`; a job of another is unknown to it.
+    - `owner`: the owner of the job. Default: `demo`, the owner of the token, to which another's jobs are unknown.
     - `labels`: the labels of the job, as in `{"project_id": "other"}`.
 
-    The header `Idempotency-Key` (Dafty, Layers: see the contract) makes a repeated submit answer the first job.
+    With the header `Idempotency-Key`, where the contract has one, a repeated submit answers the first job.
+
     `GET /demo/credits` shows the credits that the jobs have reserved, and those reversed because a job was canceled.
 
     With --db the jobs, their keys and verdicts outlast the service, also a kill -9: jobs that ran are run again

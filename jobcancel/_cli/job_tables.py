@@ -20,6 +20,7 @@ from .stored import StoredJob
 from .view import printable
 
 COLUMNS = ("id", "kind", "state", "stage", "attempt", "created", "settled or age", "cancel")
+WHOLE = frozenset({"id", "state"})  # what is copied, and what would be ambiguous if it were cut
 TIMELINE = ("time", "step", "duration", "status", "details")
 
 
@@ -29,7 +30,9 @@ def draw(columns: Sequence[str], rows: Iterable[Sequence[str]], *, terminal: boo
         for row in (columns, *rows):
             typer.echo("\t".join(row))
         return
-    table = Table(*columns)
+    table = Table()
+    for name in columns:
+        table.add_column(name, no_wrap=name in WHOLE)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

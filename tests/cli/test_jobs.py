@@ -229,11 +229,12 @@ def test_reading_leaves_no_trace(command: Command, killed: Service) -> None:
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "working"]])
-def test_a_terminal_gets_tables(running: Service, words: list[str]) -> None:
+@pytest.mark.parametrize("columns", ["250", "90"])
+def test_a_terminal_gets_tables_with_whole_ids(running: Service, words: list[str], columns: str) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "jobcancel", "jobs", "--db", str(running.db)]
     command += [running.ids.get(word, word) for word in words]
-    with subprocess.Popen(command, env=os.environ | {"TERM": "xterm", "COLUMNS": "250"}, stdout=theirs) as process:
+    with subprocess.Popen(command, env=os.environ | {"TERM": "xterm", "COLUMNS": columns}, stdout=theirs) as process:
         os.close(theirs)
         drawn = b""
         while chunk := read_terminal(ours):
