@@ -48,5 +48,12 @@ def test_a_paragraph_is_not_broken_where_the_source_is(helped: Command, args: tu
     assert paragraph in helped(*args).stdout
 
 
+def test_paragraphs_and_the_fields_of_a_demonstration_job_stand_on_lines_of_their_own(helped: Command) -> None:
+    lines = [line.strip() for line in helped("serve").stdout.splitlines()]
+    begins = ("The first lines that", "POST /demo/jobs submits", "GET /demo/credits shows", "With --db", "Exit code: ")
+    for text in (*begins, *(f"\u2022 {name}: " for name in ("kind", "stages", "fails_in", "owner", "labels"))):
+        assert [line for line in lines if line.startswith(text)], text
+
+
 def test_an_argument_that_may_be_left_out_is_bracketed_once(helped: Command) -> None:
     assert "[[NAME]]" not in helped("contracts").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import shlex
 import signal
 import socket
@@ -21,6 +22,8 @@ import jobcancel.contracts
 from jobcancel.contracts import names
 from tests.clients.served import LONG_S, Served, serving
 from tests.hosts.server import PATIENCE_S, until
+
+from .test_interrupts import read_terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="NOT RUN: SIGTERM is POSIX")
 
@@ -190,6 +193,22 @@ def test_a_signal_that_comes_as_soon_as_the_lines_are_printed_ends_it_in_order()
     with serving("sutro") as served:
         assert served.end(signal.SIGINT) == 0
         assert served.lines[-2:] == ["ending: jobs are being canceled", "ended"]
+
+
+def test_on_a_terminal_the_ending_begins_a_line_of_its_own_after_the_terminal_s_ctrl_c() -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "jobcancel", "serve", "--contract", "dex", "--port", "0"]
+    with subprocess.Popen(command, stdout=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"a second Ctrl-C" not in shown:
+            shown += read_terminal(ours)
+        process.send_signal(signal.SIGINT)
+        while chunk := read_terminal(ours):
+            shown += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    assert shown.decode().splitlines()[-3:] == ["", "ending: jobs are being canceled", "ended"]
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
