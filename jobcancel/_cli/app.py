@@ -54,7 +54,7 @@ Database = Annotated[
     typer.Option(
         "--db",
         metavar="FILE",
-        help="A journal: a run that was killed goes on when the demo is started with the same one.",
+        help="A journal: a run that was killed resumes when the demo is started with the same one.",
     ),
 ]
 ServedFrom = Annotated[
@@ -104,7 +104,7 @@ def demo(
 ) -> None:
     """Clone a repository, analyze it, open a pull request with the report; cancel it anywhere with Ctrl-C.
 
-    With --db the job outlasts the process: one that was killed, or interrupted by SIGTERM, goes on with the repository
+    With --db the job outlasts the process: one that was killed, or interrupted by SIGTERM, resumes with the repository
     and the folder that it began with, and one whose cancel was accepted is undone.
 
     Exit code: 0 if it succeeded or the cancel of --cancel-at ended it, 1 if it failed, 2 if the input was wrong,

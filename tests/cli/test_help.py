@@ -40,7 +40,7 @@ def test_the_limits_of_a_stage_are_said(helped: Command) -> None:
     ("args", "paragraph"),
     [
         (("serve",), "jobs that ran are run again without their finished stages."),
-        (("demo",), "goes on with the repository and the folder that it began with, and one whose cancel was accepted"),
+        (("demo",), "resumes with the repository and the folder that it began with, and one whose cancel was accepted"),
         (("demo",), "2 if the input was wrong, 130 if Ctrl-C ended it"),
     ],
 )
