@@ -432,4 +432,11 @@ WIRE_FAULTS: Final = (
         "no_wrap=False",
         "tests/cli/test_jobs.py::test_a_terminal_gets_tables_with_whole_ids",
     ),
+    Fault(
+        INPUT,
+        _CLI + "serve.py",
+        "scope['path'].lstrip('/')",
+        "scope['path'][1:]",
+        _SERVE + "a_base_url_may_end_with_a_slash",
+    ),
 )

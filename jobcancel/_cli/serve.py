@@ -14,6 +14,7 @@ import anyio
 import typer
 import uvicorn
 from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobcancel import Scheduler
 from jobcancel.asgi import Caller, TokenTable, app, id_factory
@@ -31,6 +32,23 @@ from .unfinished import usable
 
 PATIENCE_S = 5  # for requests that are open when all jobs have ended
 PRINTABLE = re.compile(r"[!-~]+")  # what every client can send in a header, and a line can show
+
+
+class OneSlash:
+    """An application for clients that join their paths to a base URL with a slash at its end.
+
+    Their paths begin with two slashes, as those of Sutro's older SDK do by default.
+
+    Args:
+        served: The application, to which they begin with one.
+    """
+
+    def __init__(self, served: ASGIApp) -> None:
+        self._served = served
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._served({**scope, "path": f"/{scope['path'].lstrip('/')}"}, receive, send)
 
 
 class Server(uvicorn.Server):
@@ -138,7 +156,7 @@ async def _serve(
         contracted = app(scheduler, shown.contract, authenticate=callers)
         orders = Orders(scheduler, shown, callers).routes()
         config = uvicorn.Config(
-            Router(orders, redirect_slashes=False, default=contracted),
+            OneSlash(Router(orders, redirect_slashes=False, default=contracted)),
             lifespan="off",
             log_config=None,
             access_log=False,

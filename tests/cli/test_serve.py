@@ -74,6 +74,13 @@ def run(line: list[str]) -> httpx.Response:
     )
 
 
+def test_a_base_url_may_end_with_a_slash(layers: Served) -> None:
+    base = f"{layers.address}/"
+    job_id = layers.submit("content_generate")
+    for path in (f"/v1/jobs/{job_id}", "/demo/credits"):
+        assert httpx.get(base + path, headers=layers.headers, trust_env=False).status_code == 200
+
+
 def test_curl_itself_takes_the_printed_lines(layers: Served) -> None:
     try:
         done = subprocess.run(["curl", "--silent", *layers.submit_line[1:]], capture_output=True, text=True, check=True)

@@ -33,9 +33,9 @@ def served(version: str) -> Iterator[Served]:
         yield running_server
 
 
-def configured(version: str, served: Served, home: Path, token: str = TOKEN) -> dict[str, str]:
+def configured(version: str, served: Served, home: Path, token: str = TOKEN, path: str = "") -> dict[str, str]:
     """Write the client's configuration; return what an SDK is made with."""
-    options = {"api_key": token, ADDRESS[version]: served.address}
+    options = {"api_key": token, ADDRESS[version]: served.address + path}
     folder = home / ".sutro"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(options), encoding="utf-8")
@@ -85,6 +85,14 @@ def test_an_unknown_job_is_no_traceback(sutro: Client, command: str, says: str) 
     done = sutro("jobs", command, "job-unknown")
     assert (done.returncode, done.stderr) == (0, "")
     assert says in done.stdout
+
+
+def test_the_address_may_end_with_a_slash(version: str, served: Served, tmp_path: Path) -> None:
+    job_id = served.submit("batch_inference")
+    served.until(f"/v1/job-status/{job_id}", "SUCCEEDED")
+    configured(version, served, tmp_path, path="/")
+    done = running(installed(version, "sutro"), tmp_path, {})("jobs", "status", job_id)
+    assert done.stdout.splitlines()[-1] == "SUCCEEDED"
 
 
 def test_a_wrong_key_is_an_error_with_a_message(version: str, served: Served, tmp_path: Path) -> None:
