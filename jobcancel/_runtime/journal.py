@@ -179,17 +179,16 @@ class Journal:
 
     async def run(self) -> None:
         """Write what there is to write, until it is stopped; a cancellation of this task changes nothing."""
-        while True:
+        while not self._stopped:
             if not self._due:
                 self._wanted = self._kernel.loop.signal()
                 await self._wanted.wait_uninterrupted()
             self._due = False
-            if self._stopped:
-                return
-            while self._todo and await self._write():
+            while self._todo and not self._stopped and await self._write():
                 if self._finals >= _COMPACT:
                     await self._compact()
             if self._idle is not None:
+                self._due = False  # whoever closes it looks at what is left first
                 self._idle.set()
 
     async def _write(self) -> bool:
@@ -270,11 +269,13 @@ class Journal:
     async def close(self) -> StoreError | None:
         """Write the rest; return why that was not possible, or None."""
         tries = 2  # what is on its way now may fail, and is then tried once more
-        while self.busy and tries:
+        while self._flight or (self._todo and tries > 0):
             self._idle = self._kernel.loop.signal()
-            self._wake()
+            if not self._flight:
+                self._wake()
             await self._idle.wait_uninterrupted()
             tries -= self._problem is not None
+        self._idle = None
         if self._todo and self._problem is not None:
             tell(logging.ERROR, "the last changes of %d jobs could not be written: %s", len(self._todo), self._problem)
             for item in [*self._todo.values()]:

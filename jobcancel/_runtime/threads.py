@@ -38,7 +38,7 @@ class StoreThread:
     """
 
     def __init__(self, loop: Loop) -> None:
-        self._loop = loop
+        self._loop, self._closed = loop, False
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # A daemon: CPython waits for the others before it makes the calls of atexit, where a host may close.
         Thread(target=self._run, name="jobcancel store", daemon=True).start()
@@ -49,7 +49,13 @@ class StoreThread:
             del call  # what it holds goes now, and not at the next call
 
     async def run(self, fn: Callable[[], T]) -> T:
-        """Return what ``fn()`` returns, or raise what it raises."""
+        """Return what ``fn()`` returns, or raise what it raises.
+
+        Raises:
+            RuntimeError: The thread was closed.
+        """
+        if self._closed:
+            raise RuntimeError("the thread for the store's calls has ended")
         done, values, errors = self._loop.signal(), list[T](), list[BaseException]()
 
         def call() -> None:
@@ -68,4 +74,5 @@ class StoreThread:
 
     def close(self) -> None:
         """End the thread after its last call."""
+        self._closed = True
         self._calls.put(None)
