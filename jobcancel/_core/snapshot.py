@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
-from attrs import Factory, fields, frozen, has
+from attrs import Factory, field, fields, frozen, has
 
 from .causes import CancelCause, Failure
 from .decision import Outcome
 from .json_form import json_form
+from .reprs import described
 from .states import TERMINAL, JobState
 
 R_co = TypeVar("R_co", covariant=True)
@@ -147,7 +148,7 @@ class Snapshot(Generic[R_co]):
     started_at: datetime | None = None
     settled_at: datetime | None = None
     progress: Progress | None = None
-    result: R_co | None = None
+    result: R_co | None = field(default=None, repr=described)
     failure: Failure | None = None
     cancel: CancelStatus | None = None
     history: tuple[HistoryEntry, ...] = ()

@@ -22,6 +22,7 @@ from .tracebacks import cut_cycle
 
 if TYPE_CHECKING:
     from .kernel import Kernel
+    from .loops import Loop
 
 _FAILED: Final = FailureCode.CLEANUP_FAILED.value
 
@@ -64,9 +65,9 @@ async def _undo(job: Job, undos: list[AnyUndo]) -> bool:
     try:
         with scope:
             if isinstance(undo, Undo):
-                await _call(undo.bound(kernel.registry.compensations, job.id, kernel.app))
+                await _call(kernel.loop, undo.bound(kernel.registry.compensations, job.id, kernel.app))
             else:
-                await _call(undo)
+                await _call(kernel.loop, undo)
     except BaseException as error:  # noqa: BLE001  # whatever it raises, the others run
         problem = describe(job, error)[0]
         say(logging.ERROR, job, "could not run a compensation", error=error)
@@ -84,14 +85,14 @@ async def _undo(job: Job, undos: list[AnyUndo]) -> bool:
     return problem is None
 
 
-async def _call(undo: Callable[[], object]) -> None:
+async def _call(loop: Loop, undo: Callable[[], object]) -> None:
     """Await an async function; run a plain one in a thread; an undo never queues."""
     try:
         if is_async_callable(undo):
             pending = undo()
         else:
             # In a tuple: trio lets no thread return an awaitable, and `lambda: refund(5)` may give one.
-            (pending,) = await run_at_once(lambda: (undo(),))
+            (pending,) = await run_at_once(loop, lambda: (undo(),))
         if inspect.isawaitable(pending):
             await pending
     except BaseException as raised:

@@ -184,12 +184,15 @@ class Journal:
                 self._wanted = self._kernel.loop.signal()
                 await self._wanted.wait_uninterrupted()
             self._due = False
-            while self._todo and not self._stopped and await self._write():
+            while self._has_more() and await self._write():
                 if self._finals >= _COMPACT:
                     await self._compact()
             if self._idle is not None:
                 self._due = False  # whoever closes it looks at what is left first
                 self._idle.set()
+
+    def _has_more(self) -> bool:
+        return bool(self._todo) and not self._stopped
 
     async def _write(self) -> bool:
         """Commit what has changed; return whether the next commit may follow at once."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from .failure import interrupts
 from .job import Job
-from .tracebacks import bare, has_an_end
+from .tracebacks import bare, can_be_formatted
 
 _LOGGER = logging.getLogger("jobcancel")
 
@@ -48,8 +48,8 @@ def _log(
     level: int, line: str, args: tuple[object, ...], error: BaseException | None, facts: dict[str, str] | None = None
 ) -> None:
     traced = None
-    if error is not None and not has_an_end(error):
-        line, args = line + "\n%s", (*args, bare(error))
-    elif error is not None:
+    if error is not None and can_be_formatted(error):
         traced = (type(error), error, error.__traceback__)  # a bare error would be asked whether it is true
+    elif error is not None:
+        line, args = line + "\n%s", (*args, bare(error))  # logging would say that it failed, and not what happened
     _LOGGER.log(level, line, *args, exc_info=traced, extra=facts)

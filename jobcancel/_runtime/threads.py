@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar, TypeVarTuple, Unpack
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, get_cancelled_exc_class, to_thread
 
 from .job import Job
 from .loops import Loop
@@ -19,12 +20,37 @@ Ts = TypeVarTuple("Ts")
 
 async def run_in_thread(job: Job, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
     """Run ``fn(*args)`` in a thread and return its value, though a cancel was delivered meanwhile."""
-    return await to_thread.run_sync(fn, *args, limiter=job.kernel.limiter)
+    return await _run(job.kernel.loop, job.kernel.limiter, partial(fn, *args))
 
 
-async def run_at_once(fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
-    """Run ``fn(*args)`` in a thread that counts nowhere: the host's threads may all wait for what comes of it."""
-    return await to_thread.run_sync(fn, *args, limiter=CapacityLimiter(1))
+async def run_at_once(loop: Loop, fn: Callable[[], T]) -> T:
+    """Run ``fn()`` in a thread that counts nowhere: the host's threads may all wait for what comes of it."""
+    return await _run(loop, CapacityLimiter(1), fn)
+
+
+async def _run(loop: Loop, limiter: CapacityLimiter, fn: Callable[[], T]) -> T:
+    """Run ``fn()`` in a thread, and end when that has ended, also if the waiting task is cancelled natively.
+
+    anyio's shield holds off scopes alone. A native cancel is what ``gather``, ``asyncio.TaskGroup`` and ``asyncio.run``
+    use; it would leave the thread at work beside the compensations of its job, and behind the job's end.
+    """
+    ended, taken = loop.signal(), dict[str, str]()
+
+    def run() -> T:
+        if taken.setdefault("by", "thread") != "thread":  # one step in CPython, whichever thread comes first
+            raise RuntimeError("the caller was cancelled before its function began")
+        try:
+            return fn()
+        finally:
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits
+                loop.soon_from_thread(ended.set)
+
+    try:
+        return await to_thread.run_sync(run, limiter=limiter)
+    except get_cancelled_exc_class():
+        if taken.setdefault("by", "cancel") == "thread":
+            await ended.wait_uninterrupted()
+        raise
 
 
 class StoreThread:

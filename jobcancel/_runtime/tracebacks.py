@@ -65,6 +65,14 @@ def formatted(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) if has_an_end(error) else bare(error)
 
 
+def can_be_formatted(error: BaseException) -> bool:
+    """Return whether ``traceback`` comes to an end with an error, and does not raise."""
+    try:
+        return has_an_end(error) and bool(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001  # what the error's own methods raise
+        return False
+
+
 def bare(error: BaseException) -> str:
     """Return the traceback and the type, and nothing that is the error's own."""
     frames = traceback.format_tb(error.__traceback__)
