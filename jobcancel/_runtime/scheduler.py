@@ -29,7 +29,7 @@ from .handle import Handle, request_cancel
 from .ids import checked, ulids
 from .kernel import Kernel, durable_kernel
 from .lifecycle import Session, end_jobs, refuse_own
-from .query import Filters, find
+from .query import Filters, find, find_at_once
 from .waiting import until_told
 from .watch import Watcher
 
@@ -231,11 +231,11 @@ class Scheduler:
     ) -> Page:
         """Return a page of jobs, newest first; see ``JobService.find``."""
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
-        return find(self._kernel.table, filters, cursor, limit)
+        return await find(self._kernel.table, filters, cursor, limit)
 
     def newest(self, limit: int) -> tuple[Snapshot[Any], ...]:
         """Return the newest jobs, ``limit`` at most. It needs no loop: for reports on one that has stopped."""
-        return find(self._kernel.table, Filters(), None, limit).jobs
+        return find_at_once(self._kernel.table, Filters(), None, limit).jobs
 
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or the time is up; see ``JobService.wait``."""

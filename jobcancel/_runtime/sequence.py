@@ -96,7 +96,11 @@ class Submissions:
         self._ids, self._seqs = ids, seqs
 
     def newest_first(self, before: int | None) -> Iterator[tuple[int, str]]:
-        """Return places in the order and ids, the newest first: all, or those before a place."""
-        end = len(self._seqs) if before is None else bisect_left(self._seqs, before)
+        """Return places in the order and ids, the newest first: all, or those before a place.
+
+        What is appended meanwhile is not among them, and a sweep takes none away but of jobs that are gone.
+        """
+        ids, seqs = self._ids, self._seqs  # a sweep makes new ones
+        end = len(seqs) if before is None else bisect_left(seqs, before)
         for place in range(end - 1, -1, -1):
-            yield self._seqs[place], self._ids[place]
+            yield seqs[place], ids[place]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from jobcancel._core.packing import Facts, Packed, Settled, pack
+from jobcancel._core.packing import Packed, Settled, pack
 from jobcancel._core.specs import KindSpec
 from jobcancel.errors import JobNotFoundError
 
@@ -88,26 +88,25 @@ class JobTable:
         Raises:
             JobNotFoundError: It is not here, or another owner's.
         """
-        job = self._find(job_id)
+        job = self.find(job_id)
         if job is None or (owner is not None and job.facts.owner != owner):
             raise JobNotFoundError(job_id)
         return job
 
-    def _find(self, job_id: str) -> Job | Settled | None:
+    def find(self, job_id: str) -> Job | Settled | None:
+        """Return a job, or None if it is not here."""
         live = self.live.get(job_id)
         if live is not None:
             return live
         packed = self._settled.get(job_id)
         return None if packed is None else Settled(job_id, packed)
 
-    def newest_first(self, before: int | None) -> Iterator[tuple[Facts, Job | Settled]]:
-        """Return all jobs, the newest submission first, or those before a place in the order of submission."""
-        for seq, job_id in self._submissions.newest_first(before):
-            job = self._find(job_id)
-            if job is not None:
-                facts = job.facts
-                if facts.seq == seq:  # else an id factory has given it again since
-                    yield facts, job
+    def newest_first(self, before: int | None) -> Iterator[tuple[int, str]]:
+        """Return all places in the order of submission, newest first, with the ids, or those before a place.
+
+        An id may be gone by now, or have been given again to a job with another place. The table may change meanwhile.
+        """
+        return self._submissions.newest_first(before)
 
     def __contains__(self, job_id: object) -> bool:
         return job_id in self.live or job_id in self._settled

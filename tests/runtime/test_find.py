@@ -6,6 +6,7 @@ from math import nan
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from jobcancel import JobContext, JobState, Registry, Scheduler
@@ -122,3 +123,51 @@ async def test_a_limit_below_one_is_refused(scheduler: Scheduler, limit: int) ->
 async def test_a_state_that_does_not_exist_is_refused(scheduler: Scheduler) -> None:
     with pytest.raises(ValueError, match="'cancelled' is not a valid JobState"):
         await scheduler.find(state="cancelled")
+
+
+async def test_a_search_for_what_is_rare_lets_the_loop_run(registry: Registry, scheduler: Scheduler) -> None:
+    done = registry.kind("done", retain_count=None)(at_once)
+    for _ in range(3_000):
+        last = await scheduler.submit(done())
+    await last.wait()
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(count)
+        await anyio.lowlevel.checkpoint()
+        turns = 0
+        assert (await scheduler.find(state="failed")).jobs == ()
+        assert turns >= 2, "it looked at 3000 places in one step"
+        page = await scheduler.find(state="succeeded", limit=3_000)
+        group.cancel_scope.cancel()
+    assert len(page.jobs) == 3_000
+
+
+async def test_jobs_that_come_and_go_while_it_looks_spoil_no_search(
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
+) -> None:
+    brief = registry.kind("brief", retain_s=1, retain_count=None)(at_once)
+    lasting = registry.kind("lasting")(at_once)
+    oldest = await scheduler.submit(lasting())
+    for _ in range(2_500):
+        last = await scheduler.submit(brief())
+    await last.wait()
+    found: list[str] = []
+
+    async def look() -> None:
+        found.extend(job.id for job in (await scheduler.find(kind="lasting", state="succeeded")).jobs)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(look)
+        await anyio.lowlevel.checkpoint()
+        await clock.advance(1)  # all that is brief goes, and what is left moves up
+        for _ in range(200):
+            newer = await scheduler.submit(lasting())
+        await newer.wait()
+    assert found == [oldest.id]

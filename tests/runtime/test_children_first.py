@@ -1,0 +1,153 @@
+"""Children settle before their parent: a child belongs to it from the moment of its submit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import JobContext, Kind, Snapshot
+from jobcancel.errors import QueueFullError
+from tests.runtime.restarts import Host, never, settle
+
+
+def ends(job: Snapshot[Any]) -> list[str]:
+    return [entry.step for entry in job.history if entry.status in {"failed", "canceled", "succeeded"}]
+
+
+@pytest.mark.parametrize("gathered", [False, True], ids=["one_submit", "beside_one_that_is_refused"])
+async def test_a_parent_does_not_settle_while_a_childs_submit_is_on_its_way(anyio_backend: Any, gathered: bool) -> None:
+    host = Host()
+    order: list[str] = []
+
+    @host.kind("child", max_running=1, max_pending=1)
+    async def child(job: JobContext) -> None:
+        order.append("a child began")
+
+    async def submit(job: JobContext, failed: anyio.Event) -> None:
+        try:
+            await job.submit(child())
+        except QueueFullError:
+            failed.set()
+
+    @host.kind("parent")
+    async def parent(job: JobContext) -> None:
+        failed = anyio.Event()
+        if not gathered:
+            failed.set()
+        async with anyio.create_task_group() as group:
+            for _ in range(3 if gathered else 1):
+                group.start_soon(submit, job, failed)
+            await failed.wait()
+            group.cancel_scope.cancel()  # the submits that are on their way are answered first
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(parent())
+        host.store.hold()
+        await settle()
+        host.store.go_on()
+        job = await handle.wait()
+        children = (await scheduler.find(kind="child")).jobs
+    assert [child.settled for child in children] == [True] * (2 if gathered else 1)
+    assert all(child.settled_at is not None and child.settled_at <= job.history[-1].at for child in children)
+
+
+async def test_a_child_whose_parents_cancel_was_delivered_meanwhile_does_not_begin(anyio_backend: Any) -> None:
+    host = Host()
+    go, released, submitted = anyio.Event(), anyio.Event(), anyio.Event()
+
+    @host.kind("child")
+    async def child(job: JobContext) -> None:
+        host.ran.append("the child")
+
+    @host.kind("parent", on_restart="fail", grace_s=10, on_grace_expired="abandon", timeout_s=5)
+    async def parent(job: JobContext) -> None:
+        with anyio.CancelScope(shield=True):
+            await go.wait()
+            await job.submit(child())
+            submitted.set()
+            await released.wait()
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(parent())
+        await settle()
+        host.store.hold()
+        go.set()
+        await settle()
+        await host.clock.advance(5)  # its time is over while its child's submit is on its way
+        await host.clock.advance(10)  # and its grace would be, but for the child
+        assert not (await scheduler.get(handle.id)).settled
+        host.store.go_on()
+        await submitted.wait()
+        [begun] = (await scheduler.find(kind="child")).jobs
+        assert (begun.state, begun.started_at, host.ran) == ("canceled", None, [])
+        await host.clock.advance(10)
+        abandoned = await handle.wait()
+        assert (abandoned.state, ends(abandoned)) == ("failed", ["failed"])
+        later = await scheduler.submit(host.kind("timed", timeout_s=1)(never)())
+        await settle()
+        await host.clock.advance(1)
+        assert (await later.wait()).state == "failed", "a timer works still"
+        released.set()
+    assert ends(await scheduler.get(handle.id)) == ["failed"]
+
+
+async def test_a_batch_that_does_not_fit_is_refused_whole_with_a_store_too(anyio_backend: Any) -> None:
+    host = Host()
+    child: Kind[[], None] = host.kind("child", max_running=1, max_pending=1)(never)
+
+    @host.kind("parent")
+    async def parent(job: JobContext, count: int) -> str:
+        try:
+            await job.batch([child() for _ in range(count)])
+        except QueueFullError:
+            return "refused"
+        return "taken"
+
+    async with host.running() as scheduler:
+        refused = await scheduler.submit(parent(3))
+        assert await refused.result() == "refused"
+        assert (await scheduler.find(kind="child")).jobs == ()
+        fits = await scheduler.submit(parent(2))
+        await settle()
+        assert [job.state for job in (await scheduler.find(kind="child")).jobs] == ["pending", "running"]
+        await fits.cancel()
+        await fits.wait()
+        assert [job.state for job in (await scheduler.find(kind="child")).jobs] == ["canceled", "canceled"]
+
+
+@pytest.mark.parametrize("asks", ["the_parent", "all", "the_child_then_the_parent", "the_child_alone"])
+@pytest.mark.parametrize("child_waits", [False, True], ids=["running_child", "pending_child"])
+async def test_a_parent_whose_accepted_cancel_stopped_a_child_is_canceled_whoever_asked_the_child(
+    anyio_backend: Any, asks: str, child_waits: bool
+) -> None:
+    host = Host()
+    child: Kind[[], None] = host.kind("child", max_running=1)(never)
+
+    @host.kind("parent")
+    async def parent(job: JobContext) -> str:
+        await job.submit(child())
+        return "returned"
+
+    async with host.running(store=None) as scheduler:
+        if child_waits:
+            await scheduler.submit(child(), owner="other")
+        handle = await scheduler.submit(parent(), owner="me")
+        await anyio.wait_all_tasks_blocked()
+        [inner] = (await scheduler.find(kind="child", owner="me")).jobs
+        if asks == "all":
+            verdicts = await scheduler.cancel_many(owner="me")
+            assert verdicts[handle.id].accepted
+        if asks.startswith("the_child"):
+            assert await scheduler.cancel(inner.id)
+        if asks == "the_child_then_the_parent" and not child_waits:
+            assert (await handle.cancel()).accepted
+        if asks == "the_parent":
+            assert (await handle.cancel()).accepted
+        job = await handle.wait()
+        assert (await scheduler.get(inner.id)).state == "canceled"
+        # A child that was pending is gone at once, and its parent with it: there is nothing left to cancel.
+        alone = asks == "the_child_alone" or (asks == "the_child_then_the_parent" and child_waits)
+        assert job.state == ("succeeded" if alone else "canceled")
+        await scheduler.cancel_many()

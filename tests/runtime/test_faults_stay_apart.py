@@ -1,0 +1,138 @@
+"""What fails in one timer, delivery, commit or clock ends nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from jobcancel import JobContext, Registry, Scheduler
+from jobcancel._runtime.clock import Timers
+from jobcancel.testing import ManualClock
+from tests.runtime.restarts import Host, never, settle
+
+
+async def test_a_timers_call_that_raises_is_logged_and_the_others_are_made(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    timers, made = Timers(clock), list[str]()
+    timers.add(1, lambda: made.append("before"))
+    timers.add(1, lambda: 1 / 0)
+    timers.add(1, lambda: made.append("beside"))
+    timers.add(2, lambda: made.append("after"))
+    async with anyio.create_task_group() as group:
+        group.start_soon(timers.run)
+        await anyio.wait_all_tasks_blocked()
+        await clock.advance(1)
+        await clock.advance(1)
+        timers.close()
+    assert made == ["before", "beside", "after"]
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+
+
+class OddClock(ManualClock):
+    """A clock that raises once when it is slept by."""
+
+    fails = True
+
+    async def sleep_until(self, deadline: float) -> None:
+        if self.fails:
+            self.fails = False
+            raise OSError("no clock")
+        await super().sleep_until(deadline)
+
+
+async def test_a_clock_that_raises_is_asked_again(
+    anyio_backend: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobcancel._runtime.clock._RETRY_S", 0)
+    clock = OddClock()
+    timers, made = Timers(clock), anyio.Event()
+    timers.add(1, made.set)
+    async with anyio.create_task_group() as group:
+        group.start_soon(timers.run)
+        await anyio.wait_all_tasks_blocked()
+        await clock.advance(1)
+        await made.wait()
+        timers.close()
+    assert "the clock has failed" in caplog.text
+
+
+async def test_a_delivery_that_raises_holds_up_no_other(
+    registry: Registry, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind = registry.kind("work")(never)
+    first, second = await scheduler.submit(kind()), await scheduler.submit(kind())
+    await anyio.wait_all_tasks_blocked()
+    broken = scheduler._kernel.table.live[first.id]  # pyright: ignore[reportPrivateUsage]
+
+    original = type(broken).deliver
+
+    def deliver(job: Any, now: float) -> bool:
+        if job is broken:
+            raise LookupError("as asked")
+        return original(job, now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(broken), "deliver", deliver)
+        await scheduler.cancel_many()
+        assert (await second.wait()).state == "canceled"
+    assert "a delivery has failed" in caplog.text
+    assert not (await first.wait(timeout_s=0)).settled
+    scheduler._kernel.deliveries.deliver(broken)  # pyright: ignore[reportPrivateUsage]
+    assert (await first.wait()).state == "canceled"
+
+
+async def test_a_job_whose_end_cannot_be_worked_out_is_failed_and_gives_back_its_slot(
+    registry: Registry, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    @registry.kind("work", max_running=1)
+    async def work(job: JobContext, number: int) -> int:
+        return number
+
+    def fails(*_: object) -> None:
+        raise LookupError("as asked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jobcancel._runtime.runner._finish", fails)
+        broken = await (await scheduler.submit(work(1))).wait()
+    assert broken.failure is not None
+    assert (broken.state, broken.failure.code) == ("failed", "HANDLER_ERROR")
+    assert "could not be ended in order" in broken.failure.message
+    assert "could not be ended in order" in caplog.text
+    assert await (await scheduler.submit(work(2))).result() == 2
+
+
+async def test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit(
+    anyio_backend: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = Host()
+    kind = host.kind("work")(never)
+    async with host.running() as scheduler:
+        bad = await scheduler.submit(kind())
+        await settle()
+        journal_type = type(scheduler._kernel.table.live[bad.id].pages)  # type: ignore[attr-defined]  # pyright: ignore
+        original = journal_type.entry
+
+        def entry(pages: Any) -> Any:
+            if pages.job.id == bad.id:
+                raise LookupError("as asked")
+            return original(pages)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(journal_type, "entry", entry)
+            cancels = await _errors_of(bad.cancel)
+            good = await scheduler.submit(kind())
+            assert (await good.cancel()).accepted
+        assert cancels == "StoreError"
+        assert "cannot be written" in caplog.text
+        assert (await bad.cancel()).accepted
+
+
+async def _errors_of(call: Any) -> str:
+    try:
+        await call()
+    except Exception as error:
+        return type(error).__name__
+    return "none"
