@@ -412,6 +412,27 @@ FAULTS: Final = (
     ),
     Fault(
         6,
+        _CORE + "shown.py",
+        "            while place > ended and _follows(",
+        "            while False and _follows(",
+        _HISTORY + "what_happens_in_a_stage_comes_after_its_begin_while_it_is_open_and_when_it_is_over",
+    ),
+    Fault(
+        6,
+        _CORE + "shown.py",
+        "(inside and happened == at and status in _INSIDE)",
+        "(happened == at and status in _INSIDE)",
+        _HISTORY + "a_compensation_stands_where_it_began_after_the_cancel_that_asked_for_it",
+    ),
+    Fault(
+        6,
+        _CORE + "shown.py",
+        "            while place > ended and",
+        "            while place > 0 and",
+        _HISTORY + "a_stage_comes_after_what_was_noted_in_the_stage_before_it_though_no_time_passed",
+    ),
+    Fault(
+        6,
         _CORE + "record.py",
         "None if self.state is _PENDING else self.cancel  #",
         "self.cancel  #",

@@ -63,7 +63,7 @@ class PlainView:
     def __init__(self, clock: Callable[[], datetime] = now) -> None:
         self._clock = clock
         self._begun: datetime | None = None
-        self._told = 0
+        self._printed: Sequence[HistoryEntry] = ()
         self._stage: str | None = None
         self._far: object = None
 
@@ -80,12 +80,13 @@ class PlainView:
         if self._begun is None:
             self._begun = snapshot.created_at
             self._line(self._begun, "submitted", f"{snapshot.kind} {snapshot.id}")
-        over = ended_entries(snapshot)
-        for entry in over[self._told :]:
-            self._line(ended_at(entry), entry.step, describe(entry))
-        self._told = len(over)
-        if snapshot.stage is not None and snapshot.stage != self._stage:
-            self._line(snapshot.history[-1].at, snapshot.stage, "begins")
+        over, open_stage = ended_entries(snapshot)
+        lines = [(ended_at(entry), entry.step, describe(entry)) for entry in over if entry not in self._printed]
+        if open_stage is not None and snapshot.stage != self._stage:
+            lines.append((open_stage.at, open_stage.step, "begins"))
+        for at, what, text in sorted(lines, key=lambda line: line[0]):
+            self._line(at, what, text)
+        self._printed = over
         self._stage = snapshot.stage
         if snapshot.stage is not None and snapshot.progress is not None:
             self._advance(snapshot.stage, snapshot.progress)
@@ -141,9 +142,11 @@ class JsonView:
         typer.echo(json.dumps(snapshot.to_dict(), indent=2))
 
 
-def ended_entries(snapshot: Snapshot[Any]) -> Sequence[HistoryEntry]:
-    """Return the history without the open stage, which comes last."""
-    return snapshot.history if snapshot.stage is None else snapshot.history[:-1]
+def ended_entries(snapshot: Snapshot[Any]) -> tuple[Sequence[HistoryEntry], HistoryEntry | None]:
+    """Return the entries of what is over, and the open stage's, if there is one."""
+    opened = [entry for entry in snapshot.history if entry.step == snapshot.stage and entry.status == "running"][-1:]
+    over = [entry for entry in snapshot.history if entry not in opened]
+    return over, opened[0] if opened else None
 
 
 def ended_at(entry: HistoryEntry) -> datetime:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from .causes import CancelCause, Failure, FailureCode
 from .decision import Outcome
-from .history import implied_history
+from .history import RawEntry, implied_history
 from .packing import NOTHING_RARE
 from .snapshot import BatchProgress, CancelStatus, HistoryEntry, Progress, Snapshot
 from .states import JobState
+
+_STAGE_ENDS: Final = frozenset({"done", "failed", "timed_out", "canceled", "abandoned", "interrupted"})
+_INSIDE: Final = frozenset({"noted", "canceling"})  # no stage begins after an accepted cancel
 
 
 def shown(job_id: str, fields: tuple[Any, ...], result: Any) -> Snapshot[Any]:
@@ -49,9 +52,36 @@ def shown(job_id: str, fields: tuple[Any, ...], result: Any) -> Snapshot[Any]:
         cancel=None if cancel is None else _cancel_status(cancel, utc),
         history=tuple(
             HistoryEntry(step, utc(at), None if duration is None else duration * 1000, status, dict(details or {}))
-            for step, at, duration, status, details in history
+            for step, at, duration, status, details in _in_order_of_time(history, stage)
         ),
     )
+
+
+def _in_order_of_time(history: list[RawEntry], open_stage: str | None) -> list[RawEntry]:
+    """Return a history in the order of time: a stage or a compensation stands where it began.
+
+    Each is written at its end, an open stage last. They do not overlap, so none began before the last one ended. At
+    one and the same instant a stage's begin comes before what is noted.
+    """
+    ordered: list[RawEntry] = []
+    ended, last = 0, len(history) - 1
+    for number, entry in enumerate(history):
+        _, at, duration, status, _ = entry
+        place = len(ordered)
+        lasted = duration is not None or status == "interrupted" or (open_stage is not None and number == last)
+        if lasted:
+            stage = status in _STAGE_ENDS or duration is None
+            while place > ended and _follows(ordered[place - 1], at, inside=stage):
+                place -= 1
+            ended = len(ordered) + 1
+        ordered.insert(place, entry)
+    return ordered
+
+
+def _follows(entry: RawEntry, at: float, *, inside: bool) -> bool:
+    """Return whether an entry comes after what began at ``at``; ``inside``: as a stage does."""
+    _, happened, _, status, _ = entry
+    return happened > at or (inside and happened == at and status in _INSIDE)
 
 
 def _cancel_status(fields: tuple[Any, ...], utc: Callable[[float], datetime]) -> CancelStatus:

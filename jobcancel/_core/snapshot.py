@@ -132,7 +132,7 @@ class Snapshot(Generic[R_co]):
         result: What the handler returned.
         failure: Why it failed.
         cancel: The accepted cancel.
-        history: What happened, oldest first; an open stage comes last.
+        history: What happened, in the order of time; a stage stands where it began.
     """
 
     id: str

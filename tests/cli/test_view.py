@@ -121,6 +121,20 @@ def test_a_stage_that_ended_between_two_looks_is_told_by_its_end(capsys: pytest.
     ]
 
 
+def test_a_stage_that_ends_after_a_note_in_it_is_printed_once_and_so_is_the_note(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    noted = entry("halfway", 0.5, "noted")
+    with PlainView(clock=lambda: BEGUN) as view:
+        view.changed(job(JobState.RUNNING, entry("cloning", 0, "running"), noted, stage="cloning"))
+        view.changed(job(JobState.RUNNING, entry("cloning", 0, "done", 1000), noted))
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "   0.000 s  cloning            begins",
+        "   0.500 s  halfway            noted",
+        "   1.000 s  cloning            done in 1.000 s",
+    ]
+
+
 def test_a_log_is_not_flooded_with_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with PlainView(clock=lambda: BEGUN) as view:
         for done in range(1001):

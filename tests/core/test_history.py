@@ -86,6 +86,82 @@ def test_what_else_happens_to_a_job_comes_after_its_start(what: str) -> None:
     assert shown(job) == [("started", 2.0, "running"), entry]
 
 
+WORKING, DONE = ("work", 3.0, "running"), ("work", 3.0, "done")
+
+
+@pytest.mark.parametrize("noted_at", [3.0, 3.5])
+def test_what_happens_in_a_stage_comes_after_its_begin_while_it_is_open_and_when_it_is_over(noted_at: float) -> None:
+    job = started()
+    job.note("before", 2.5)
+    job.enter_stage(stage("refuse"), 3.0)
+    job.note("halfway", noted_at)
+
+    before, inside = ("before", 2.5, "noted"), ("halfway", noted_at, "noted")
+    assert shown(job)[1:] == [before, WORKING, inside]
+    job.leave_stage("done", 4.0, raised=False)
+    assert shown(job)[1:] == [before, DONE, inside]
+    job.apply(Event.SUCCEEDED, 4.0)
+    assert shown(job)[1:] == [before, DONE, inside, ("succeeded", 4.0, "succeeded")]
+    assert Settled("job_1", pack(job)).snapshot() == snapshot_of(job)
+
+
+@pytest.mark.parametrize("status", ["canceled", "abandoned", "failed"])
+def test_a_cancel_in_a_stage_comes_after_the_stages_begin_though_no_time_passed(status: str) -> None:
+    job = started()
+    job.enter_stage(stage(), 3.0)
+    job.request_cancel(user(), 3.0)
+    job.deliver(3.0)
+    job.leave_stage(status, 3.0, raised=True)
+
+    assert shown(job) == [
+        ("started", 2.0, "running"),
+        ("work", 3.0, status),
+        ("cancel_accepted", 3.0, "canceling"),
+        ("delivered", 3.0, "noted"),
+    ]
+
+
+def test_a_stage_comes_after_what_was_noted_in_the_stage_before_it_though_no_time_passed() -> None:
+    job = started()
+    job.enter_stage(stage(), 3.0)
+    job.note("halfway", 4.0)
+    job.leave_stage("done", 4.0, raised=False)
+    job.enter_stage(stage(), 4.0)
+    job.leave_stage("failed", 5.0, raised=True)
+
+    assert shown(job)[1:] == [DONE, ("halfway", 4.0, "noted"), ("work", 4.0, "failed")]
+
+
+def test_a_compensation_stands_where_it_began_after_the_cancel_that_asked_for_it() -> None:
+    job = submitted()
+    job.undo = [print]
+    job.request_cancel(user(), 3.0)
+    job.note("stuck", 4.0)
+    job.log().append(("refund", 3.0, 2.0, "compensated", None))  # as the runtime writes it, at its end
+    job.apply(Event.UNWOUND, 5.0)
+
+    assert shown(job) == [
+        ("cancel_accepted", 3.0, "canceling"),
+        ("refund", 3.0, "compensated"),
+        ("stuck", 4.0, "noted"),
+        ("unwound", 5.0, "canceled"),
+    ]
+
+
+def test_a_stage_that_a_dead_process_left_open_stands_where_it_began() -> None:
+    job = started()
+    job.note("halfway", 3.5)
+    job.log().append(("work", 3.0, None, "interrupted", None))  # as a recovery writes it
+    job.apply(Event.INTERRUPTED, 9.0)
+
+    assert shown(job) == [
+        ("started", 2.0, "running"),
+        ("work", 3.0, "interrupted"),
+        ("halfway", 3.5, "noted"),
+        ("interrupted", 9.0, "pending"),
+    ]
+
+
 @pytest.mark.parametrize("end", ["unwound", "succeeded", "failed"])
 def test_the_end_of_a_canceled_job_comes_after_all_that_happened_to_it(end: str) -> None:
     job = started()

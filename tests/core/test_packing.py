@@ -221,18 +221,18 @@ def test_a_snapshot_tells_what_was_asked() -> None:
     assert (*marks, cancel.stuck, cancel.unresponsive) == (False,) * 7
 
 
-def test_an_open_stage_comes_last_in_the_history() -> None:
+def test_an_open_stage_stands_in_the_history_where_it_began() -> None:
     assert snapshot_of(lived()).history == (
+        HistoryEntry("cloning", at(3), None, "running", {}),
         HistoryEntry("cancel_accepted", at(4), None, "canceling", {}),
         HistoryEntry("delivered", at(5), None, "noted", {}),
-        HistoryEntry("cloning", at(3), None, "running", {}),
     )
 
 
 def test_a_stages_duration_is_in_milliseconds() -> None:
     job = lived()
     job.leave_stage("canceled", 3.25, raised=True)
-    assert snapshot_of(job).history[-1] == HistoryEntry("cloning", at(3), 250.0, "canceled", {})
+    assert snapshot_of(job).history[0] == HistoryEntry("cloning", at(3), 250.0, "canceled", {})
 
 
 def test_a_failure_is_kept_as_a_record() -> None:

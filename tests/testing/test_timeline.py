@@ -167,9 +167,9 @@ async def test_a_real_job_is_told_by_the_clock_of_the_test(
         "  cancel: cause user, by ada, outcome canceling, requested +2.000 s, delivered +2.000 s",
         "        at   took  step             status     details",
         "    +0.000         started          running",
+        "    +0.000  2.000  rendering        canceled",
         "    +2.000         cancel_accepted  canceling",
         "    +2.000         delivered        noted",
-        "    +0.000  2.000  rendering        canceled",
         "    +2.000         unwound          canceled",
     ]
 
