@@ -18,6 +18,7 @@ _ENDPOINTS: Final = "tests/asgi/test_faults.py::test_"
 _READS: Final = "tests/asgi/test_reads.py::test_"
 _REQUESTS: Final = "tests/asgi/test_requests.py::test_"
 _TENANCY: Final = "tests/asgi/test_tenancy.py::test_"
+_DEX: Final = "tests/contracts/test_dex.py::test_"
 _REPLIES: Final = "tests/contracts/test_replies.py::test_"
 _CREDITS: Final = "tests/hosts/test_credits.py::test_"
 _SOCKET: Final = "tests/conformance/test_"
@@ -109,9 +110,9 @@ WIRE_FAULTS: Final = (
     Fault(
         9,
         _ASGI + "operations.py",
-        "            job = None  # let go since: the verdict stands\n",
+        "            job = known and attrs.evolve(known, state=verdict.state, stage=None)\n",
         "            raise\n",
-        _CANCEL + "a_job_that_is_let_go_before_the_answer_leaves_the_verdict_standing",
+        _CANCEL + "a_job_that_is_retired_before_the_answer_is_shown_as_it_was_with_the_verdicts_state",
     ),
     Fault(
         9,
@@ -172,15 +173,15 @@ WIRE_FAULTS: Final = (
     Fault(
         WHOSE,
         _ASGI + "operations.py",
-        "        if self._jobs.placed:\n            await self._jobs.get(job_id, exchange)\n",
-        "",
+        "if self._looks_first else None",
+        "if False else None",
         _TENANCY + "a_job_that_is_not_where_the_path_says_is_not_found_and_not_canceled",
     ),
     Fault(
         WHOSE,
-        _ASGI + "jobs.py",
-        "while label not in placed.labels and placed.parent_id is not None:",
-        "while False:",
+        "jobcancel/_runtime/children.py",
+        "labels = inherited | labels if labels else inherited\n",
+        "pass\n",
         _READS + "the_jobs_of_a_batch_are_shown_and_stand_where_their_parent_does",
     ),
     Fault(
@@ -239,15 +240,15 @@ WIRE_FAULTS: Final = (
     Fault(
         ORDER,
         _ASGI + "exchange.py",
-        "        if len(job_id) > LONGEST_ID or contract",
-        "        if contract",
+        "        if len(job_id) > LONGEST_ID or ids",
+        "        if ids",
         _REQUESTS + "an_id_longer_than_256_characters_is_malformed_whatever_the_pattern",
     ),
     Fault(
         ORDER,
         _ASGI + "exchange.py",
-        "contract.ids.pattern.fullmatch(job_id)",
-        "contract.ids.pattern.match(job_id)",
+        "ids.pattern.fullmatch(job_id)",
+        "ids.pattern.match(job_id)",
         _REQUESTS + "an_id_that_only_begins_like_one_is_malformed",
     ),
     Fault(
@@ -294,6 +295,69 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         SHOWN,
+        _ASGI + "operations.py",
+        "            case = case_of(verdict, at_once=canceled_at_once(contract, job))\n",
+        "            pass\n",
+        _CANCEL + "a_pending_job_with_compensations_is_canceled_at_once_where_the_vendor_says_so",
+    ),
+    Fault(
+        SHOWN,
+        _ASGI + "operations.py",
+        " and not policies.canceled_at_once:",
+        ":",
+        _CANCEL + "a_pending_job_with_compensations_is_canceled_at_once_where_the_vendor_says_so",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "words.py",
+        "never_ran = job.started_at is None and",
+        "never_ran =",
+        _DEX + "a_job_canceled_while_it_ran_is_running_until_it_has_stopped",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "words.py",
+        "settled_at=snapshot.cancel.requested_at)",
+        "settled_at=snapshot.settled_at)",
+        _DEX + "a_job_canceled_while_pending_is_cancelled_from_the_request_on",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "words.py",
+        "else round(entry.duration_ms),",
+        "else entry.duration_ms,",
+        _DEX + "an_entity_says_everything_there_is",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "words.py",
+        '"status": _entry_status(job, entry.status),',
+        '"status": entry.status,',
+        _DEX + "a_history_is_in_dexs_words_and_a_notes_name_is_the_hosts",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "dex.toml",
+        'result = "$job.result_object"',
+        'result = "$job.result"',
+        _DEX + "a_result_is_an_object_or_null",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "reply.py",
+        "scope.context.details is None and field is not None",
+        "False",
+        _SOCKET + "dafty.py::test_an_id_that_is_no_uuid_is_not_looked_up",
+    ),
+    Fault(
+        SHOWN,
+        _CONTRACTS + "reply.py",
+        "lambda scope: list(scope.context.location) or",
+        "lambda scope: list(scope.context.location)[:1] or",
+        _SOCKET + "tensorpool.py::test_a_query_that_is_not_valid_is_a_422_that_says_where",
+    ),
+    Fault(
+        SHOWN,
         "jobcancel/_runtime/ids.py",
         '{before}{_base32(last, 10)}{_base32(high, 14)}"\n        else:',
         'job_{_base32(last, 10)}{_base32(high, 14)}"\n        else:',
@@ -326,6 +390,20 @@ WIRE_FAULTS: Final = (
         'stages = [{ name = "opening_pr", on_cancel = "refuse" },',
         'stages = [{ name = "opening_pr", on_cancel = "interrupt" },',
         "tests/contracts/test_layers.py::test_the_ten_kinds_load_with_the_stages_that_refuse",
+    ),
+    Fault(
+        DATA,
+        _CONTRACTS + "layers.toml",
+        'strict = false\non_cancel = "refuse"\n',
+        "strict = false\n",
+        _SOCKET + "layers_kinds.py::test_the_bootstrap_refuses_as_a_whole",
+    ),
+    Fault(
+        DATA,
+        _CONTRACTS + "dafty.toml",
+        "ignore_case = true",
+        "ignore_case = false",
+        _SOCKET + "dafty.py::test_an_id_is_found_however_its_letters_are_written",
     ),
     Fault(
         DATA,

@@ -134,7 +134,7 @@ class Endpoint:
 
 def _turned(contract: Contract, turned: Turned, exchange: Exchange) -> Reply:
     """Return the contract's words for why a request was turned down."""
-    context = exchange.context(message=turned.message, details=turned.details)
+    context = exchange.context(message=turned.message, location=turned.location)
     if isinstance(turned.answer, Case):
         return reply(contract, turned.answer, context, op=exchange.route.op)
     return refuse(contract, turned.answer, context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -21,15 +21,15 @@ class Turned(Exception):  # noqa: N818 - an answer, not a fault
 
     Attributes:
         answer: An outcome, or the name of one of the contract's other documents.
+        location: Where in the request something was wrong: ``("query", "limit")``; empty if that is not the point.
         message: What was wrong, in words for the client, or None for the contract's own.
-        details: What part of the request it was.
     """
 
-    def __init__(self, answer: Case | str, message: str | None = None, **details: str) -> None:
-        super().__init__(answer, message)
+    def __init__(self, answer: Case | str, location: Sequence[str] = (), message: str | None = None) -> None:
+        super().__init__(answer, location, message)
         self.answer: Case | str = answer
+        self.location: Sequence[str] = location
         self.message: str | None = message
-        self.details: dict[str, str] | None = details or None
 
 
 @frozen
@@ -70,10 +70,10 @@ class Exchange:
         Raises:
             Turned: It is none of the contract's form.
         """
-        job_id = self.parameters["job_id"]
-        if len(job_id) > LONGEST_ID or contract.ids.pattern.fullmatch(job_id) is None:
-            raise Turned(Case.MALFORMED_ID)
-        return job_id
+        job_id, ids = self.parameters["job_id"], contract.ids
+        if len(job_id) > LONGEST_ID or ids.pattern.fullmatch(job_id) is None:
+            raise Turned(Case.MALFORMED_ID, ("path", ids.called))
+        return job_id.lower() if ids.ignore_case else job_id
 
     def context(self, **facts: Any) -> Context:
         """Return what a reply to this request is rendered from, ``facts`` added."""

@@ -42,7 +42,7 @@ class Jobs:
             JobNotFoundError: No such job, another owner's, or not where the path says.
         """
         job = await self._service.get(job_id, owner=exchange.owner)
-        if not await self._is_here(job, exchange):
+        if not self._is_here(job, exchange):
             raise JobNotFoundError(job_id)
         return job
 
@@ -64,15 +64,9 @@ class Jobs:
         except JobNotFoundError:
             return False
 
-    async def _is_here(self, job: Snapshot[Any], exchange: Exchange) -> bool:
-        """Return whether the job has the labels that the path asks for; a child is where its parent is."""
-        for name, label in self._labels.items():
-            placed = job
-            while label not in placed.labels and placed.parent_id is not None:
-                placed = await self._service.get(placed.parent_id, owner=exchange.owner)
-            if placed.labels.get(label) != exchange.parameters[name]:
-                return False
-        return True
+    def _is_here(self, job: Snapshot[Any], exchange: Exchange) -> bool:
+        """Return whether the job has the labels that the path asks for."""
+        return all(job.labels.get(label) == exchange.parameters[name] for name, label in self._labels.items())
 
 
 def shows_job(template: Any) -> bool:

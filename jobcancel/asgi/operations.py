@@ -12,7 +12,7 @@ from jobcancel._core.decision import Outcome, Verdict
 from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
 from jobcancel.abc import JobService
-from jobcancel.contracts import Case, Contract, Reply, answer, case_of, reply
+from jobcancel.contracts import Case, Contract, Reply, answer, canceled_at_once, case_of, reply
 from jobcancel.errors import JobNotFoundError
 
 from .exchange import Exchange, Turned
@@ -53,6 +53,7 @@ class Cancel:
         self._shows_job = {
             case: shows_job([row.body, row.message, row.headers]) for case, row in contract.outcomes.items()
         }
+        self._looks_first = self._jobs.placed or any(self._shows_job.values())
 
     async def __call__(self, exchange: Exchange) -> Reply:
         """Answer a request to cancel."""
@@ -61,14 +62,15 @@ class Cancel:
         if scope is not None and scope not in exchange.scopes:
             raise Turned(Case.FORBIDDEN)
         job_id = exchange.wanted(contract)
-        if self._jobs.placed:
-            await self._jobs.get(job_id, exchange)
+        known = await self._jobs.get(job_id, exchange) if self._looks_first else None
         verdict = await self._service.cancel(job_id, owner=owner, by=owner, defer=self._defer)
         case = case_of(verdict)
         try:
             job = await self._job(verdict, case, owner)
-        except JobNotFoundError:
-            job = None  # let go since: the verdict stands
+        except JobNotFoundError:  # retired since: the verdict stands, and the answer shows what is known
+            job = known and attrs.evolve(known, state=verdict.state, stage=None)
+        if job is not None:
+            case = case_of(verdict, at_once=canceled_at_once(contract, job))
         children = await self._jobs.children(job, owner)
         return reply(contract, case, exchange.context(job=job, jobs=children, stage=verdict.stage))
 
@@ -77,7 +79,7 @@ class Cancel:
         policies = self._contract.policies
         if policies.settle_s and verdict.outcome in _UNDER_WAY:
             return await self._service.wait(verdict.job_id, owner=owner, timeout_s=policies.settle_s)
-        if not self._shows_job[case]:
+        if not self._shows_job[case] and not policies.canceled_at_once:
             return None
         job = await self._service.get(verdict.job_id, owner=owner)
         if policies.via_canceling and case is Case.PENDING_CANCELED:
@@ -125,7 +127,7 @@ class List:
             if cursor is None:
                 raise  # not the client's fault
             message = "cursor: pass the one that the earlier page carries"
-            raise Turned("invalid_request", message, parameter="cursor") from None
+            raise Turned("invalid_request", ("query", "cursor"), message) from None
         return answer(contract, exchange.route, exchange.context(jobs=page.jobs, cursor=page.cursor))
 
 
@@ -158,5 +160,5 @@ def _limit(asked: Mapping[str, str]) -> int:
     """
     limit = asked.get("limit", str(LARGEST_PAGE))
     if re.fullmatch(r"[0-9]{1,3}", limit) is None or not 1 <= int(limit) <= LARGEST_PAGE:
-        raise Turned("invalid_request", f"limit: a number from 1 to {LARGEST_PAGE}", parameter="limit")
+        raise Turned("invalid_request", ("query", "limit"), f"limit: a number from 1 to {LARGEST_PAGE}")
     return int(limit)

@@ -21,9 +21,11 @@ _PLACES: Final[Mapping[str, Schema]] = MappingProxyType(
     {
         **dict.fromkeys(("job.id", "job.kind", "job.created_at", "job_id", "request_id", "message", "allow"), _TEXT),
         **dict.fromkeys(("job.stage", "job.started_at", "job.settled_at", "job.key", "job.owner"), _TEXT_OR_NULL),
-        **dict.fromkeys(("job.parent_id", "job.error_code", "job.reason", "cursor", "stage"), _TEXT_OR_NULL),
+        **dict.fromkeys(("job.parent_id", "job.error_code", "job.reason", "cursor", "stage", "field"), _TEXT_OR_NULL),
         **dict.fromkeys(("job.progress.done", "job.progress.total"), _NUMBER_OR_NULL),
         "job.progress.message": _TEXT_OR_NULL,
+        "job.result_object": {"type": ["object", "null"]},
+        "location": {"type": "array", "items": _TEXT, "minItems": 1},
         "job.progress.fraction": {"type": "number", "minimum": 0, "maximum": 1},
         "job.attempt": {"type": "integer", "minimum": 1},
         "job.failure": {

@@ -8,6 +8,7 @@ from .contract import Contract, Route, Row, Source
 from .loading import load, names
 from .reply import Context, RateLimit, Reply, answer, document, refuse, reply
 from .settings import Auth, Failures, Ids, Keys, Policies, Tenancy, Timestamps
+from .words import canceled_at_once
 
 __all__ = (
     "Auth",
@@ -26,6 +27,7 @@ __all__ = (
     "Tenancy",
     "Timestamps",
     "answer",
+    "canceled_at_once",
     "case_of",
     "document",
     "load",

@@ -48,12 +48,20 @@ _ENDED: Final[Mapping[JobState, Case]] = MappingProxyType(
 )
 
 
-def case_of(verdict: Verdict) -> Case:
+_AT_ONCE: Final[Mapping[Case, Case]] = MappingProxyType(
+    {Case.CANCELING: Case.PENDING_CANCELED, Case.ALREADY_CANCELING: Case.ALREADY_CANCELED}
+)
+
+
+def case_of(verdict: Verdict, *, at_once: bool = False) -> Case:
     """Return the case that a verdict is.
 
-    A job that was canceled while it waited and has something to undo is ``canceling``, as its verdict says: it is
-    not canceled before its compensations have run.
+    Args:
+        verdict: The answer to the request.
+        at_once: The job was canceled while it waited, and the contract takes that for canceled. Otherwise such a job
+            is ``canceling``, as its verdict says, until its compensations have run.
     """
     if verdict.outcome is Outcome.ALREADY_TERMINAL:
         return _ENDED[verdict.state]
-    return _DECIDED[verdict.outcome]
+    case = _DECIDED[verdict.outcome]
+    return _AT_ONCE.get(case, case) if at_once else case

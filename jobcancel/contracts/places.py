@@ -29,6 +29,7 @@ _JOB: dict[str, Tree] = {
     **_leaves("error_code", "attempt", "reason"),
     "progress": {**_leaves("done", "total", "message", "fraction"), "batch": BATCH},
     "result": ANY,
+    "result_object": ANY,
     "failure": _leaves("code", "message"),
     "history": {EACH: {**_leaves("step", "at", "duration_ms", "status"), "details": ANY}},
     "labels": ANY,
@@ -40,7 +41,7 @@ INSIDE: Final[Mapping[str, Tree]] = {**JOB}  # of the job whose document it is: 
 DOCUMENT: Final[Mapping[str, Tree]] = {"job": INSIDE, "null": LEAF}
 REPLY: Final[Mapping[str, Tree]] = {
     "job": JOB,
-    **_leaves("null", "cursor", "job_id", "stage", "request_id", "message", "allow"),
+    **_leaves("null", "cursor", "job_id", "stage", "request_id", "message", "allow", "field", "location"),
     "jobs": {EACH: JOB},
     "rate": _leaves("limit", "remaining", "reset_s", "retry_after_s"),
     "parameters": ANY,

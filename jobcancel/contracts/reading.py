@@ -103,6 +103,8 @@ def _ids(fields: Fields) -> Ids:
         pattern=fields.pattern("pattern"),
         mint=matching(fields.text("mint"), fields.at("mint"), *_MINT),
         request=matching(fields.text("request"), fields.at("request"), *_MINT),
+        ignore_case=fields.flag("ignore_case", default=False),
+        called=fields.text_or_none("called") or "job_id",
     )
     fields.done()
     return ids
@@ -140,6 +142,7 @@ def _policies(fields: Fields) -> Policies:
     policies = Policies(
         on_shielded_stage=fields.word("on_shielded_stage", OnShieldedStage),
         via_canceling=fields.flag("via_canceling", default=False),
+        canceled_at_once=fields.flag("canceled_at_once", default=False),
         settle_s=fields.seconds("settle_s"),
     )
     fields.done()

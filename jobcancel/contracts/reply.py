@@ -81,7 +81,8 @@ class Context:
         rate: How the caller stands with its rate limit.
         parameters: The route's parameters.
         message: What to say in place of the row's own message.
-        details: More of it, as plain data.
+        details: More of it, as plain data; by default ``location``'s field and the message, if there is a location.
+        location: Where in the request something is wrong: ``("query", "limit")``, ``("body", "stages", "cloning")``.
         allow: The methods that are allowed, for the header Allow.
     """
 
@@ -95,6 +96,7 @@ class Context:
     parameters: Mapping[str, str] = Factory(dict[str, str])
     message: str | None = None
     details: Any = None
+    location: Sequence[str] = ()
     allow: str = ""
 
 
@@ -207,6 +209,18 @@ def _message(scope: _Scope) -> str:
     return said if said is not None else "" if scope.row is None else scope.row.render_message(scope)
 
 
+def _field(scope: _Scope) -> str | None:
+    """Return the name of what is wrong in the request, without where it stands."""
+    return ".".join(scope.context.location[1:]) or None
+
+
+def _details(scope: _Scope) -> Any:
+    field = _field(scope)
+    if scope.context.details is None and field is not None:
+        return {"field": field, "reason": _message(scope)}
+    return shown(scope.context.details)
+
+
 def _rate(scope: _Scope) -> dict[str, int] | None:
     """Return whole seconds, rounded up: who comes back earlier is refused again."""
     rate = scope.context.rate
@@ -227,7 +241,9 @@ _ROOTS: Final[Mapping[str, Callable[[_Scope], Any]]] = MappingProxyType(
         "rate": _rate,
         "parameters": lambda scope: dict(scope.context.parameters),
         "message": _message,
-        "details": lambda scope: shown(scope.context.details),
+        "details": _details,
+        "field": _field,
+        "location": lambda scope: list(scope.context.location) or ["body"],  # no route of ours reads one: a host's does
         "allow": lambda scope: scope.context.allow,
         "item": lambda scope: scope.item,
         "null": lambda _: None,

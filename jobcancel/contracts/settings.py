@@ -59,6 +59,8 @@ class Ids:
 
     Attributes:
         pattern: A job id as a whole.
+        ignore_case: Whether a job may be asked for by its id in upper case too; jobs' own ids are in lower case then.
+        called: What the vendor calls a job id in its paths.
         mint: How job ids are made; ``{ulid}`` and ``{uuid}`` stand for a new one.
         request: The same for request ids.
     """
@@ -66,6 +68,12 @@ class Ids:
     pattern: re.Pattern[str]
     mint: str
     request: str
+    ignore_case: bool = False
+    called: str = "job_id"
+
+    def fits(self, job_id: str) -> bool:
+        """Return whether a job's own id has the contract's form."""
+        return self.pattern.fullmatch(job_id) is not None and not (self.ignore_case and job_id != job_id.lower())
 
 
 @frozen(kw_only=True)
@@ -101,11 +109,13 @@ class Policies:
     Attributes:
         on_shielded_stage: ``defer`` if the vendor has no word for a refusal: a stage that refuses defers then.
         via_canceling: Whether a job canceled while it waits is told as canceling first.
+        canceled_at_once: Whether a job canceled while it waits is told as canceled at once, though compensations run.
         settle_s: Seconds that the answer to an accepted cancel waits for the job to settle; 0 for not at all.
     """
 
     on_shielded_stage: OnShieldedStage
     via_canceling: bool = False
+    canceled_at_once: bool = False
     settle_s: float = 0.0
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
+
+from attrs import evolve
 
 from jobcancel._core.causes import FailureCode
 from jobcancel._core.json_form import json_form
@@ -18,6 +20,8 @@ from .settings import Timestamps
 
 _TIMESPEC: Final = {0: "seconds", 3: "milliseconds", 6: "microseconds"}
 _COMPLETED: Final = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
+_STATES: Final = frozenset(JobState)
+_VALUE: Final = "value"  # what a result that is no object is called inside the object that shows it
 _DEFAULT: Final = "default"
 
 
@@ -30,10 +34,14 @@ class JobWords:
         others: Jobs that were looked up with it; its children among them are ``job.children``.
     """
 
-    __slots__ = ("contract", "others", "snapshot")
+    __slots__ = ("at_once", "contract", "others", "snapshot")
 
     def __init__(self, contract: Contract, snapshot: Snapshot[Any], others: Sequence[Snapshot[Any]] = ()) -> None:
         self.contract: Contract = contract
+        self.at_once: bool = canceled_at_once(contract, snapshot)
+        if self.at_once and snapshot.cancel is not None:
+            # From the request on, so that what a client has read stays true when the compensations have run.
+            snapshot = evolve(snapshot, state=JobState.CANCELED, settled_at=snapshot.cancel.requested_at)
         self.snapshot: Snapshot[Any] = snapshot
         self.others: Sequence[Snapshot[Any]] = others
 
@@ -44,6 +52,12 @@ class JobWords:
     def instant(self, at: datetime | None) -> str | None:
         """Return an instant as the contract writes it."""
         return None if at is None else written(at, self.contract.timestamps)
+
+
+def canceled_at_once(contract: Contract, job: Snapshot[Any]) -> bool:
+    """Return whether a job that did not start is canceled in the contract's words since it was asked for."""
+    never_ran = job.started_at is None and job.cancel is not None
+    return contract.policies.canceled_at_once and never_ran and job.state in (JobState.CANCELING, JobState.CANCELED)
 
 
 def written(at: datetime, form: Timestamps) -> str:
@@ -114,6 +128,14 @@ def _error_code(job: JobWords) -> str | None:
     return None if failure is None else failure["code"]
 
 
+def _entry_status(job: JobWords, status: str) -> str:
+    """Return what became of an entry: a state in the contract's word for it."""
+    if status not in _STATES:
+        return status
+    state = JobState(status)
+    return job.contract.statuses[JobState.CANCELED if job.at_once and state is JobState.CANCELING else state]
+
+
 def _entry(job: JobWords, entry: HistoryEntry) -> dict[str, Any]:
     details = shown(entry.details)
     if "traceback" in details:  # what is kept of an exception is the host's, not the caller's
@@ -121,14 +143,20 @@ def _entry(job: JobWords, entry: HistoryEntry) -> dict[str, Any]:
     return {
         "step": entry.step,
         "at": job.instant(entry.at),
-        "duration_ms": entry.duration_ms,
-        "status": entry.status,
+        "duration_ms": None if entry.duration_ms is None else round(entry.duration_ms),
+        "status": _entry_status(job, entry.status),
         "details": details or None,
     }
 
 
 def _history(job: JobWords) -> list[dict[str, Any]]:
     return [_entry(job, entry) for entry in job.snapshot.history]
+
+
+def _result_object(job: JobWords) -> dict[str, Any] | None:
+    """Return the result where the vendor has none but objects: any other is the object's one value."""
+    result = shown(job.snapshot.result)
+    return cast("dict[str, Any] | None", result) if result is None or isinstance(result, dict) else {_VALUE: result}
 
 
 def _children(job: JobWords) -> list[JobWords]:
@@ -151,6 +179,7 @@ _WORDS: Final[Mapping[str, Callable[[JobWords], Any]]] = MappingProxyType(
         "attempt": lambda job: job.snapshot.attempt,
         "progress": _progress,
         "result": lambda job: shown(job.snapshot.result),
+        "result_object": _result_object,
         "failure": _failure,
         "error_code": _error_code,
         "reason": lambda job: job.snapshot.cancel and job.snapshot.cancel.reason,

@@ -23,6 +23,7 @@ class FakeService:
         asked: What was called, in order.
         error: What every call raises, or None.
         verdict: What a cancel answers, or None for the found job's ``canceling``.
+        retires: Whether a cancel is the last that is known of a job.
         jobs: By id.
     """
 
@@ -31,12 +32,15 @@ class FakeService:
         self.error = error
         self.jobs = {job.id: job for job in jobs}
         self.verdict: Verdict | None = None
+        self.retires = False
 
     async def cancel(self, job_id: str, **options: Any) -> Verdict:
         self._ask("cancel")
         if self.verdict is None:
             job = self._found(job_id, options["owner"])
             return Verdict(job_id, Outcome.CANCELING, job.state, job.stage)
+        if self.retires:
+            del self.jobs[job_id]
         return self.verdict
 
     async def get(self, job_id: str, *, owner: str | None = None) -> Snapshot[Any]:

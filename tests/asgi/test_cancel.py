@@ -141,12 +141,12 @@ async def test_the_answer_waits_for_the_job_to_stop_where_the_vendor_answers_wit
 @pytest.mark.parametrize(
     ("outcome", "state", "asked"),
     [
-        (Outcome.CANCELED, JobState.CANCELED, ["cancel", "get"]),
-        (Outcome.CANCELING, JobState.CANCELING, ["cancel", "wait 2.5"]),
-        (Outcome.DEFERRED, JobState.CANCELING, ["cancel", "wait 2.5"]),
-        (Outcome.ALREADY_CANCELING, JobState.CANCELING, ["cancel", "wait 2.5"]),
-        (Outcome.REFUSED, JobState.RUNNING, ["cancel", "get"]),
-        (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, ["cancel", "get"]),
+        (Outcome.CANCELED, JobState.CANCELED, ["get", "cancel", "get"]),
+        (Outcome.CANCELING, JobState.CANCELING, ["get", "cancel", "wait 2.5"]),
+        (Outcome.DEFERRED, JobState.CANCELING, ["get", "cancel", "wait 2.5"]),
+        (Outcome.ALREADY_CANCELING, JobState.CANCELING, ["get", "cancel", "wait 2.5"]),
+        (Outcome.REFUSED, JobState.RUNNING, ["get", "cancel", "get"]),
+        (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, ["get", "cancel", "get"]),
     ],
 )
 async def test_only_a_cancel_that_is_under_way_is_waited_for_and_never_longer_than_the_contract_says(
@@ -163,14 +163,62 @@ async def test_only_a_cancel_that_is_under_way_is_waited_for_and_never_longer_th
     assert fake.asked == asked
 
 
-async def test_a_job_that_is_let_go_before_the_answer_leaves_the_verdict_standing() -> None:
+async def test_a_job_that_is_retired_before_the_answer_is_shown_as_it_was_with_the_verdicts_state() -> None:
     contract = vendor("dafty")
-    fake = FakeService()
-    fake.verdict = Verdict(UUID, Outcome.CANCELING, JobState.CANCELING)
+    fake = FakeService(a_job(UUID, JobState.PENDING))
+    fake.verdict = Verdict(UUID, Outcome.CANCELED, JobState.CANCELED)
+    fake.retires = True
     async with over(service(fake), contract) as client:
         answer = await client.post(f"/api/v1/jobs/{UUID}/cancel")
 
-    assert (answer.status_code, answer.json()) == (200, {"data": None})
+    shown = answer.json()["data"]
+    assert (answer.status_code, shown["id"], shown["status"]) == (200, UUID, "failed")
+    assert fake.asked == ["get", "cancel", "get"]
+
+
+@pytest.mark.parametrize("variants", [(), ("empty_202",)])
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_pending_job_with_compensations_is_canceled_at_once_where_the_vendor_says_so(
+    variants: tuple[str, ...], again: bool
+) -> None:
+    undoing, undone = anyio.Event(), anyio.Event()
+
+    async def refund() -> None:
+        undoing.set()
+        await undone.wait()
+
+    async with serving("dex", *variants, max_running=1) as bench:
+        await bench.running(project_id="p")
+        handle = await bench.scheduler.submit(
+            "work", "open", owner="ann", labels={"project_id": "p"}, compensations=[refund]
+        )
+        path = f"/v1/projects/p/jobs/{handle.id}"
+        answers = [await bench.client.post(f"{path}/cancel")]
+        await undoing.wait()
+        if again:
+            answers.append(await bench.client.post(f"{path}/cancel"))
+        read = (await bench.client.get(path)).json()
+        assert (await bench.scheduler.get(handle.id)).state is JobState.CANCELING
+        undone.set()
+        await handle.wait()
+        settled = (await bench.client.get(path)).json()
+
+    assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(200, "cancelled")] * len(answers)
+    assert (read["status"], read["started_at"]) == ("cancelled", None)
+    assert [(entry["step"], entry["status"]) for entry in settled["history"]] == [
+        ("cancel_accepted", "cancelled"),
+        ("refund", "compensated"),
+        ("unwound", "cancelled"),
+    ]
+    assert read["completed_at"] == settled["completed_at"] == settled["history"][0]["timestamp"]
+
+
+async def test_a_running_job_with_compensations_is_accepted_and_not_yet_canceled() -> None:
+    async with serving("dex") as bench:
+        job_id = await bench.running("saving", project_id="p")
+        answer = await bench.client.post(f"/v1/projects/p/jobs/{job_id}/cancel")
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "running")
 
 
 async def test_a_job_is_not_looked_up_for_an_answer_that_does_not_show_it() -> None:

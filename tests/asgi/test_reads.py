@@ -136,7 +136,7 @@ async def test_a_limit_that_is_none_is_refused_in_the_vendors_words(query: str) 
         "error": {
             "message": "limit: a number from 1 to 100",
             "code": "VALIDATION_ERROR",
-            "details": {"parameter": "limit"},
+            "details": {"field": "limit", "reason": "limit: a number from 1 to 100"},
         }
     }
 
@@ -146,7 +146,8 @@ async def test_a_cursor_that_no_page_gave_is_refused_in_the_vendors_words(cursor
     async with serving("dafty") as bench:
         answer = await bench.client.get(f"/api/v1/jobs?cursor={cursor}")
 
-    assert (answer.status_code, answer.json()["error"]["details"]) == (400, {"parameter": "cursor"})
+    reason = "cursor: pass the one that the earlier page carries"
+    assert (answer.status_code, answer.json()["error"]["details"]) == (400, {"field": "cursor", "reason": reason})
 
 
 async def test_a_services_own_fault_with_a_list_is_not_put_on_the_client() -> None:
@@ -173,7 +174,8 @@ async def test_the_jobs_of_a_batch_are_shown_and_stand_where_their_parent_does()
         shown: dict[str, Any] = (await bench.client.get(f"/v1/projects/p/jobs/{job_id}")).json()
         children = [child["job_id"] for child in shown["progress"]["child_jobs"]]
         assert len(children) == 2
-        assert (await bench.client.get(f"/v1/projects/p/jobs/{children[0]}")).status_code == 200
+        child = await bench.client.get(f"/v1/projects/p/jobs/{children[0]}")
+        assert (child.status_code, child.json()["project_id"]) == (200, "p")
         assert (await bench.client.get(f"/v1/projects/q/jobs/{children[0]}")).status_code == 404
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +23,11 @@ def error(code: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": Words()}}
 
 
+MALFORMED: dict[str, Any] = {
+    "error": {"code": "VALIDATION_ERROR", "message": Words(), "details": {"field": "id", "reason": Words("UUID")}}
+}
+
+
 OUTCOMES = [
     ("pending_canceled", 200, FAILED),
     ("canceling", 200, FAILED),
@@ -33,19 +39,12 @@ OUTCOMES = [
     ("refused", 200, PROCESSING),  # deferred by default
     ("not_found", 404, error("NOT_FOUND")),
     ("foreign", 404, error("NOT_FOUND")),
-    ("malformed_id", 400, error("VALIDATION_ERROR")),
+    ("malformed_id", 400, MALFORMED),
     ("unauthenticated", 401, error("UNAUTHORIZED")),
     ("unauthenticated, wrong key", 401, error("UNAUTHORIZED")),
     ("rate_limited", 429, error("RATE_LIMIT_ERROR")),
     ("internal_error", 500, error("INTERNAL_ERROR")),
 ]
-
-
-def without_details(body: Any) -> Any:
-    """Return an error's document without what only validation errors have, and in no form that is documented."""
-    if body.get("error", {}).get("code") == "VALIDATION_ERROR":
-        body["error"].pop("details", None)
-    return body
 
 
 @pytest.mark.parametrize(("situation", "status", "expected"), OUTCOMES, ids=[row[0] for row in OUTCOMES])
@@ -59,7 +58,7 @@ async def test_an_outcome_is_answered_as_the_document_says(
     ask = dafty.patiently if stays else dafty.send
     answer = await ask("POST", DAFTY.cancel.format(asked.job_id), asked.headers)
 
-    assert (answer.status, without_details(answer.body)) == (status, about(asked.job_id, expected))
+    assert (answer.status, answer.body) == (status, about(asked.job_id, expected))
     assert answer.header("content-type") == "application/json"
 
 
@@ -146,20 +145,44 @@ NO_UUIDS = ["x", "7f9c24e8-3b12-4fef-91e0", "7f9c24e8-3b12-4fef-91e0-56a2d5a0e4b
 
 @pytest.mark.parametrize("job_id", NO_UUIDS)
 @pytest.mark.parametrize(
-    ("variants", "status", "code"),
-    [((), 400, "VALIDATION_ERROR"), (("malformed_404",), 404, "NOT_FOUND")],
+    ("variants", "status", "body"),
+    [((), 400, MALFORMED), (("malformed_404",), 404, error("NOT_FOUND"))],
     ids=["as read", "variant malformed_404"],
 )
 async def test_an_id_that_is_no_uuid_is_not_looked_up(
-    bench: Bench, job_id: str, variants: tuple[str, ...], status: int, code: str
+    bench: Bench, job_id: str, variants: tuple[str, ...], status: int, body: Any
 ) -> None:
     dafty = await bench.serve(DAFTY, *variants)
     dafty.scheduler.calls.clear()
 
     answers = [await dafty.cancel(job_id), await dafty.get(job_id)]
 
-    assert [(a.status, without_details(a.body)) for a in answers] == [(status, error(code))] * 2
+    assert [(a.status, a.body) for a in answers] == [(status, body)] * 2
     assert dafty.scheduler.calls == []
+
+
+@pytest.mark.parametrize("written", [str.upper, str.title, str.lower])
+async def test_an_id_is_found_however_its_letters_are_written(bench: Bench, written: Callable[[str], str]) -> None:
+    dafty = await bench.serve(DAFTY)
+    job_id, _ = await dafty.running()
+
+    read = await dafty.get(written(job_id))
+    canceled = await dafty.cancel(written(job_id))
+
+    assert (read.status, read.body["data"]["id"]) == (200, job_id)
+    assert (canceled.status, canceled.body["data"]["id"], canceled.body["data"]["status"]) == (200, job_id, "failed")
+
+
+@pytest.mark.parametrize("query", ["limit=many", "cursor=nowhere"])
+async def test_a_query_that_is_not_valid_says_which_field_and_why(bench: Bench, query: str) -> None:
+    dafty = await bench.serve(DAFTY)
+    field, _, value = query.partition("=")
+
+    answer = await dafty.send("GET", f"/api/v1/jobs?{query}")
+
+    assert (answer.status, answer.body["error"]["code"]) == (400, "VALIDATION_ERROR")
+    assert answer.body["error"]["details"] == {"field": field, "reason": Words()}
+    assert value not in answer.body["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,27 @@ async def test_a_refusing_stage_answers_409_with_its_name_and_the_job_goes_on(
     assert act.ended
 
 
-@pytest.mark.parametrize("kind", list(REFUSING))
+@pytest.mark.parametrize("stage", ["drafting", None], ids=["another stage", "between stages"])
+async def test_the_bootstrap_refuses_as_a_whole(bench: Bench, stage: str | None) -> None:
+    layers = await bench.serve(LAYERS)
+    job_id, act = await layers.running(Act(stage=stage), kind="marketing_bootstrap")
+
+    answer = await layers.cancel(job_id)
+
+    assert (answer.status, answer.body["error"]["code"]) == (409, "CONFLICT")
+    assert answer.body["error"]["details"] == {"subcode": "JOB_CANCEL_UNAVAILABLE", "jobId": job_id, "stage": stage}
+    assert await layers.final(job_id) == "succeeded"
+    assert act.ended
+
+
+async def test_a_bootstrap_that_has_not_begun_can_be_canceled(bench: Bench) -> None:
+    layers = await bench.serve(LAYERS)
+    job_id = await layers.pending(kind="marketing_bootstrap")
+    assert (await layers.cancel(job_id)).status == 202
+    assert await layers.final(job_id) == "canceled"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REFUSING if kind != "marketing_bootstrap"])
 @pytest.mark.parametrize("stage", ["drafting", None], ids=["another stage", "no stage"])
 async def test_every_other_stage_can_be_canceled(bench: Bench, kind: str, stage: str | None) -> None:
     layers = await bench.serve(LAYERS)

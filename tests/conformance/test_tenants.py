@@ -45,7 +45,8 @@ async def test_another_tenants_job_cannot_be_told_from_none(bench: Bench, vendor
 
     assert seen[1:] == [seen[0]] * 4
     calls = [name for name, _ in served.scheduler.calls]
-    assert calls == (["cancel"] if method == "POST" and vendor is not DEX else ["get"])
+    looks_first = vendor in {DAFTY, DEX}  # whose answers show the job
+    assert calls == (["cancel"] if method == "POST" and not looks_first else ["get"])
     assert {owner for _, owner in served.scheduler.calls} == {"alice"}
 
 

@@ -178,5 +178,4 @@ async def test_a_query_that_is_not_valid_is_a_422_that_says_where(bench: Bench) 
     answer = await tensorpool.send("GET", "/job/list?limit=many")
     assert answer.status == 422
     (problem,) = answer.body["detail"]
-    assert {name: type(value) for name, value in problem.items()} == {"loc": list, "msg": str, "type": str}
-    assert "limit" in [*problem["loc"], *problem["msg"].replace(":", "").split()]
+    assert problem == {"loc": ["query", "limit"], "msg": Words("limit"), "type": "value_error"}

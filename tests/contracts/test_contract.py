@@ -57,7 +57,8 @@ SMALLEST = Contract(
 def test_the_package_offers_these_names() -> None:
     assert jobcancel.contracts.__all__ == (
         "Auth", "Case", "Context", "Contract", "Failures", "Ids", "Keys", "Policies", "RateLimit", "Reply", "Route",
-        "Row", "Source", "Tenancy", "Timestamps", "answer", "case_of", "document", "load", "names", "refuse", "reply",
+        "Row", "Source", "Tenancy", "Timestamps", "answer", "canceled_at_once", "case_of", "document", "load", "names",
+        "refuse", "reply",
     )  # fmt: skip
     assert [name for name in jobcancel.contracts.__all__ if not hasattr(jobcancel.contracts, name)] == []
 
@@ -101,7 +102,7 @@ def test_what_a_reply_is_not_told_is_not_there() -> None:
     context = Context()
     assert (context.job, context.jobs, context.cursor, context.job_id) == (None, (), None, "")
     assert (context.stage, context.request_id, context.rate, context.parameters) == (None, "", None, {})
-    assert (context.message, context.details, context.allow) == (None, None, "")
+    assert (context.message, context.details, context.location, context.allow) == (None, None, (), "")
 
 
 RECORDS: dict[Any, int] = {

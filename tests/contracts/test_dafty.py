@@ -71,14 +71,22 @@ def test_a_job_that_was_let_go_meanwhile_is_null() -> None:
     [
         ("not_found", 404, error("Job not found.", "NOT_FOUND")),
         ("forbidden", 404, error("Job not found.", "NOT_FOUND")),
-        ("malformed_id", 400, error("The job id is not a UUID.", "VALIDATION_ERROR")),
+        (
+            "malformed_id",
+            400,
+            error(
+                "The job id is not a UUID.",
+                "VALIDATION_ERROR",
+                details={"field": "id", "reason": "The job id is not a UUID."},
+            ),
+        ),
         ("unauthenticated", 401, error("A valid API key is required.", "UNAUTHORIZED")),
         ("rate_limited", 429, error("Too many requests.", "RATE_LIMIT_ERROR")),
         ("internal_error", 500, error("Internal error.", "INTERNAL_ERROR")),
     ],
 )
 def test_an_error_has_the_closed_form_and_details_only_on_validation(case: str, status: int, body: Any) -> None:
-    assert told("dafty", case) == (status, body)
+    assert told("dafty", case, location=("path", "id") if case == "malformed_id" else ()) == (status, body)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +94,13 @@ def test_an_error_has_the_closed_form_and_details_only_on_validation(case: str, 
     [
         ("unknown_route", 404, error("No such route.", "NOT_FOUND")),
         ("method_not_allowed", 405, error("Method not allowed.")),
-        ("invalid_request", 400, error("bad", "VALIDATION_ERROR", details={"limit": 0})),
+        ("invalid_request", 400, error("bad", "VALIDATION_ERROR", details={"field": "limit", "reason": "bad"})),
         ("idempotency_conflict", 409, error("The idempotency key was used with other arguments.")),
         ("closed", 503, error("The service is shutting down.")),
     ],
 )
 def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body: Any) -> None:
-    said = {"message": "bad", "details": {"limit": 0}} if name == "invalid_request" else {}
+    said = {"message": "bad", "location": ("query", "limit")} if name == "invalid_request" else {}
     assert refused("dafty", name, **said) == (status, body)
 
 
@@ -126,7 +134,7 @@ def test_a_job_that_has_ended_is_409_in_the_variant_alone(case: str, message: st
 
 
 def test_a_malformed_id_is_404_in_the_variant_alone() -> None:
-    said = told("dafty", "malformed_id", "malformed_404", details={"id": "x"})
+    said = told("dafty", "malformed_id", "malformed_404", location=("path", "id"))
     assert said == (404, error("Job not found.", "NOT_FOUND"))
     assert told("dafty", "not_found", "malformed_404") == said  # one cannot be told from the other
     assert marks("dafty", "malformed_404") == {**marks("dafty"), "malformed_id": "i 404"}
@@ -141,6 +149,9 @@ def test_who_asks_how_ids_look_and_what_serves_it() -> None:
     assert contract.ids.mint == "{uuid}"
     assert contract.ids.pattern.fullmatch(ID)
     assert not contract.ids.pattern.fullmatch(ID[:-1])
+    assert contract.ids.pattern.fullmatch(ID.upper())
+    assert (contract.ids.fits(ID), contract.ids.fits(ID.upper()), contract.ids.fits(ID[:-1])) == (True, False, False)
+    assert (contract.ids.ignore_case, contract.ids.called) == (True, "id")
 
 
 def test_the_routes_are_below_api_v1_and_a_poll_may_wait() -> None:

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from jobcancel import BatchProgress, Failure, FailureCode, HistoryEntry, Progress
+from jobcancel import (
+    BatchProgress,
+    CancelCause,
+    CancelStatus,
+    Failure,
+    FailureCode,
+    HistoryEntry,
+    Outcome,
+    Progress,
+)
 from jobcancel.contracts import Context, Policies, Tenancy, answer, document, load, reply
 
 from .jobs import AT, RATE, after, job, marks, refused, told
@@ -79,13 +88,14 @@ def test_an_outcome_is_answered_so(case: str, state: str, status: int, body: Any
     [
         ("unknown_route", 404, {"detail": "Not found"}),
         ("method_not_allowed", 405, {"detail": "Method not allowed"}),
-        ("invalid_request", 422, {"detail": [{"loc": ["query"], "msg": "bad limit", "type": "value_error"}]}),
+        ("invalid_request", 422, {"detail": [{"loc": ["query", "limit"], "msg": "bad", "type": "value_error"}]}),
         ("idempotency_conflict", 409, {"detail": "The idempotency key was used with other arguments"}),
         ("closed", 503, {"detail": "The service is shutting down"}),
     ],
 )
 def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body: Any) -> None:
-    assert refused("dex", name, message="bad limit" if name == "invalid_request" else None) == (status, body)
+    said = {"message": "bad", "location": ("query", "limit")} if name == "invalid_request" else {}
+    assert refused("dex", name, **said) == (status, body)
 
 
 def test_a_running_jobs_202_has_no_body_in_the_variant_alone() -> None:
@@ -102,7 +112,7 @@ def test_who_asks_how_ids_look_and_what_serves_it() -> None:
     assert contract.auth.ways == ({"x-api-key": "", "x-selected-account-id": ""},)
     assert next(iter(contract.auth.ways[0])) == "x-api-key"  # the first carries the token
     assert contract.tenancy == Tenancy(foreign="not_found", labels={"project_id": "project_id"})
-    assert contract.policies == Policies(on_shielded_stage="defer")
+    assert contract.policies == Policies(on_shielded_stage="defer", canceled_at_once=True)
     assert contract.keys is None
     assert reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "ApiKey"}
     assert reply(contract, "rate_limited", Context(rate=RATE)).headers == {"Retry-After": "3"}
@@ -136,13 +146,13 @@ def test_the_nine_operations_are_known() -> None:
 
 def test_an_entity_says_everything_there_is() -> None:
     labels = {**LABELS, "source_id": "s1", "correlation_id": "c1"}
-    history = (HistoryEntry("started", after(1), None, "running", {}), HistoryEntry("ocr", AT, 2.5, "done", {"n": 1}))
+    history = (HistoryEntry("started", after(1), None, "running", {}), HistoryEntry("ocr", AT, 2.6, "done", {"n": 1}))
     failed = job(
         "failed",
         labels=labels,
         started_at=after(1),
         settled_at=after(2),
-        result=[1],
+        result={"pages": 1},
         failure=Failure(FailureCode.HANDLER_ERROR, "boom", {"type": "X", "traceback": "secret"}),
         history=history,
     )
@@ -152,7 +162,7 @@ def test_an_entity_says_everything_there_is() -> None:
         correlation_id="c1",
         started_at="2024-05-01T12:00:01.123456Z",
         completed_at="2024-05-01T12:00:02.123456Z",
-        result=[1],
+        result={"pages": 1},
         error="boom",
         history=[
             {
@@ -165,12 +175,65 @@ def test_an_entity_says_everything_there_is() -> None:
             {
                 "step": "ocr",
                 "timestamp": "2024-05-01T12:00:00.123456Z",
-                "duration_ms": 2.5,
+                "duration_ms": 3,
                 "status": "done",
                 "details": {"n": 1},
             },
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (None, None),
+        ({"pages": 1}, {"pages": 1}),
+        ({}, {}),
+        ([1], {"value": [1]}),
+        ("text", {"value": "text"}),
+        (0, {"value": 0}),
+        (False, {"value": False}),
+        (object, {"value": "<class 'object'>"}),
+    ],
+)
+def test_a_result_is_an_object_or_null(result: Any, told: Any) -> None:
+    assert document(load("dex"), job("succeeded", labels=LABELS, result=result))["result"] == told
+
+
+def canceled_while_pending(state: str, **fields: Any) -> Any:
+    cancel = CancelStatus(
+        CancelCause.USER, None, "ada", AT, Outcome.CANCELING, None, False, False, False, False, False, False, False
+    )
+    history = (HistoryEntry("cancel_accepted", AT, None, "canceling", {}),)
+    return job(state, labels=LABELS, cancel=cancel, history=history, **fields)
+
+
+ACCEPTED = {"step": "cancel_accepted", "timestamp": "2024-05-01T12:00:00.123456Z", "duration_ms": None, "details": None}
+
+
+@pytest.mark.parametrize(("state", "fields"), [("canceling", {}), ("canceled", {"settled_at": after(9)})])
+def test_a_job_canceled_while_pending_is_cancelled_from_the_request_on(state: str, fields: dict[str, Any]) -> None:
+    assert document(load("dex"), canceled_while_pending(state, **fields)) == entity(
+        "cancelled", completed_at="2024-05-01T12:00:00.123456Z", history=[{**ACCEPTED, "status": "cancelled"}]
+    )
+
+
+def test_a_job_canceled_while_it_ran_is_running_until_it_has_stopped() -> None:
+    running = document(load("dex"), canceled_while_pending("canceling", started_at=AT))
+    assert (running["status"], running["completed_at"]) == ("running", None)
+    assert running["history"] == [{**ACCEPTED, "status": "running"}]
+
+
+def test_a_history_is_in_dexs_words_and_a_notes_name_is_the_hosts() -> None:
+    steps = [("cancel_accepted", "canceling"), ("ocr", "canceled"), ("unwound", "canceled"), ("canceled", "noted")]
+    history = tuple(HistoryEntry(step, AT, None, status, {}) for step, status in steps)
+    told = document(load("dex"), job("canceled", labels=LABELS, started_at=AT, history=history))["history"]
+    assert [(entry["step"], entry["status"]) for entry in told] == [
+        ("cancel_accepted", "running"),
+        ("ocr", "cancelled"),
+        ("unwound", "cancelled"),
+        ("canceled", "noted"),
+    ]
 
 
 def test_a_batch_shows_its_counts_and_the_children_that_were_looked_up() -> None:

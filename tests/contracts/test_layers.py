@@ -108,6 +108,9 @@ def test_a_request_that_is_not_valid_may_say_what_and_where() -> None:
     body = error("VALIDATION_ERROR", "no cursor", details={"cursor": "x"})
     said = refused("layers", "invalid_request", request_id="req_1", message="no cursor", details={"cursor": "x"})
     assert said == (400, body)
+    placed = refused("layers", "invalid_request", request_id="req_1", message="no cursor", location=("query", "cursor"))
+    field = {"field": "cursor", "reason": "no cursor"}
+    assert placed == (400, error("VALIDATION_ERROR", "no cursor", details=field))
 
 
 def test_the_headers_are_those_of_the_row() -> None:
@@ -135,7 +138,7 @@ def test_who_asks_how_ids_look_and_what_serves_it() -> None:
     assert contract.tenancy == Tenancy(foreign="not_found")
     assert contract.policies == Policies(on_shielded_stage="refuse", via_canceling=False, settle_s=0)
     assert contract.keys == Keys(header="Idempotency-Key", max_length=255)
-    assert contract.ids == Ids(pattern=contract.ids.pattern, mint="job_{ulid}", request="req_{ulid}")
+    assert contract.ids == Ids(pattern=contract.ids.pattern, mint="job_{ulid}", request="req_{ulid}", called="jobId")
     assert contract.ids.pattern.fullmatch("job_01ARZ3NDEKTSV4RRFFQ69G5FAV")
     for wrong in ("job_81ARZ3NDEKTSV4RRFFQ69G5FAV", "job_01ARZ3NDEKTSV4RRFFQ69G5FAU", "01ARZ3NDEKTSV4RRFFQ69G5FAV"):
         assert contract.ids.pattern.fullmatch(wrong) is None
@@ -186,7 +189,8 @@ def test_the_ten_kinds_load_with_the_stages_that_refuse() -> None:
     }
     assert refusing == REFUSING
     assert {kind.spec.strict for kind in registry} == {False}  # every other stage can be canceled
-    assert {kind.spec.on_cancel.value for kind in registry} == {"interrupt"}
+    between = {kind.name: kind.spec.on_cancel.value for kind in registry}
+    assert between == {**dict.fromkeys(REFUSING, "interrupt"), "marketing_bootstrap": "refuse"}
 
 
 def test_credits_are_reversed_for_a_canceled_job_alone_and_not_past_finalizing() -> None:

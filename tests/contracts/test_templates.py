@@ -16,13 +16,13 @@ from .bare import bare
 from .jobs import AT, job
 
 PLACES = (
-    "one of allow, cursor, details.*, job.attempt, job.children, job.created_at, job.error_code, job.failure.code, "
-    "job.failure.message, job.history, job.id, job.key, job.kind, job.labels.*, job.owner, job.parent_id, "
-    "job.progress.batch.canceled, job.progress.batch.children, job.progress.batch.failed, job.progress.batch.pending, "
-    "job.progress.batch.succeeded, job.progress.batch.total, job.progress.done, job.progress.fraction, "
-    "job.progress.message, job.progress.total, job.reason, job.result.*, job.settled_at, job.stage, job.started_at, "
-    "job.status, job_id, jobs, message, null, parameters.*, rate.limit, rate.remaining, rate.reset_s, "
-    "rate.retry_after_s, request_id, stage"
+    "one of allow, cursor, details.*, field, job.attempt, job.children, job.created_at, job.error_code, "
+    "job.failure.code, job.failure.message, job.history, job.id, job.key, job.kind, job.labels.*, job.owner, "
+    "job.parent_id, job.progress.batch.canceled, job.progress.batch.children, job.progress.batch.failed, "
+    "job.progress.batch.pending, job.progress.batch.succeeded, job.progress.batch.total, job.progress.done, "
+    "job.progress.fraction, job.progress.message, job.progress.total, job.reason, job.result.*, job.result_object.*, "
+    "job.settled_at, job.stage, job.started_at, job.status, job_id, jobs, location, message, null, parameters.*, "
+    "rate.limit, rate.remaining, rate.reset_s, rate.retry_after_s, request_id, stage"
 )
 BARE = load(bare())
 FULL = Context(
@@ -43,6 +43,7 @@ FULL = Context(
     rate=RateLimit(5, 4, 1, 2),
     parameters={"project": "p"},
     details={"a": 1},
+    location=("body", "stages", "ocr"),
     allow="GET",
 )
 
@@ -82,6 +83,8 @@ def refusal(template: Any, **row: Any) -> tuple[str, Any, str]:
         ("$parameters", {"project": "p"}),
         ("$parameters.project", "p"),
         ("$details.a", 1),
+        ("$location", ["body", "stages", "ocr"]),
+        ("$field", "stages.ocr"),
         ("$allow", "GET"),
         ("$cursor", "12"),
         ("$stage", "opening_pr"),
@@ -111,7 +114,7 @@ def refusal(template: Any, **row: Any) -> tuple[str, Any, str]:
         # lists and single values
         (
             {"$each": "$job.history", "as": {"n": "$item.step", "ms": "$item.duration_ms?"}},
-            [{"n": "a", "ms": 1.5}, {"n": "b"}],
+            [{"n": "a", "ms": 2}, {"n": "b"}],
         ),
         ({"$each": "$job.result.n", "as": "$item"}, [1, 2]),
         ({"$each": "$jobs", "as": "$item"}, [{"id": "job_7"}, {"id": "job_8"}]),

@@ -64,14 +64,15 @@ def test_an_outcome_is_answered_so(case: str, status: int, body: Any) -> None:
         (
             "invalid_request",
             422,
-            {"detail": [{"loc": ["query"], "msg": "The request is not valid", "type": "value_error"}]},
+            {"detail": [{"loc": ["body", "kind"], "msg": "The request is not valid", "type": "value_error"}]},
         ),
         ("idempotency_conflict", 409, {"message": "The idempotency key was used with other arguments"}),
         ("closed", 503, {"message": "The service is shutting down"}),
     ],
 )
 def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body: Any) -> None:
-    assert refused("tensorpool", name) == (status, body)
+    location = ("body", "kind") if name == "invalid_request" else ()
+    assert refused("tensorpool", name, location=location) == (status, body)
 
 
 def test_a_missing_key_is_401_in_the_variant_alone() -> None:
