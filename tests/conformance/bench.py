@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from types import TracebackType
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ OPERATIONS: Final = (
     *("parse", "batch_parse", "extract", "research", "vector_store", "chunk"),
     *("summarization", "create_index", "update_index"),
 )
+EXPIRING: Final = ("image_resize", "chunk")
 STAGES: Final = (Stage("working"), Stage("saving", on_cancel="defer"), Stage("publishing", on_cancel="refuse"))
 
 
@@ -32,7 +34,8 @@ def registry_of(contract: Contract, *, own_kinds: bool) -> Registry:
     for kind in registry:
         registry.handler(kind.name)(play)
     for name in ("plain", *(() if own_kinds else (*WORDS, *OPERATIONS))):
-        registry.kind(name, stages=STAGES, strict=False)(play)
+        expires_s = 60 if name in EXPIRING else inf
+        registry.kind(name, stages=STAGES, strict=False, expires_s=expires_s)(play)
     registry.kind("expiring", expires_s=60)(play)
     return registry
 

@@ -15,6 +15,7 @@ from jobcancel.asgi import Caller
 from jobcancel.contracts import Contract
 from jobcancel.testing import ManualClock
 from tests.conformance.acts import Act
+from tests.conformance.validation import require_valid
 from tests.conformance.watched import Watched
 from tests.conformance.wire import Answer, Headers, exchange, message
 
@@ -34,6 +35,8 @@ class Vendor:
         tokens: Whose token is whose.
         kind: What sort of job is submitted, unless a test says so.
         refusing: The stage of that kind that refuses.
+        deferring: A kind whose stage ``saving`` defers.
+        expiring: A kind whose jobs fail when they have waited for a minute.
         unknown: An id in the right form that no job has.
         labels: What every job is labelled with.
         own_kinds: Whether the contract ships the vendor's kinds, and ``kind`` is one of them.
@@ -49,6 +52,8 @@ class Vendor:
     tokens: Mapping[str, Caller]
     kind: str
     refusing: str = "publishing"
+    deferring: str = "plain"
+    expiring: str = "expiring"
     unknown: str
     labels: Mapping[str, str] = Factory(dict[str, str])
     own_kinds: bool = False
@@ -92,7 +97,13 @@ class Served:
     async def send(self, method: str, target: str | bytes, headers: Headers | None = None, body: bytes = b"") -> Answer:
         """Send a request, with alice's key if no headers are given."""
         raw = message(method, target, self.vendor.key if headers is None else headers, body)
-        return await exchange(self.port, raw, method=method)
+        return await self.exchange(raw, method, target)
+
+    async def exchange(self, raw: bytes, method: str, target: str | bytes) -> Answer:
+        """Send a request as it stands and return the answer, which has to be one that the vendor's document has."""
+        answer = await exchange(self.port, raw, method=method)
+        require_valid(self.vendor.name, self.contract.applied, method, target, answer)
+        return answer
 
     async def cancel(self, job_id: str, headers: Headers | None = None) -> Answer:
         """Ask for a cancel as the vendor's client does."""
@@ -168,7 +179,7 @@ class Served:
 
     async def expired(self, **options: Any) -> str:
         """Return a job that failed because it waited too long for its start."""
-        job_id = await self.pending(kind="expiring", **options)
+        job_id = await self.pending(kind=self.vendor.expiring, **options)
         await self.clock.advance(60)
         assert (await self.scheduler.wait(job_id)).state is JobState.FAILED
         return job_id

@@ -39,7 +39,7 @@ async def _running(served: Served) -> Asked:
 
 
 async def _deferring(served: Served) -> Asked:
-    return Asked((await served.running(Act(stage="saving"), kind="plain"))[0], live=True)
+    return Asked((await served.running(Act(stage="saving"), kind=served.vendor.deferring))[0], live=True)
 
 
 async def _refusing(served: Served) -> Asked:

@@ -10,7 +10,7 @@ from tests.conformance.bench import Bench
 from tests.conformance.served import Served, Vendor
 from tests.conformance.situations import TOO_LONG
 from tests.conformance.vendors import ALL, SUTRO, TENSORPOOL, TOKENS
-from tests.conformance.wire import Answer, exchange, message
+from tests.conformance.wire import Answer, message
 
 every_vendor = pytest.mark.parametrize("vendor", ALL, ids=[vendor.name for vendor in ALL])
 LEAKS = (b"Traceback", b"jobcancel", b"starlette", b".py", b"root:", b"KeyError", b"alice", b"bob")
@@ -159,8 +159,9 @@ async def test_a_request_that_can_be_read_in_two_ways_is_not_answered_with_a_can
 
 
 async def sends_the_head_only(served: Served, job_id: str, framing: str, start: bytes = b"") -> Answer:
-    raw = message("POST", served.vendor.cancel.format(job_id), {**served.vendor.key, **dict([framing.split(": ")])})
-    return await exchange(served.port, raw + start)
+    target = served.vendor.cancel.format(job_id)
+    raw = message("POST", target, {**served.vendor.key, **dict([framing.split(": ")])})
+    return await served.exchange(raw + start, "POST", target)
 
 
 @every_vendor

@@ -91,8 +91,8 @@ def told_the_truth(vendor: Vendor, answers: list[Answer], final: Snapshot[Any]) 
 async def test_each_job_is_canceled_once_and_every_answer_fits_its_record(bench: Bench, vendor: Vendor) -> None:
     served = await bench.fresh(vendor, max_running=2)
     acts = [Act(stage="saving"), Finishing()]  # one is canceled at its stage's end, one completes all the same
-    job_ids = [(await served.running(act, kind="plain"))[0] for act in acts]
-    job_ids.append(await served.submit(Act(), kind="plain"))  # and one never starts
+    job_ids = [(await served.running(act, kind=vendor.deferring))[0] for act in acts]
+    job_ids.append(await served.submit(Act(), kind=vendor.deferring))  # and one never starts
 
     answers = await race(served, job_ids)
 

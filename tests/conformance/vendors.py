@@ -73,6 +73,8 @@ DAFTY: Final = Vendor(
     wrong={"x-api-key": STRANGER},
     tokens=CALLERS,
     kind="image_generate",
+    deferring="image_generate",
+    expiring="image_resize",
     unknown="7f9c24e8-3b12-4fef-91e0-56a2d5a0e4b1",
 )
 
@@ -86,6 +88,8 @@ DEX: Final = Vendor(
     wrong=account(STRANGER),
     tokens=CALLERS,
     kind="parse",
+    deferring="parse",
+    expiring="chunk",
     unknown="no-such-job",
     labels={"project_id": "proj_1"},
 )
