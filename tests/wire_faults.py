@@ -399,6 +399,27 @@ WIRE_FAULTS: Final = (
         _SOCKET + "layers_kinds.py::test_the_bootstrap_refuses_as_a_whole",
     ),
     Fault(
+        SHOWN,
+        _ASGI + "routing.py",
+        "    require_form(service, contract)\n",
+        "",
+        "tests/asgi/test_mounting.py::test_a_scheduler_whose_ids_the_contract_would_refuse_is_not_mounted",
+    ),
+    Fault(
+        SHOWN,
+        "jobcancel/_runtime/ids.py",
+        "        return self._draw() if job_id is None else job_id\n",
+        "        return self._draw()\n",
+        "tests/asgi/test_mounting.py::test_mounting_takes_no_id_of_the_schedulers",
+    ),
+    Fault(
+        SHOWN,
+        "jobcancel/_runtime/ids.py",
+        "        if self._next is None:\n            self._next = self._draw()\n",
+        "        self._next = self._draw()\n",
+        "tests/asgi/test_mounting.py::test_mounting_takes_no_id_of_the_schedulers",
+    ),
+    Fault(
         DATA,
         _CONTRACTS + "dafty.toml",
         "ignore_case = true",

@@ -18,6 +18,31 @@ _PAIRS: Final = tuple(  # the last two characters, which are counted
 )
 
 
+class Ids:
+    """Where a scheduler's job ids come from: a factory whose next id can be looked at before a job gets it.
+
+    Args:
+        draw: Gives a new id at each call.
+    """
+
+    __slots__ = ("_draw", "_next")
+
+    def __init__(self, draw: Callable[[], str]) -> None:
+        self._draw = draw
+        self._next: str | None = None
+
+    def __call__(self) -> str:
+        """Return a new id."""
+        job_id, self._next = self._next, None
+        return self._draw() if job_id is None else job_id
+
+    def peek(self) -> str:
+        """Return the id that the next call will give."""
+        if self._next is None:
+            self._next = self._draw()
+        return self._next
+
+
 def _base32(number: int, length: int) -> str:
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
 

@@ -26,7 +26,7 @@ from .clock import SystemClock
 from .compensation import checked as checked_undos
 from .facade import BlockingJobs
 from .handle import Handle, request_cancel
-from .ids import checked, ulids
+from .ids import Ids, checked, ulids
 from .kernel import Kernel, durable_kernel
 from .lifecycle import Session, end_jobs, refuse_own
 from .query import Filters, find, find_at_once
@@ -77,7 +77,8 @@ class Scheduler:
         self._registry = registry
         self._max_threads, self._drain_s = COUNT.check(max_threads, "max_threads"), PATIENCE.check(drain_s, "drain_s")
         clock = clock or SystemClock()
-        inside = (registry, app, max_running, clock, ulids(clock.time) if new_id is None else checked(new_id))
+        self.ids: Ids = Ids(ulids(clock.time) if new_id is None else checked(new_id))
+        inside = (registry, app, max_running, clock, self.ids)
         self._kernel = Kernel(*inside) if store is None else durable_kernel(*inside, store)
         self._session: Session | None = None
         self._accepting = False

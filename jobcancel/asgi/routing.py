@@ -14,6 +14,7 @@ from jobcancel.contracts import Contract, Reply, Route
 from .callers import Authenticate
 from .endpoints import Endpoint, Site
 from .fixed import Fixed, Unknown
+from .ids import require_form
 from .openapi import openapi
 
 OPENAPI_PATH: Final = "/openapi.json"
@@ -30,7 +31,13 @@ def routes(service: JobService, contract: Contract, *, authenticate: Authenticat
         contract: What is served, and in whose words.
         authenticate: Says who sends a request: a ``Caller``, or None (or raises ``Unauthenticated``) for nobody we
             know. It may raise ``RateLimited``. A plain function or an async one.
+
+    Raises:
+        ValueError: The scheduler's ids do not have the contract's form; ``Scheduler(new_id=asgi.id_factory(contract))``
+            gives ids that do. Its next id is looked at and not taken. A service that makes no ids itself, such as a
+            client of another process, is not checked.
     """
+    require_form(service, contract)
     site = Site.of(service, contract, authenticate)
     by_path: dict[str, list[Route]] = {}
     # A fixed path comes before one that a parameter could stand for.
@@ -51,6 +58,9 @@ def app(service: JobService, contract: Contract, *, authenticate: Authenticate, 
         contract: What is served, and in whose words.
         authenticate: See ``routes``.
         title: The OpenAPI document's title; the contract's own if None.
+
+    Raises:
+        ValueError: See ``routes``.
     """
     document = openapi(contract)
     if title is not None:

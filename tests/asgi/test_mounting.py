@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from jobcancel import JobNotFoundError, JobState, SchedulerClosedError
+from jobcancel import JobContext, JobNotFoundError, JobState, Registry, Scheduler, SchedulerClosedError
 from jobcancel.asgi import TokenTable, app, routes
 
 from .bench import ANN, CALLERS, HEADERS, Bench, client_of, serving, vendor
@@ -150,6 +150,56 @@ async def test_two_contracts_may_stand_side_by_side_before_one_scheduler() -> No
             job_id = await bench.running("pushing")
             assert (await client.post(f"/v1/jobs/{job_id}/cancel")).status_code == 409
             assert (await client.post(f"/job/cancel/{job_id}")).status_code == 202
+
+
+MOUNTS = [routes, app]
+OTHER_FORMS = [
+    ("dafty", "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+    ("dafty", "7F9C24E8-3B12-4FEF-91E0-56A2D5A0E4B1"),  # a client that writes it so asks for the lower case
+    ("layers", "7f9c24e8-3b12-4fef-91e0-56a2d5a0e4b1"),
+    ("layers", "job_1"),
+    ("tensorpool", "a b"),
+    ("dex", "job/1"),
+]
+
+
+@pytest.mark.parametrize("mount", MOUNTS)
+@pytest.mark.parametrize(("name", "job_id"), OTHER_FORMS)
+def test_a_scheduler_whose_ids_the_contract_would_refuse_is_not_mounted(mount: Any, name: str, job_id: str) -> None:
+    contract = vendor(name)
+    with pytest.raises(ValueError, match=r"new_id=asgi\.id_factory\(contract\)") as caught:
+        mount(Scheduler(Registry(), new_id=lambda: job_id), contract, authenticate=TokenTable(contract, CALLERS))
+    assert repr(job_id) in str(caught.value)
+    assert contract.ids.pattern.pattern in str(caught.value)
+
+
+@pytest.mark.parametrize("mount", MOUNTS)
+@pytest.mark.parametrize("name", ["layers", "tensorpool", "dex", "sutro"])
+def test_a_scheduler_with_the_usual_ids_is_mounted_where_they_have_the_form(mount: Any, name: str) -> None:
+    contract = vendor(name)
+    assert mount(Scheduler(Registry()), contract, authenticate=TokenTable(contract, CALLERS))
+
+
+async def test_mounting_takes_no_id_of_the_schedulers() -> None:
+    ids = (f"job-{number}" for number in range(9))
+    registry = Registry()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None: ...
+
+    async with Scheduler(registry, new_id=lambda: next(ids)) as scheduler:
+        for name in ("tensorpool", "sutro"):
+            app(scheduler, vendor(name), authenticate=TokenTable(vendor(name), CALLERS))
+        first = await scheduler.submit(work())
+        app(scheduler, vendor("dex"), authenticate=TokenTable(vendor("dex"), CALLERS))
+        later = [await scheduler.submit(work()) for _ in range(2)]
+
+    assert [handle.id for handle in (first, *later)] == ["job-0", "job-1", "job-2"]
+
+
+def test_a_service_that_makes_no_ids_itself_is_mounted() -> None:
+    contract = vendor("dafty")
+    assert routes(service(FakeService()), contract, authenticate=TokenTable(contract, CALLERS))
 
 
 async def test_a_route_answers_alone_too() -> None:
