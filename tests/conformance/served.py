@@ -85,6 +85,7 @@ class Served:
         clock: Its time, which the test moves.
         asgi: What is served.
         port: Where the server listens.
+        answered: Method, target and status of every answer.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Served:
     ) -> None:
         self.vendor, self.contract, self.scheduler, self.clock = vendor, contract, scheduler, clock
         self.asgi, self.port = asgi, port
+        self.answered: list[tuple[str, str | bytes, int]] = []
         self._acts: list[Act] = []
 
     async def send(self, method: str, target: str | bytes, headers: Headers | None = None, body: bytes = b"") -> Answer:
@@ -103,6 +105,7 @@ class Served:
         """Send a request as it stands and return the answer, which has to be one that the vendor's document has."""
         answer = await exchange(self.port, raw, method=method)
         require_valid(self.vendor.name, self.contract.applied, method, target, answer)
+        self.answered.append((method, target, answer.status))
         return answer
 
     async def cancel(self, job_id: str, headers: Headers | None = None) -> Answer:
@@ -157,7 +160,7 @@ class Served:
 
     async def pending(self, **options: Any) -> str:
         """Submit a job that waits for its start, behind another one."""
-        await self.running(kind="plain")
+        await self.running(kind=self.vendor.deferring)
         return await self.submit(Act(), **options)
 
     async def canceling(self, **options: Any) -> tuple[str, Act]:

@@ -48,6 +48,11 @@ class VendorSchema:
             for name, responses in data["variants"][variant].items():
                 self._responses[name] |= responses
 
+    @property
+    def operations(self) -> set[str]:
+        """The operations that the document has."""
+        return set(self._operations)
+
     def documented(self, operation: str) -> set[str]:
         """Return the statuses that the document has for an operation."""
         return set(self._responses[operation])
