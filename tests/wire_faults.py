@@ -310,8 +310,8 @@ WIRE_FAULTS: Final = (
     Fault(
         SHOWN,
         _CONTRACTS + "words.py",
-        "never_ran = job.started_at is None and",
-        "never_ran =",
+        "waited = job.started_at is None and",
+        "waited =",
         _DEX + "a_job_canceled_while_it_ran_is_running_until_it_has_stopped",
     ),
     Fault(

@@ -55,9 +55,13 @@ class JobWords:
 
 
 def canceled_at_once(contract: Contract, job: Snapshot[Any]) -> bool:
-    """Return whether a job that did not start is canceled in the contract's words since it was asked for."""
-    never_ran = job.started_at is None and job.cancel is not None
-    return contract.policies.canceled_at_once and never_ran and job.state in (JobState.CANCELING, JobState.CANCELED)
+    """Return whether a job was canceled while it waited, and is canceled since then in the contract's words.
+
+    A job whose earlier attempt left children that have not ended is not: they have to stop first.
+    """
+    batch = None if job.progress is None else job.progress.batch
+    waited = job.started_at is None and job.cancel is not None and (batch is None or not batch.pending)
+    return contract.policies.canceled_at_once and waited and job.state in (JobState.CANCELING, JobState.CANCELED)
 
 
 def written(at: datetime, form: Timestamps) -> str:

@@ -34,6 +34,12 @@ async def _pending(served: Served) -> Asked:
     return Asked(await served.pending(), live=True)
 
 
+async def _pending_with_undo(served: Served) -> Asked:
+    async def undo() -> None: ...
+
+    return Asked(await served.pending(compensations=[undo]), live=True)
+
+
 async def _running(served: Served) -> Asked:
     return Asked((await served.running())[0], live=True)
 
@@ -97,6 +103,7 @@ async def _hasty(served: Served) -> Asked:
 
 SITUATIONS: Final[Mapping[str, Callable[[Served], Awaitable[Asked]]]] = {
     "pending_canceled": _pending,
+    "pending_canceled, with something to undo": _pending_with_undo,
     "canceling": _running,
     "canceling, held by a stage that defers": _deferring,
     "already_canceling": _canceling,

@@ -15,7 +15,7 @@ from tests.conformance.vendors import ALL, DAFTY, DEX, LAYERS, TENSORPOOL, TOKEN
 every_vendor = pytest.mark.parametrize("vendor", ALL, ids=[vendor.name for vendor in ALL])
 with_get = pytest.mark.parametrize("vendor", [LAYERS, TENSORPOOL, DAFTY, DEX], ids=lambda vendor: vendor.name)
 
-ACCEPTING = ("pending_canceled", "canceling")
+ACCEPTING = ("pending_canceled", "pending_canceled, with something to undo", "canceling")
 DEFERRING = ("canceling, held by a stage that defers", "refused")
 
 

@@ -30,6 +30,7 @@ MALFORMED: dict[str, Any] = {
 
 OUTCOMES = [
     ("pending_canceled", 200, FAILED),
+    ("pending_canceled, with something to undo", 200, FAILED),
     ("canceling", 200, FAILED),
     ("already_canceling", 200, PROCESSING),
     ("already_canceled", 200, FAILED),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
 
 from tests.conformance.acts import Act
@@ -27,6 +28,7 @@ def is_entity(body: Any, job_id: str, status: str) -> bool:
 
 ENTITIES = [
     ("pending_canceled", 200, "cancelled"),
+    ("pending_canceled, with something to undo", 200, "cancelled"),
     ("canceling", 202, "running"),
     ("already_canceling", 202, "running"),
     ("already_canceled", 200, "cancelled"),
@@ -191,6 +193,39 @@ async def test_an_entity_tells_its_times_and_its_result(bench: Bench) -> None:
         "completed_at": At(30),
         "result": {"chunks": 7},
     }
+
+
+@pytest.mark.parametrize("variants", [(), ("empty_202",)])
+async def test_a_pending_job_is_cancelled_at_once_while_what_it_reserved_is_given_back(
+    bench: Bench, variants: tuple[str, ...]
+) -> None:
+    dex = await bench.fresh(DEX, *variants)
+    undoing, undone = anyio.Event(), anyio.Event()
+
+    async def give_back() -> None:
+        undoing.set()
+        await undone.wait()
+
+    job_id = await dex.pending(compensations=[give_back])
+    first = await dex.cancel(job_id)
+    await undoing.wait()
+    read, again = await dex.get(job_id), await dex.cancel(job_id)
+    undone.set()
+    assert await dex.final(job_id) == "canceled"
+    settled = await dex.get(job_id)
+
+    for answer in (first, read, again, settled):
+        assert answer.status == 200
+        assert is_entity(answer.body, job_id, "cancelled"), answer.body
+        assert answer.body["completed_at"] == At()
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"), [(None, None), ({"n": 1}, {"n": 1}), ([1], {"value": [1]}), ("x", {"value": "x"})]
+)
+async def test_a_result_is_an_object_whatever_the_handler_returned(bench: Bench, result: Any, shown: Any) -> None:
+    dex = await bench.serve(DEX)
+    assert (await dex.get(await dex.settled("succeeded", result))).body["result"] == shown
 
 
 async def test_a_failed_entitys_error_is_a_string(bench: Bench) -> None:

@@ -89,22 +89,66 @@ async def test_a_job_that_is_no_batch_has_no_progress(bench: Bench) -> None:
     assert (await dex.get(await dex.settled("succeeded"))).body.get("progress") is None
 
 
-async def test_the_history_tells_steps_and_times_and_what_was_noted(bench: Bench) -> None:
+def entry(step: str, at_s: float, status: str, **more: Any) -> dict[str, Any]:
+    return {"step": step, "timestamp": At(at_s), "duration_ms": None, "status": status, "details": None, **more}
+
+
+async def test_the_history_tells_in_the_order_of_time_what_happened_and_what_was_noted(bench: Bench) -> None:
     dex = await bench.fresh(DEX)
-    act = Noting(stage="working")
-    job_id, _ = await dex.running(act)
+    job_id, act = await dex.running(Noting(stage="working"))
+    open_stage = (await dex.get(job_id)).body["history"]
     await dex.clock.advance(3)
-    assert await dex.final(job_id) == "succeeded"
+    act.release.set()
+    await dex.scheduler.wait(job_id)
 
     history = (await dex.get(job_id)).body["history"]
 
-    allowed = {"step", "timestamp", "duration_ms", "status", "details"}
-    assert all({"step", "timestamp"} <= set(entry) <= allowed for entry in history)
-    told = {entry["step"]: entry for entry in history}
-    assert told["counted"]["details"] == {"pages": 12}
-    assert told["working"]["timestamp"] == At()
-    assert told["working"]["duration_ms"] == 3000
-    assert told["succeeded"]["timestamp"] == At(3)
+    noted = entry("counted", 0, "noted", details={"pages": 12})
+    assert open_stage == [entry("started", 0, "running"), entry("working", 0, "running"), noted]
+    assert history == [
+        entry("started", 0, "running"),
+        entry("working", 0, "done", duration_ms=3000),
+        noted,
+        entry("succeeded", 3, "succeeded"),
+    ]
+    assert type(history[1]["duration_ms"]) is int
+
+
+async def test_the_history_of_a_cancel_is_in_the_vendors_spelling(bench: Bench) -> None:
+    dex = await bench.fresh(DEX)
+    job_id, _ = await dex.running(Act(stage="working"))
+    await dex.clock.advance(0.0016)
+    await dex.cancel(job_id)
+    await dex.scheduler.wait(job_id)
+
+    answer = await dex.get(job_id)
+
+    assert answer.body["history"] == [
+        entry("started", 0, "running"),
+        entry("working", 0, "cancelled", duration_ms=2),
+        entry("cancel_accepted", 0.0016, "running"),
+        entry("delivered", 0.0016, "noted"),
+        entry("unwound", 0.0016, "cancelled"),
+    ]
+    assert b"cancel" in answer.content
+    assert b"canceled" not in answer.content
+    assert b"canceling" not in answer.content
+
+
+async def test_a_child_belongs_to_its_parents_project(bench: Bench) -> None:
+    dex = await bench.fresh(DEX)
+    child = Act()
+    job_id = await dex.submit(Batch(dex, [child]), kind="batch_parse")
+    await child.arrived()
+    (shown,) = (await dex.get(job_id)).body["progress"]["child_jobs"]
+
+    own = await dex.get(shown["job_id"])
+    elsewhere = await dex.send("GET", f"/v1/projects/proj_2/jobs/{shown['job_id']}")
+    canceled = await dex.cancel(shown["job_id"])
+
+    assert (own.status, own.body["project_id"]) == (200, "proj_1")
+    assert elsewhere.status == 404
+    assert (canceled.status, canceled.body["project_id"]) == (202, "proj_1")
 
 
 async def test_a_failure_in_the_history_shows_nothing_of_the_code(bench: Bench) -> None:

@@ -25,6 +25,7 @@ def already(reason: str) -> dict[str, Any]:
 
 OUTCOMES = [
     ("pending_canceled", 202, ACCEPTED),
+    ("pending_canceled, with something to undo", 202, ACCEPTED),
     ("canceling", 202, ACCEPTED),
     ("canceling, held by a stage that defers", 202, ACCEPTED),
     ("already_canceling", 202, ACCEPTED),

@@ -20,6 +20,7 @@ NOT_CANCELLED = {"cancelled": False, "message": Words("{id}")}
 
 OUTCOMES = [
     ("pending_canceled", CANCELLED),
+    ("pending_canceled, with something to undo", CANCELLED),
     ("canceling", CANCELLED),
     ("canceling, held by a stage that defers", CANCELLED),
     ("already_canceling", NOT_CANCELLED),

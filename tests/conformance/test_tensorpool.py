@@ -18,6 +18,7 @@ ERROR = {"message": Words()}
 
 OUTCOMES = [
     ("pending_canceled", 202, CANCELING),
+    ("pending_canceled, with something to undo", 202, CANCELING),
     ("canceling", 202, CANCELING),
     ("canceling, held by a stage that defers", 202, CANCELING),
     ("already_canceling", 202, CANCELING),

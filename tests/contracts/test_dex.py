@@ -224,6 +224,15 @@ def test_a_job_canceled_while_it_ran_is_running_until_it_has_stopped() -> None:
     assert running["history"] == [{**ACCEPTED, "status": "running"}]
 
 
+@pytest.mark.parametrize(("pending", "word"), [(0, "cancelled"), (1, "running")])
+def test_a_job_that_waits_for_another_attempt_is_cancelled_when_no_child_of_the_last_one_runs(
+    pending: int, word: str
+) -> None:
+    batch = BatchProgress(2, 0, 0, 2 - pending, pending, ("job_2", "job_3"))
+    waiting = canceled_while_pending("canceling", attempt=2, progress=Progress(0, 2, None, batch))
+    assert document(load("dex"), waiting)["status"] == word
+
+
 def test_a_history_is_in_dexs_words_and_a_notes_name_is_the_hosts() -> None:
     steps = [("cancel_accepted", "canceling"), ("ocr", "canceled"), ("unwound", "canceled"), ("canceled", "noted")]
     history = tuple(HistoryEntry(step, AT, None, status, {}) for step, status in steps)
