@@ -345,15 +345,15 @@ WIRE_FAULTS: Final = (
     Fault(
         SHOWN,
         _CONTRACTS + "reply.py",
-        "scope.context.details is None and field is not None",
-        "False",
+        """"reason": _message(scope)} if details is None else""",
+        """"reason": _message(scope)} if False else""",
         _SOCKET + "dafty.py::test_an_id_that_is_no_uuid_is_not_looked_up",
     ),
     Fault(
         SHOWN,
         _CONTRACTS + "reply.py",
-        "lambda scope: list(scope.context.location) or",
-        "lambda scope: list(scope.context.location)[:1] or",
+        "    return list(scope.context.location) or",
+        "    return list(scope.context.location)[:1] or",
         _SOCKET + "tensorpool.py::test_a_query_that_is_not_valid_is_a_422_that_says_where",
     ),
     Fault(

@@ -72,7 +72,7 @@ class Exchange:
         """
         job_id, ids = self.parameters["job_id"], contract.ids
         if len(job_id) > LONGEST_ID or ids.pattern.fullmatch(job_id) is None:
-            raise Turned(Case.MALFORMED_ID, ("path", ids.called))
+            raise Turned(Case.MALFORMED_ID)
         return job_id.lower() if ids.ignore_case else job_id
 
     def context(self, **facts: Any) -> Context:

@@ -19,9 +19,10 @@ _NUMBER_OR_NULL: Final[Schema] = {"type": ["number", "null"]}
 # What stands at the places that a template may name; of any other place nothing is said.
 _PLACES: Final[Mapping[str, Schema]] = MappingProxyType(
     {
-        **dict.fromkeys(("job.id", "job.kind", "job.created_at", "job_id", "request_id", "message", "allow"), _TEXT),
+        **dict.fromkeys(("job.id", "job.kind", "job.created_at", "job_id"), _TEXT),
+        **dict.fromkeys(("request_id", "message", "allow", "field"), _TEXT),
         **dict.fromkeys(("job.stage", "job.started_at", "job.settled_at", "job.key", "job.owner"), _TEXT_OR_NULL),
-        **dict.fromkeys(("job.parent_id", "job.error_code", "job.reason", "cursor", "stage", "field"), _TEXT_OR_NULL),
+        **dict.fromkeys(("job.parent_id", "job.error_code", "job.reason", "cursor", "stage"), _TEXT_OR_NULL),
         **dict.fromkeys(("job.progress.done", "job.progress.total"), _NUMBER_OR_NULL),
         "job.progress.message": _TEXT_OR_NULL,
         "job.result_object": {"type": ["object", "null"]},

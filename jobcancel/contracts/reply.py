@@ -8,7 +8,7 @@ from math import ceil
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Attribute, Factory, evolve, field, frozen
 
 from jobcancel._core.numbers import DELAY, NATURAL
 from jobcancel._core.snapshot import Snapshot
@@ -81,8 +81,9 @@ class Context:
         rate: How the caller stands with its rate limit.
         parameters: The route's parameters.
         message: What to say in place of the row's own message.
-        details: More of it, as plain data; by default ``location``'s field and the message, if there is a location.
+        details: More of it, as plain data; None for ``location``'s field and the message.
         location: Where in the request something is wrong: ``("query", "limit")``, ``("body", "stages", "cloning")``.
+            Empty for the body as a whole, and for the job's id where that is malformed.
         allow: The methods that are allowed, for the header Allow.
     """
 
@@ -116,6 +117,8 @@ def reply(contract: Contract, case: Case | str, context: Context = _NOTHING, *, 
     Raises:
         ValueError: There is no such case.
     """
+    if case == Case.MALFORMED_ID and not context.location:
+        context = evolve(context, location=("path", contract.ids.called))
     return _rendered(contract, contract.row(Case(case), op), context)
 
 
@@ -209,16 +212,19 @@ def _message(scope: _Scope) -> str:
     return said if said is not None else "" if scope.row is None else scope.row.render_message(scope)
 
 
-def _field(scope: _Scope) -> str | None:
-    """Return the name of what is wrong in the request, without where it stands."""
-    return ".".join(scope.context.location[1:]) or None
+def _location(scope: _Scope) -> list[str]:
+    return list(scope.context.location) or ["body"]  # no route of a contract reads one: a host's does
+
+
+def _field(scope: _Scope) -> str:
+    """Return the name of what is wrong in the request, without the part of the request."""
+    part, *names = _location(scope)
+    return ".".join(names) or part
 
 
 def _details(scope: _Scope) -> Any:
-    field = _field(scope)
-    if scope.context.details is None and field is not None:
-        return {"field": field, "reason": _message(scope)}
-    return shown(scope.context.details)
+    details = scope.context.details
+    return {"field": _field(scope), "reason": _message(scope)} if details is None else shown(details)
 
 
 def _rate(scope: _Scope) -> dict[str, int] | None:
@@ -243,7 +249,7 @@ _ROOTS: Final[Mapping[str, Callable[[_Scope], Any]]] = MappingProxyType(
         "message": _message,
         "details": _details,
         "field": _field,
-        "location": lambda scope: list(scope.context.location) or ["body"],  # no route of ours reads one: a host's does
+        "location": _location,
         "allow": lambda scope: scope.context.allow,
         "item": lambda scope: scope.item,
         "null": lambda _: None,

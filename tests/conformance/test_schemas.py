@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from attrs import evolve
 
 from jobcancel import JobState
 from jobcancel.contracts import Case, Context, RateLimit, Reply, load, refuse, reply
@@ -182,8 +181,7 @@ def rendered(vendor: Vendor, variants: tuple[str, ...], snapshot: Any) -> Iterat
         location=("body", "kind"),
     )
     for case in Case:
-        malformed = evolve(context, location=("path", "id")) if case is Case.MALFORMED_ID else context
-        yield str(case), reply(contract, case, malformed)
+        yield str(case), reply(contract, case, context)
     for name in contract.errors:
         yield name, refuse(contract, name, context)
 

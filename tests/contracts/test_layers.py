@@ -91,7 +91,15 @@ def test_an_outcome_is_answered_so(case: str, status: int, body: Any) -> None:
     [
         ("unknown_route", 404, error("NOT_FOUND", "No such route.")),
         ("method_not_allowed", 405, error("METHOD_NOT_ALLOWED", "Method not allowed.")),
-        ("invalid_request", 400, error("VALIDATION_ERROR", "The request is not valid.")),
+        (
+            "invalid_request",
+            400,
+            error(
+                "VALIDATION_ERROR",
+                "The request is not valid.",
+                details={"field": "body", "reason": "The request is not valid."},
+            ),
+        ),
         (
             "idempotency_conflict",
             409,
