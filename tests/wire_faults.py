@@ -400,6 +400,13 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         SHOWN,
+        "jobcancel/_cli/orders.py",
+        "location = error.location if isinstance(error, OrderError) else ()",
+        "location = ()",
+        "tests/cli/test_orders.py::test_a_422_says_where_the_order_is_wrong",
+    ),
+    Fault(
+        SHOWN,
         _ASGI + "routing.py",
         "    require_form(service, contract)\n",
         "",

@@ -22,7 +22,7 @@ from jobcancel._core.numbers import Range
 from jobcancel.asgi import TokenTable, idempotency_key
 from jobcancel.asgi.endpoints import UNKEPT
 from jobcancel.asgi.ids import minting
-from jobcancel.contracts import Case, Context, refuse, reply
+from jobcancel.contracts import Case, Context, Contract, refuse, reply
 
 from .demonstration import OWNER, REVERSAL, Demonstration
 
@@ -49,6 +49,23 @@ class Order:
     fails_in: str | None = None
     owner: str | None = None
     labels: Mapping[str, str] = Factory(dict[str, str])
+
+
+class OrderError(ValueError):
+    """A request is no order.
+
+    Args:
+        message: What is wrong, and what is allowed.
+        *field: The names that lead to what is wrong.
+        part: The part of the request in which it stands.
+
+    Attributes:
+        location: The part and the names.
+    """
+
+    def __init__(self, message: str, *field: str, part: str = "body") -> None:
+        super().__init__(message)
+        self.location: tuple[str, ...] = (part, *field)
 
 
 class Orders:
@@ -82,10 +99,11 @@ class Orders:
     async def _submit(self, request: Request, owner: str) -> Response:
         try:
             order = order_from(await body_of(request), self._shown)
-            key = idempotency_key(request, self._shown.contract)
+            key = key_of(request, self._shown.contract)
             return await self._ordered(order, order.owner or owner, key)
         except ValueError as error:
-            return self._refused("invalid_request", message=str(error))
+            location = error.location if isinstance(error, OrderError) else ()
+            return self._refused("invalid_request", message=str(error), location=location)
         except IdempotencyConflictError as error:
             return self._refused("idempotency_conflict", message=str(error), job_id=error.job_id)
         except SchedulerClosedError:
@@ -119,52 +137,65 @@ class Orders:
         return Response(said.content, said.status, dict(said.headers), media_type="application/json")
 
 
+def key_of(request: Request, contract: Contract) -> str | None:
+    """Return the idempotency key, or None.
+
+    Raises:
+        OrderError: The header is no key.
+    """
+    try:
+        return idempotency_key(request, contract)
+    except ValueError as error:
+        name = "" if contract.keys is None else contract.keys.header
+        raise OrderError(str(error), name, part="header") from None
+
+
 def order_from(body: bytes, shown: Demonstration) -> Order:
     """Return the order that a request's body is.
 
     Raises:
-        ValueError: It is none; the message says what is wrong, and what is allowed.
+        OrderError: It is none; the message says what is wrong, and what is allowed.
     """
     try:
         document: object = json.loads(body)
     except (ValueError, RecursionError):  # no JSON, or too deep to be read
-        raise ValueError('the body must be JSON, as {"kind": "...", "stages": {"...": 10}}') from None
-    fields = _mapping(document, "the body")
+        raise OrderError('the body must be JSON, as {"kind": "...", "stages": {"...": 10}}') from None
+    fields = _mapping(document)
     allowed = {"kind", "stages", "fails_in", "owner", "labels"}
     if unknown := sorted(fields.keys() - allowed):
-        raise ValueError(f"{unknown[0]!r} is not known here; known: {', '.join(sorted(allowed))}")
+        raise OrderError(f"{unknown[0]!r} is not known here; known: {', '.join(sorted(allowed))}", unknown[0])
     kind = shown.kind_of(str(fields.get("kind")))
     if kind is None:
         known = sorted(shown.contract.kind_words.get(name, name) for name in shown.acts)
-        raise ValueError(f"kind must be one of {', '.join(known)}, not {fields.get('kind')!r}")
+        raise OrderError(f"kind must be one of {', '.join(known)}, not {fields.get('kind')!r}", "kind")
     stages = shown.acts[kind].stages
     seconds = {name: _seconds(value, name) for name, value in _mapping(fields.get("stages", {}), "stages").items()}
     fails_in = _text(fields.get("fails_in"), "fails_in")
     if strange := [name for name in (*seconds, fails_in) if name is not None and name not in stages]:
-        raise ValueError(f"{kind} has no stage {strange[0]!r}; its stages: {', '.join(stages)}")
+        field = ("stages", strange[0]) if strange[0] in seconds else ("fails_in",)
+        raise OrderError(f"{kind} has no stage {strange[0]!r}; its stages: {', '.join(stages)}", *field)
     labels = {
-        name: _text(value, f"labels.{name}") or ""
-        for name, value in _mapping(fields.get("labels", {}), "labels").items()
+        name: _text(value, "labels", name) or "" for name, value in _mapping(fields.get("labels", {}), "labels").items()
     }
     return Order(kind, seconds, fails_in, _text(fields.get("owner"), "owner"), labels)
 
 
-def _mapping(value: object, name: str) -> Mapping[str, object]:
+def _mapping(value: object, *field: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise ValueError(f"{name} must be an object")
+        raise OrderError(f"{'.'.join(field) or 'the body'} must be an object", *field)
     return cast(dict[str, object], value)
 
 
 def _seconds(value: object, stage: str) -> float:
     try:
         return _LASTS.check(value, f"stages.{stage}")
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    except (TypeError, ValueError) as error:
+        raise OrderError(str(error), "stages", stage) from None
 
 
-def _text(value: object, name: str) -> str | None:
+def _text(value: object, *field: str) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} must be a text")
+        raise OrderError(f"{'.'.join(field)} must be a text", *field)
     return value
 
 
@@ -172,12 +203,12 @@ async def body_of(request: Request) -> bytes:
     """Return a request's body.
 
     Raises:
-        ValueError: It is larger than an order can be; the rest of it was not read.
+        OrderError: It is larger than an order can be; the rest of it was not read.
     """
     body = b""
     async with aclosing(request.stream()) as chunks:
         async for chunk in chunks:
             body += chunk
             if len(body) > MOST_BYTES:
-                raise ValueError(f"the body must have {MOST_BYTES} bytes at most")
+                raise OrderError(f"the body must have {MOST_BYTES} bytes at most")
     return body
