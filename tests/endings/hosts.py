@@ -14,7 +14,7 @@ import anyio
 import trio
 import uvloop
 
-from .cells import ASYNCIO, CTRL_C, LOOPS, SITUATIONS, Ending, Jobs
+from .cells import ASYNCIO, CTRL_C, LOOPS, Ending, Jobs
 from .kinds import begin, until
 from .scene import PAUSE_S, Scene
 
@@ -357,8 +357,15 @@ HOSTS: Final = (
         loops=("trio",),
     ),
     Ending("handler_exits", handler_exits, ("SystemExit",), Jobs.PIERCED, ASYNCIO, signals=(signal.SIGTERM,)),
-    # A thread that waits is left out: nobody tells it that the loop has gone.
-    Ending("loop_stopped", loop_stopped, jobs=Jobs.DROPPED, loops=ASYNCIO, situations=SITUATIONS[:-1], noise=FORSAKEN),
+    # No threads: anyio's own outlive a loop that is closed around them, and nothing wakes a thread that waits for it.
+    Ending(
+        "loop_stopped",
+        loop_stopped,
+        jobs=Jobs.DROPPED,
+        loops=ASYNCIO,
+        situations=("idle", "running", "refusing", "undoing"),
+        noise=FORSAKEN,
+    ),
     Ending("shutdown_cancelled", shutdown_cancelled, loops=LOOPS),
     Ending("entered_twice", entered_twice),
 )

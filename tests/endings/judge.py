@@ -162,14 +162,15 @@ def _forsaken(
             yield f"{kind} has succeeded, and was undone"
     elif undone > 1 + dropped:
         yield f"{kind} was undone {undone} times"
-    elif not undone and not last.get("failed"):
+    elif not undone and not last.get("failed") and last.get("code") != "WORKER_LOST":
+        # Of a process that was lost, a compensation of its last moments may be unknown.
         yield f"{kind} is {last['state']} ({last.get('code')}), and was not undone"
 
 
 def _readers(report: Report) -> Iterator[str]:
     """All who wait wake."""
     whats = Counter(fact["what"] for fact in report.facts)
-    if report.cell.situation == "watched":
+    if report.cell.situation == "watched" and report.cell.ending.exit_code >= 0:  # a signal leaves a thread no time
         if not whats["thread woke"]:
             yield "the thread that waits for the job does not wake"
         on_asyncio = report.cell.loop != "trio"

@@ -149,7 +149,7 @@ def in_child(main: Callable[[], None], folder: Path, bound_s: float) -> int:
     faulthandler.dump_traceback_later(bound_s, exit=True, file=stderr)
     warnings.simplefilter("always")
     logger = logging.getLogger("jobcancel")
-    logger.addHandler(logging.FileHandler(folder / "log", delay=True))
+    logger.addHandler(logging.FileHandler(folder / "log", delay=True, errors="backslashreplace"))
     logger.propagate = False
     main()
     gc.collect()
