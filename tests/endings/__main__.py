@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from .answers import ANSWERS
+from .blocking import BLOCKING
 from .cells import Cell, Ending, all_cells, diagonal
 from .generators import GENERATORS
 from .hosts import HOSTS
 from .judge import problems
+from .openings import OPENINGS
 from .servers import SERVERS
 from .values import VALUES
 from .zygote import Report, Zygote, flush
@@ -24,6 +26,8 @@ from .zygote import Report, Zygote, flush
 GROUPS: Final[dict[str, tuple[Ending, ...]]] = {
     "hosts": HOSTS,
     "generators": GENERATORS,
+    "openings": OPENINGS,
+    "blocking": BLOCKING,
     "servers": SERVERS,
     "answers": ANSWERS,
     "values": VALUES,
@@ -40,6 +44,7 @@ def options() -> Namespace:
     parser.add_argument("--diagonal", action="store_true", help="one cell of each ending")
     parser.add_argument("--bound", type=float, default=BOUND_S, help="seconds that a cell may take")
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="how many processes there are")
+    parser.add_argument("--times", type=int, default=1, help="how often each cell runs")
     parser.add_argument("--json", action="store_true", help="print one object a cell, and no table")
     parser.add_argument("--verbose", action="store_true", help="print what failed cells have left")
     return parser.parse_args()
@@ -49,7 +54,7 @@ def chosen(wanted: Namespace) -> list[Cell]:
     """Return the cells that the command line asks for."""
     groups = [GROUPS[wanted.group]] if wanted.group else [*GROUPS.values()]
     cells = [cell for endings in groups for cell in (diagonal if wanted.diagonal else all_cells)(endings)]
-    return [cell for cell in cells if set(wanted.words) <= set(str(cell).split("/"))]
+    return [cell for cell in cells if set(wanted.words) <= set(str(cell).split("/"))] * wanted.times
 
 
 def table(reports: list[tuple[Report, list[str]]]) -> None:

@@ -182,7 +182,7 @@ async def _watch(world: World, scheduler: Scheduler, job_id: str) -> None:
         except SchedulerClosedError:
             world.put("thread woke", state="closed")
 
-    threading.Thread(target=thread, name="host's reader").start()
+    threading.Thread(target=thread, name="host's reader", daemon=False).start()
     await until(waits)
     await anyio.sleep(10 * _LOOK_S)  # until its call has come into the loop, most probably; both orders are right
     try:

@@ -73,6 +73,7 @@ class Zygote:
     def __init__(self, folder: Path, at_once: int, bound_s: float) -> None:
         self._folder, self._at_once, self._bound_s = folder, at_once, bound_s
         self._running: dict[int, _Child] = {}
+        self._begun = 0
         self.child: Callable[[], int] | None = None
 
     def run(self, cells: Iterable[Cell]) -> Iterator[Report]:
@@ -86,7 +87,8 @@ class Zygote:
         while todo or self._running:
             while todo and len(self._running) < self._at_once:
                 cell = todo.popleft()
-                folder = self._folder / str(cell).replace("/", "-")
+                self._begun += 1
+                folder = self._folder / f"{self._begun}"
                 folder.mkdir()
                 if self._fork(_Child(cell, folder, time.monotonic()), partial(first_life, cell, folder)):
                     return
