@@ -54,7 +54,8 @@ def chosen(wanted: Namespace) -> list[Cell]:
     """Return the cells that the command line asks for."""
     groups = [GROUPS[wanted.group]] if wanted.group else [*GROUPS.values()]
     cells = [cell for endings in groups for cell in (diagonal if wanted.diagonal else all_cells)(endings)]
-    return [cell for cell in cells if set(wanted.words) <= set(str(cell).split("/"))] * wanted.times
+    times: int = wanted.times
+    return [cell for cell in cells if set(wanted.words) <= set(str(cell).split("/"))] * times
 
 
 def table(reports: list[tuple[Report, list[str]]]) -> None:

@@ -31,7 +31,10 @@ def holds(scene: Scene, then: Callable[[], None]) -> None:
     with blocking:
         blocking.call("begin", partial(begin, scene.world, scene.scheduler, scene.cell.situation))
         scene.ends.set()
-        then()
+        try:
+            then()
+        finally:
+            scene.leaving.set()
 
 
 def returns(scene: Scene) -> None:

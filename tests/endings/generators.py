@@ -25,7 +25,10 @@ async def holds(scene: Scene) -> AsyncGenerator[None]:
     """Hold the scheduler as long as somebody iterates."""
     async with scene.scheduler:
         await scene.begin()
-        yield
+        try:
+            yield
+        finally:
+            scene.leaving.set()
 
 
 async def opened(scene: Scene) -> AsyncGenerator[None]:

@@ -41,7 +41,10 @@ async def serve(scene: Scene, then: Callable[[], Awaitable[object]] | None = Non
     async with scene.scheduler:
         await scene.begin()
         scene.ends.set()
-        await (anyio.sleep(_LONG_S) if then is None else then())
+        try:
+            await (anyio.sleep(_LONG_S) if then is None else then())
+        finally:
+            scene.leaving.set()
 
 
 def returns(scene: Scene) -> None:
@@ -243,6 +246,7 @@ def shutdown_cancelled(scene: Scene) -> None:
     """The wait for ``shutdown()`` is cancelled; the host goes on and leaves."""
 
     async def shut_down() -> None:
+        scene.leaving.set()
         if scene.cell.loop == "trio":
             with trio.move_on_after(PAUSE_S / 2):
                 await scene.scheduler.shutdown()

@@ -109,6 +109,7 @@ def _jobs(report: Report) -> Iterator[str]:
         else:
             yield from _forsaken(report, kind, seen, effects, job_id)
     yield from _readers(report)
+    yield from _threads(report)
 
 
 def _history(report: Report, kind: str, states: dict[str, str]) -> Iterator[str]:
@@ -176,3 +177,10 @@ def _readers(report: Report) -> Iterator[str]:
         on_asyncio = report.cell.loop != "trio"
         if on_asyncio and not whats["task woke"] and report.cell.ending.jobs is not Jobs.DROPPED:
             yield "the task that waits for the job does not wake"
+
+
+def _threads(report: Report) -> Iterator[str]:
+    """Nothing is undone while a thread still does it."""
+    order = [fact["what"] for fact in report.facts if fact["what"] in {"undone", "thread ended"}]
+    if report.cell.situation == "threaded" and order[:1] == ["undone"]:
+        yield "a job was undone while its thread ran"

@@ -47,7 +47,7 @@ class Scene:
         scheduler: The host's.
         ends: Set by the host when everything is as the cell wants it: now it ends, or wants its signals.
         again: Cleared by a host that wants its next signal later, and set when that is so.
-        leaving: Cleared by a host that begins to leave later, and set when it does.
+        leaving: Set by the host when its body is over.
     """
 
     def __init__(self, cell: Cell, folder: Path) -> None:
@@ -60,7 +60,6 @@ class Scene:
         self.again: threading.Event = threading.Event()
         self.again.set()
         self.leaving: threading.Event = threading.Event()
-        self.leaving.set()
         self._over = False
         self._lock = threading.Lock()
         self._main = threading.get_ident()
@@ -95,6 +94,7 @@ class Scene:
             time.sleep(PAUSE_S)
             self.again.wait(_SOON_S)
         self.leaving.wait(_SOON_S)
+        time.sleep(PAUSE_S)
         self.facts.put("gate opens")
         self.world.gate.set()
 

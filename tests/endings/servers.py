@@ -50,7 +50,6 @@ class App:
 def serve(scene: Scene, request: bool, graceful_s: int | None = None) -> None:
     """Serve until the signals come, with an open request or without one."""
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
-    scene.leaving.clear()
     if not request:
         scene.again.clear()  # the next signal comes when the first one has begun to end the scheduler
     listener = socket.socket()
