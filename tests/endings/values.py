@@ -125,7 +125,7 @@ ERRORS: Final[dict[str, Callable[[], BaseException]]] = {
     "generator_exit": GeneratorExit,
     "stop": lambda: StopAsyncIteration(1),
     "stop_iteration": lambda: StopIteration(1),
-    "long": lambda: Exception("x" * 5_000_000),
+    "long": lambda: Exception("x" * 500_000),
 }
 
 
@@ -213,9 +213,12 @@ def look(scene: Scene, snapshot: Snapshot[Any]) -> None:
     """A snapshot can be printed, and written as strict JSON."""
     try:
         repr(snapshot)
+    except BaseException as error:
+        scene.wrong(f"a snapshot cannot be printed: {type(error).__name__}")
+    try:
         json.dumps(snapshot.to_dict(), allow_nan=False, ensure_ascii=False).encode()
     except BaseException as error:
-        scene.wrong(f"a snapshot cannot be shown: {type(error).__name__}")
+        scene.wrong(f"a snapshot is no JSON: {type(error).__name__}")
 
 
 _KINDS: Final[Mapping[str, Mapping[str, Callable[[], object]]]] = {
