@@ -139,7 +139,7 @@ async def cancels(scene: Scene, scheduler: Scheduler, way: Way, many: bool) -> N
     await scene.world.until_reached(1)
     got: list[Verdict | dict[str, Verdict]] = await way(scheduler.cancel_many if many else handle.cancel)
     await _rested()
-    state = (await handle.wait(timeout_s=0)).state
+    state = (await handle.wait(timeout_s=_ENDS_S if got else 0)).state
     if got and state != "canceled":
         scene.wrong(f"a job whose cancel was answered with {got[0]} is {state}")
     if not got and state != "running":

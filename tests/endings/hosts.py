@@ -285,6 +285,9 @@ def entered_twice(scene: Scene) -> None:
     scene.run(second_of_trio if scene.cell.loop == "trio" else second)
 
 
+# anyio's threads outlive a loop that is closed around them, and nothing wakes a thread that waits for such a loop.
+_WITHOUT_THREADS: Final = ("idle", "running", "refusing", "undoing")
+
 HOSTS: Final = (
     Ending("returns", returns),
     Ending("raises", partial(raises, error=BoomError()), ("BoomError",)),
@@ -339,6 +342,7 @@ HOSTS: Final = (
         ("KeyboardInterrupt",),
         Jobs.DROPPED,
         ASYNCIO,
+        situations=_WITHOUT_THREADS,
         signals=CTRL_C * 3,
         noise=FORSAKEN,
         source="github.com/python/cpython/issues/111358: each Ctrl-C meets another wait",
@@ -361,13 +365,12 @@ HOSTS: Final = (
         loops=("trio",),
     ),
     Ending("handler_exits", handler_exits, ("SystemExit",), Jobs.PIERCED, ASYNCIO, signals=(signal.SIGTERM,)),
-    # No threads: anyio's own outlive a loop that is closed around them, and nothing wakes a thread that waits for it.
     Ending(
         "loop_stopped",
         loop_stopped,
         jobs=Jobs.DROPPED,
         loops=ASYNCIO,
-        situations=("idle", "running", "refusing", "undoing"),
+        situations=_WITHOUT_THREADS,
         noise=FORSAKEN,
     ),
     Ending("shutdown_cancelled", shutdown_cancelled, loops=LOOPS),
