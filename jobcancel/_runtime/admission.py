@@ -18,6 +18,7 @@ from jobcancel.errors import QueueFullError
 
 from .job import Job
 
+_STEPS: Final = 1000  # jobs looked at for a child that may wait for ever
 _SWEEP_ABOVE: Final = 64  # tombstones beyond the jobs that wait; below that, keeping them is cheaper
 
 
@@ -41,13 +42,14 @@ class Line:
 
 
 class KindQueue:
-    """The jobs of one kind that wait, and how many more may run; ``inf`` without a limit."""
+    """The jobs of one kind that wait, which run, and how many more may; ``inf`` without a limit."""
 
-    __slots__ = ("children", "pending", "room", "roots")
+    __slots__ = ("children", "holders", "pending", "room", "roots")
 
     def __init__(self, spec: KindSpec) -> None:
         self.room: float = inf if spec.max_running is None else spec.max_running
         self.pending: int = 0
+        self.holders: dict[Job, None] = {}
         self.roots: Line = Line(self)
         self.children: Line = Line(self)
 
@@ -120,6 +122,37 @@ class Admission:
             if wanted[spec.name] > room + spec.max_pending - pending:
                 raise QueueFullError(spec.name, spec.max_pending)
 
+    def waits_for_ever(self, parent: Job, spec: KindSpec) -> bool:
+        """Return whether a child of that kind would wait for a slot of jobs that wait, in the end, for it.
+
+        A job holds its slot until its children have settled. So it cannot give it back if one of them runs and cannot
+        end either, or waits for a kind of whose slots that is true of all.
+        """
+        kind = self._kinds.get(spec.name)
+        if kind is None or kind.room > 0:
+            return False
+        steps = iter(range(_STEPS))
+        path = {parent}
+
+        def is_stuck(job: Job) -> bool:
+            if job in path:
+                return True
+            if next(steps, None) is None:
+                return False  # too many to be sure; what is refused has to be certain
+            path.add(job)
+            try:
+                return any(holds_up(child) for child in (job.children or {}).values())
+            finally:
+                path.discard(job)
+
+        def holds_up(child: Job) -> bool:
+            queue = child.queue
+            if queue is not None and child not in queue.holders:
+                return all(is_stuck(holder) for holder in queue.holders)
+            return is_stuck(child)
+
+        return all(is_stuck(holder) for holder in kind.holders)
+
     def waiting(self) -> list[Job]:
         """Return the jobs that wait, children aside."""
         return [job for kind in self._kinds.values() for job in kind.roots.jobs if job.queue is not None]
@@ -139,6 +172,7 @@ class Admission:
         if kind is None:
             return ()
         job.queue = None
+        kind.holders.pop(job, None)
         kind.room += 1
         if job.parent is None:
             self._room += 1
@@ -174,6 +208,7 @@ class Admission:
 
     def _occupy(self, job: Job, kind: KindQueue) -> None:
         job.queue = kind
+        kind.holders[job] = None
         kind.room -= 1
         if job.parent is None:
             self._room -= 1

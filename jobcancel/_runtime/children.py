@@ -72,16 +72,22 @@ async def _may_submit(job: Job) -> None:
 
 
 def _refuse_deadlock(job: Job, call: Call[Any]) -> None:
-    """Refuse a child that could wait for ever.
+    """Refuse a child that would wait for ever.
 
     Raises:
-        DeadlockError: The child's kind has a limit and is among its own ancestors.
+        DeadlockError: The child's kind has a limit and is among its own ancestors, or all its slots belong to jobs
+            that wait, in the end, for this child.
     """
-    if call.kind.spec.max_running is not None:
-        ancestor: Job | None = job
-        while ancestor is not None:
-            if ancestor.spec.name == call.kind.name:
-                raise DeadlockError(
-                    job.id, f"submit a child of kind {call.kind.name!r}, which has a limit and is its own ancestor"
-                )
-            ancestor = ancestor.parent
+    if call.kind.spec.max_running is None:
+        return
+    ancestor: Job | None = job
+    while ancestor is not None:
+        if ancestor.spec.name == call.kind.name:
+            raise DeadlockError(
+                job.id, f"submit a child of kind {call.kind.name!r}, which has a limit and is its own ancestor"
+            )
+        ancestor = ancestor.parent
+    if job.kernel.admission.waits_for_ever(job, call.kind.spec):
+        raise DeadlockError(
+            job.id, f"submit a child of kind {call.kind.name!r}: all who hold its slots wait for this job's end"
+        )

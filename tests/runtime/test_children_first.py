@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from jobcancel import JobContext, Kind, Snapshot
-from jobcancel.errors import QueueFullError
+from jobcancel.errors import DeadlockError, QueueFullError
 from tests.runtime.restarts import Host, never, settle
 
 
@@ -151,3 +151,38 @@ async def test_a_parent_whose_accepted_cancel_stopped_a_child_is_canceled_whoeve
         alone = asks == "the_child_alone" or (asks == "the_child_then_the_parent" and child_waits)
         assert job.state == ("succeeded" if alone else "canceled")
         await scheduler.cancel_many()
+
+
+@pytest.mark.parametrize("between", ["each_other", "through_a_job_without_a_limit"])
+async def test_children_that_would_wait_for_each_others_slots_for_ever_are_refused(
+    anyio_backend: Any, between: str
+) -> None:
+    host = Host()
+    begun = {name: anyio.Event() for name in ("left", "right")}
+
+    async def submits(job: JobContext, mine: str, other: str) -> str:
+        begun[mine].set()
+        await begun[other].wait()
+        try:
+            if between == "each_other":
+                await job.batch([host.registry[other](other, mine)])
+            else:
+                await job.batch([host.registry["middle"](other, mine)])
+        except DeadlockError:
+            return "refused"
+        return "done"
+
+    host.kind("left", max_running=1, on_cancel="defer")(submits)
+    host.kind("right", max_running=1, on_cancel="defer")(submits)
+
+    @host.kind("middle")
+    async def middle(job: JobContext, other: str, mine: str) -> None:
+        await job.batch([host.registry[other](other, mine)])
+
+    async with host.running(store=None) as scheduler:
+        handles = [await scheduler.submit("left", "left", "right"), await scheduler.submit("right", "right", "left")]
+        ended = [await handle.result() for handle in handles]
+    if between == "each_other":
+        assert sorted(ended) == ["done", "refused"]
+    else:
+        assert ended == ["done", "done"]  # the job in the middle failed, and its batch told that

@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from jobcancel import JobContext, Registry, Scheduler
+from jobcancel._core.journal import JobJournal
 from jobcancel._runtime.clock import Timers
 from jobcancel.testing import ManualClock
 from tests.runtime.restarts import Host, never, settle
@@ -112,8 +113,7 @@ async def test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit(
     async with host.running() as scheduler:
         bad = await scheduler.submit(kind())
         await settle()
-        journal_type = type(scheduler._kernel.table.live[bad.id].pages)  # type: ignore[attr-defined]  # pyright: ignore
-        original = journal_type.entry
+        original = JobJournal.entry
 
         def entry(pages: Any) -> Any:
             if pages.job.id == bad.id:
@@ -121,7 +121,7 @@ async def test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit(
             return original(pages)
 
         with monkeypatch.context() as patched:
-            patched.setattr(journal_type, "entry", entry)
+            patched.setattr(JobJournal, "entry", entry)
             cancels = await _errors_of(bad.cancel)
             good = await scheduler.submit(kind())
             assert (await good.cancel()).accepted
