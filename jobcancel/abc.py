@@ -83,6 +83,9 @@ class JobService(Protocol):
     ) -> JobHandle[Any]:
         """Submit a job.
 
+        With a store it returns when the job is committed. A caller that is cancelled meanwhile, by a scope, by
+        ``asyncio.wait_for`` or natively, gets its handle first and is cancelled at its next checkpoint.
+
         Args:
             call: What calling a kind gave, or, for names that come from data, a kind's name.
             *args: With a name: the handler's arguments.
@@ -119,6 +122,9 @@ class JobService(Protocol):
         force: bool = False,
     ) -> Verdict:
         """Ask for a cancel; it is decided, recorded and answered in one step.
+
+        With a store it returns when that is committed, and a caller that is cancelled meanwhile gets its verdict first,
+        as in ``submit``.
 
         Args:
             job_id: The job.
@@ -178,6 +184,8 @@ class JobService(Protocol):
         limit: int = 100,
     ) -> Page:
         """Return the jobs that all filters let through, newest first, ``limit`` at most.
+
+        The loop runs while it looks: of a job that changes meanwhile the page has what it was when it was looked at.
 
         Args:
             owner: Only this owner's.

@@ -56,8 +56,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "durable_cancel.py",
-        "                await ticket.done()  # the cancel is applied: no error is due\n",
-        "                await ticket.done()\n        break\n",
+        "                await ticket.answer()\n",
+        "                await ticket.answer()\n        break\n",
         _OVERTAKEN + "no_verdict_of_many_is_told_before_that_is_so_for_all",
     ),
     Fault(
@@ -83,29 +83,16 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         KEPT,
-        _RUNTIME + "ticket.py",
-        "        with self._kernel.scope_type(shield=True):\n",
-        "        with self._kernel.scope_type():\n",
+        _RUNTIME + "loops.py",
+        "        with self.scope_type(shield=True):  #",
+        "        with self.scope_type():  #",
         _TICKETS + "who_was_cancelled_before_he_asked_waits_all_the_same",
-    ),
-    Fault(  # a shield that is raised when it is needed
-        KEPT,
-        _RUNTIME + "ticket.py",
-        "        with self._kernel.scope_type(shield=True):\n            await self._signal.wait()\n",
-        "        import anyio, math\n"
-        "        try:\n            await self._signal.wait()\n"
-        "        except anyio.get_cancelled_exc_class():\n"
-        "            if anyio.current_effective_deadline() != -math.inf:\n                raise\n"
-        "            signal, self._signal = self._signal, self._kernel.loop.signal()\n"
-        "            if signal.done() and not signal.cancelled():\n                self._signal.set()\n"
-        "            with self._kernel.scope_type(shield=True):\n                await self._signal.wait()\n",
-        _TICKETS + "the_cancel_of_the_very_task_is_raised[with_its_scope_s_before_it-asyncio]",
     ),
     Fault(
         KEPT,
         _RUNTIME + "durable_cancel.py",
-        "        with kernel.scope_type(shield=True):\n",
-        "        with kernel.scope_type():\n",
+        "                await ticket.answer()\n",
+        "                await ticket.done()\n",
         _OVERTAKEN + "the_callers_own_cancellation_does_not_lose_the_verdict",
     ),
     Fault(
@@ -153,15 +140,15 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "journal.py",
-        "        except BaseException as error:  #",
-        "        except Exception as error:  #",
+        "    except BaseException as error:  # the store may",
+        "    except Exception as error:  # the store may",
         _TOLD + "whatever_a_store_raises_is_its_failure",
     ),
     Fault(
         KEPT,
-        _RUNTIME + "threads.py",
-        "(fn, *args, limiter=CapacityLimiter(1))\n",
-        "(fn, *args)\n",
+        _RUNTIME + "journal.py",
+        "        await kernel.store_thread.run(lambda: method(*args))\n",
+        "        import anyio\n        await anyio.to_thread.run_sync(lambda: method(*args))\n",
         _TOLD + "the_store_is_kept_waiting_by_no_threads_of_the_host",
     ),
     Fault(
@@ -316,8 +303,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "journal.py",
-        "        self._lingers = False\n        self._wanted.set()\n",
-        "        self._wanted.set()\n",
+        "        self._lingers = False\n        self._wake()\n",
+        "        self._wake()\n",
         _COMMITS + "what_nobody_waits_for_is_written_after_a_moment_and_not_at_once",
     ),
     Fault(
@@ -476,10 +463,9 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         LEFT,
-        _RUNTIME + "lifecycle.py",
-        "            with kernel.scope_type(shield=True):  # trio's tasks live inside the host's scope\n"
-        "                values.append(await main())\n",
-        "            values.append(await main())\n",
+        _RUNTIME + "threads.py",
+        "        await done.wait_uninterrupted()\n",
+        "        await done.wait()\n",
         _SESSIONS + "a_host_that_is_canceled_while_the_store_opens_closes_it_again",
     ),
 )

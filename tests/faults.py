@@ -10,7 +10,7 @@ from typing import Final
 from attrs import field, frozen
 from attrs.validators import and_, ge, instance_of, lt, or_
 
-INVARIANTS: Final = range(1, 18)
+INVARIANTS: Final = range(1, 19)
 
 
 @frozen
@@ -197,7 +197,7 @@ FAULTS: Final = (
     Fault(
         8,
         _RUNTIME + "delivery.py",
-        "        if job.code_ended or cancel is None:\n            return\n        now,",
+        "        if job.code_ended or job.settled is not None or cancel is None:\n            return\n        now,",
         "        now,",
         _ENDINGS + "8_grace_counts_from_the_delivery_and_stops_when_the_handler_has_ended",
     ),
@@ -248,8 +248,8 @@ FAULTS: Final = (
     Fault(
         11,
         _RUNTIME + "threads.py",
-        "limiter=job.kernel.limiter)",
-        "limiter=job.kernel.limiter, abandon_on_cancel=True)",
+        "        return await to_thread.run_sync(run, limiter=limiter)\n    except get_cancelled_exc_class():\n",
+        "        return await to_thread.run_sync(run, limiter=limiter, abandon_on_cancel=True)\n    except OSError:\n",
         _ENDINGS + "11_a_job_in_a_thread_stays_canceling_until_the_thread_ends",
     ),
     Fault(
@@ -283,8 +283,8 @@ FAULTS: Final = (
     Fault(
         14,
         _RUNTIME + "runner.py",
-        "    except BaseException as error:",
-        "    except Exception as error:",
+        "        except BaseException as error:  # noqa: BLE001  # SystemExit",
+        "        except Exception as error:  # noqa: BLE001  # SystemExit",
         _HOST + "14_whatever_a_job_raises_ends_that_job_and_no_other",
     ),
     Fault(
@@ -325,8 +325,8 @@ FAULTS: Final = (
     Fault(
         17,
         _RUNTIME + "children.py",
-        "    if call.kind.spec.max_running is not None:\n",
-        "    if False:\n",
+        "    if call.kind.spec.max_running is None:\n",
+        "    if True:\n",
         _HOST + "17_a_limited_kind_among_its_own_ancestors_is_refused",
     ),
     Fault(
@@ -368,10 +368,10 @@ FAULTS: Final = (
     Fault(
         LINEAR,
         _RUNTIME + "sequence.py",
-        "        end = len(self._seqs) if before is None else bisect_left(self._seqs, before)\n"
+        "        end = len(seqs) if before is None else bisect_left(seqs, before)\n"
         "        for place in range(end - 1, -1, -1):\n",
-        "        for place in range(len(self._seqs) - 1, -1, -1):\n"
-        "            if before is not None and self._seqs[place] >= before:\n"
+        "        for place in range(len(seqs) - 1, -1, -1):\n"
+        "            if before is not None and seqs[place] >= before:\n"
         "                continue\n",
         _COMPLEXITY + "[pages-memory-asyncio]",
     ),
@@ -483,15 +483,15 @@ FAULTS: Final = (
     Fault(
         FOUND,
         _RUNTIME + "query.py",
-        "            return Page(tuple(found), str(last))\n",
-        "            return Page(tuple(found), str(facts.seq))\n",
+        "                yield Page(tuple(found), str(last))\n",
+        "                yield Page(tuple(found), str(seq))\n",
         _FIND + "paging_shows_each_job_once_live_and_settled_alike",
     ),
     Fault(
         FOUND,
         _RUNTIME + "sequence.py",
-        "bisect_left(self._seqs, before)\n",
-        "bisect_left(self._seqs, before) + 1\n",
+        "bisect_left(seqs, before)\n",
+        "bisect_left(seqs, before) + 1\n",
         _FIND + "paging_shows_each_job_once_live_and_settled_alike",
     ),
     Fault(
@@ -511,9 +511,9 @@ FAULTS: Final = (
     ),
     Fault(
         FOUND,
-        _RUNTIME + "table.py",
-        "                if facts.seq == seq:  #",
-        "                if True:  #",
+        _RUNTIME + "query.py",
+        " and facts.seq == seq and",
+        " and",
         _SEQUENCE + "an_id_that_is_given_again_when_its_job_is_gone_is_found_once",
     ),
     Fault(

@@ -181,8 +181,8 @@ INPUT_FAULTS: Final = (
     Fault(
         ALONE,
         _RUNTIME + "log.py",
-        "            traced = (type(error), error, error.__traceback__)",
-        "            traced = error",
+        "        traced = (type(error), error, error.__traceback__)",
+        "        traced = error",
         "tests/runtime/test_logs.py::test_an_error_that_says_it_is_false_is_logged_with_its_traceback",
     ),
     Fault(

@@ -28,6 +28,7 @@ from tests.durable_faults import DURABLE_FAULTS
 from tests.faults import FAULTS, INVARIANTS, Fault
 from tests.input_faults import INPUT_FAULTS
 from tests.kit_faults import KIT_FAULTS
+from tests.whole_faults import WHOLE_FAULTS
 from tests.wire_faults import WIRE_FAULTS
 
 TOP: Final = Path(__file__).resolve().parent.parent
@@ -188,7 +189,9 @@ def summarize(reports: Sequence[Report]) -> int:
     return 1 if missing or survived or mistakes else 0
 
 
-def main(faults: Sequence[Fault] = (*FAULTS, *WIRE_FAULTS, *KIT_FAULTS, *DURABLE_FAULTS, *INPUT_FAULTS)) -> int:
+def main(
+    faults: Sequence[Fault] = (*FAULTS, *WIRE_FAULTS, *KIT_FAULTS, *DURABLE_FAULTS, *INPUT_FAULTS, *WHOLE_FAULTS),
+) -> int:
     """Tries all the faults, two copies for every processor: a test that hangs needs none."""
     workers = 2 * (os.cpu_count() or 1)
     folders: SimpleQueue[Path] = SimpleQueue()

@@ -505,13 +505,6 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         INPUT,
-        _CLI + "orders.py",
-        "not 0 <= value <= LONGEST_S:",
-        "not 0 <= float(value) <= LONGEST_S:",
-        _SERVED + "an_order_that_is_none_is_answered_with_what_is_allowed",
-    ),
-    Fault(
-        INPUT,
         _CLI + "serve.py",
         "max_running=max_running",
         "max_running=None",

@@ -174,7 +174,7 @@ class DurableKernel(Kernel):
         if parent is not None and job.in_batch:
             parent.enlist(job)  # now: it may settle before its parent's code hears of it
         if parent is not None and _ends(parent):  # it has come too late for its parent's own round
-            self._give_back(job)
+            self._leave_line(job)
             self.cancel(job, Cancellation(CancelCause.PARENT, by=parent.id))
         elif parent is None and self.closing:
             self._leave_pending(durable(job))
@@ -183,11 +183,13 @@ class DurableKernel(Kernel):
         else:
             self.expect(job)
 
-    def _give_back(self, job: Job) -> None:
-        """Give back the slot of a job that got one and has not begun."""
-        if durable(job).admitted and job.queue is not None:
+    def _leave_line(self, job: Job) -> None:
+        """Take a job that has not begun out of its line, or give back the slot that it got."""
+        if job.queue is not None and job in job.queue.holders:
             for next_job in self.admission.release(job):
                 self.start(next_job, self.now())
+        else:
+            self.admission.withdraw(job)
 
     def dropped(self, job: Job) -> None:
         """Take back the place and the key of a job that was not kept."""
@@ -195,8 +197,7 @@ class DurableKernel(Kernel):
         self.journal.drop(job)
         if job.origin.key is not None:
             self.keys.drop(job, job.origin.key)
-        self._give_back(job)
-        self.admission.withdraw(job)
+        self._leave_line(job)
         if job.parent is not None:
             self.child_gone(job.parent, job)
 
@@ -214,6 +215,7 @@ class DurableKernel(Kernel):
         if job.pages.starting:
             job.pages.starting = False
             self.journal.write(job.pages)
+        self._leave_line(job)  # its slot may be what a child waits for
         job.part()
 
     def stop(self, job: Job) -> None:

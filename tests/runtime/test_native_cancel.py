@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from jobcancel import JobContext, Registry, Scheduler
+from tests.runtime.restarts import Host, never
 
 NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
 
@@ -92,3 +94,75 @@ async def test_a_native_cancel_of_a_job_that_waits_for_its_children_is_recorded_
                     break
         release.set()
         assert await handle.result() == "returned"
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("stored", [False, True], ids=["in_memory", "with_a_store"])
+async def test_a_host_that_cancels_every_task_and_goes_on_has_a_scheduler_that_works(
+    anyio_backend: Any, stored: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = Host()
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    @host.kind("work")
+    async def work(job: JobContext) -> str:
+        begun.set()
+        await release.wait()
+        return "done"
+
+    timed = host.kind("timed", timeout_s=10)(never)
+    options: dict[str, Any] = {} if stored else {"store": None}
+    async with host.running(**options) as scheduler:
+        torn = await scheduler.submit(work())
+        await begun.wait()
+        unbegun = None if stored else await scheduler.submit(work())  # after a commit its code may have begun
+        for task in asyncio.all_tasks():
+            if task.get_name().startswith("job"):  # the jobs', and those that serve; not the test's own
+                task.cancel()
+        snapshot = await torn.wait()
+        assert snapshot.failure is not None
+        assert (snapshot.state, snapshot.failure.code) == ("failed", "FOREIGN_CANCEL")
+        release.set()
+        if unbegun is not None:
+            assert await unbegun.result() == "done", "nothing of its code was cancelled"
+        late = await scheduler.submit(timed())
+        await host.clock.advance(10)
+        assert (await late.wait()).state == "failed", "timers go on"
+        read = await asyncio.to_thread(scheduler.from_thread.get, late.id)
+        assert read.state == "failed", "other threads are answered"
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_thread_ends_before_its_job_is_undone_and_settles_whatever_cancels_the_task(
+    registry: Registry, anyio_backend: Any
+) -> None:
+    order, go, tasks = list[str](), threading.Event(), list[asyncio.Task[Any]]()
+    begun = asyncio.Event()
+
+    def blocks(loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go.wait()
+        order.append("the thread has ended")
+
+    async def undo() -> None:
+        order.append("undone")
+
+    @registry.kind("threaded")
+    async def threaded(job: JobContext) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        job.add_compensation(undo)
+        await job.run_sync(blocks, asyncio.get_running_loop())
+
+    async with Scheduler(registry) as scheduler:
+        handle = await scheduler.submit(threaded())
+        await begun.wait()
+        for _ in range(3):
+            tasks[0].cancel()
+            await asyncio.sleep(0)
+        assert not (await handle.wait(timeout_s=0)).settled
+        go.set()
+        snapshot = await handle.wait()
+    assert snapshot.failure is not None
+    assert (snapshot.failure.code, order) == ("FOREIGN_CANCEL", ["the thread has ended", "undone"])

@@ -78,6 +78,33 @@ async def test_a_shutdown_ends_though_a_shielded_job_waits_for_one_that_will_not
     assert seen == ["pending" if stored else "canceled"]
 
 
+async def test_a_child_gets_the_slot_that_no_job_of_the_next_start_keeps_from_it(anyio_backend: Any) -> None:
+    host, go = Host(), anyio.Event()
+
+    @host.kind("part", max_running=1, on_restart="fail")
+    async def part(job: JobContext, endless: bool) -> str:
+        if endless:
+            await anyio.sleep_forever()
+        return "done"
+
+    @host.kind("whole", on_cancel="defer", on_restart="fail")
+    async def whole(job: JobContext) -> list[Any]:
+        await go.wait()
+        return [child.result for child in await job.batch([part(False)])]
+
+    async with host.running() as scheduler:
+        await scheduler.submit(part(True))
+        waiting = await scheduler.submit(part(True))
+        asking = await scheduler.submit(whole())
+        await settle()
+        async with anyio.create_task_group() as group:
+            group.start_soon(scheduler.shutdown)
+            await settle()
+            go.set()
+        assert (await asking.wait()).result == ["done"]
+        assert (await scheduler.get(waiting.id)).state == "pending"
+
+
 @pytest.mark.parametrize("between", ["stages", "kept_stages"])
 async def test_no_stage_begins_once_a_shutdown_has_reached_a_job_that_is_run_again(
     anyio_backend: Any, between: str
