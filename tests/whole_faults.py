@@ -125,8 +125,8 @@ WHOLE_FAULTS: Final = (
     Fault(
         12,
         _RUNTIME + "durable.py",
-        "        if parent is not None and _ends(parent):  #",
-        "        if False:  #",
+        "        if parent is not None and durable(job).unwanted:\n",
+        "        if False:\n",
         _CHILDREN + "a_child_whose_parents_cancel_was_delivered_meanwhile_does_not_begin",
     ),
     Fault(

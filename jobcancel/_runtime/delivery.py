@@ -11,8 +11,6 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from jobcancel._core.causes import CancelCause
-from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending
 from jobcancel._core.policies import OnGraceExpired
 
@@ -77,10 +75,9 @@ class Deliveries:
         self._watch(job)
 
     def cancel_children(self, job: Job) -> None:
-        """Ask every unsettled child to cancel; each has its own policy. One that is being submitted is asked then."""
+        """Ask every unsettled child to cancel; each has its own policy."""
         for child in list((job.children or {}).values()):
-            if not child.limbo:
-                self._kernel.cancel(child, Cancellation(CancelCause.PARENT, by=job.id))
+            child.cancel_for(job)
 
     def count_grace(self, job: Job) -> None:
         """Begin to count the grace of a job whose cancel was delivered and whose children, if any, have settled."""

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jobcancel._core.causes import CancelCause, Failure
-from jobcancel._core.decision import Cancellation, Verdict
+from jobcancel._core.causes import Failure
+from jobcancel._core.decision import Verdict
 from jobcancel._core.entry import Entry
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
@@ -173,9 +173,9 @@ class DurableKernel(Kernel):
         parent = job.parent
         if parent is not None and job.in_batch:
             parent.enlist(job)  # now: it may settle before its parent's code hears of it
-        if parent is not None and _ends(parent):  # it has come too late for its parent's own round
+        if parent is not None and durable(job).unwanted:
             self._leave_line(job)
-            self.cancel(job, Cancellation(CancelCause.PARENT, by=parent.id))
+            job.cancel_for(parent)
         elif parent is None and self.closing:
             self._leave_pending(durable(job))
         elif durable(job).admitted:
@@ -259,12 +259,6 @@ class DurableKernel(Kernel):
     def _key_gone(self, job_id: str) -> None:
         if job_id not in self.table and job_id not in self._limbo:
             self.journal.replace(Entry(job_id, None, final=True))
-
-
-def _ends(parent: Job) -> bool:
-    """Return whether a job's children are canceled now, and those that come later too."""
-    delivered = parent.cancel is not None and parent.cancel.delivered_at is not None
-    return parent.code_ended or delivered or parent.stopped
 
 
 class Submitted(Ticket[DurableJob]):

@@ -34,6 +34,7 @@ class DurableJob(Job):
         journal: Where its changes go.
         limbo: Whether its submit is not yet kept: nobody has been told of it, and it does not start.
         admitted: Whether it got its slot while in limbo.
+        unwanted: Whether its parent's children were canceled while in limbo.
         results: What ``run_stage`` gave in earlier attempts, by stage and passage.
         passages: How often this attempt has come through ``run_stage``, by stage.
         stopping: Whether the scheduler shuts down and another attempt follows.
@@ -55,11 +56,13 @@ class DurableJob(Job):
         "results",
         "stopped",
         "stopping",
+        "unwanted",
     )
 
     def __init__(self, *args: Any) -> None:
         Job.__init__(self, *args)
-        self.limbo = self.admitted = self.stopping = self.stopped = self.parted = self.former = False
+        self.limbo = self.admitted = self.unwanted = False
+        self.stopping = self.stopped = self.parted = self.former = False
         self.lost: str = ""
         self.passages: dict[str, int] = {}
         self.results: dict[tuple[str, int], Any] = {}
@@ -132,6 +135,13 @@ class DurableJob(Job):
             if ending is Ending.UNWOUND or cut_short:
                 ending = Ending.INTERRUPTED
         return Job.ending(self, ending, message, details)
+
+    def cancel_for(self, parent: Job) -> None:
+        """Ask for a cancel because the parent's children are canceled, now or when the submit is kept."""
+        if self.limbo:
+            self.unwanted = True
+        else:
+            Job.cancel_for(self, parent)
 
     def release(self, child: Job) -> None:
         """Let go of a child that has settled, and count how it ended."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobcancel._core.causes import CancelCause
+from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending
 from jobcancel._core.kinds import Call
 from jobcancel._core.origin import Origin
@@ -53,8 +54,7 @@ class Job(JobRecord):
     progress: ProgressRecord | None
     children_canceled: int  # the record's, said again for checkers, since methods here set them
     heard: bool
-    limbo: bool = False  # what these say only a durable job can be; it has slots for them
-    stopped: bool = False
+    stopped: bool = False  # what these say only a durable job can be; it has slots for them
     parted: bool = False
     lost: str = ""
 
@@ -155,6 +155,10 @@ class Job(JobRecord):
         """
         by_parent = child.cancel is not None and child.cancel.cause is CancelCause.PARENT
         return by_parent or (self.cancel is not None and not self.cancel.held)
+
+    def cancel_for(self, parent: Job) -> None:
+        """Ask for a cancel because the parent's children are canceled; the policy of this job decides."""
+        self.kernel.cancel(self, Cancellation(CancelCause.PARENT, by=parent.id))
 
     def changed(self) -> None:
         """Tell everyone who watches of a change."""

@@ -46,8 +46,8 @@ class Scheduler:
     is a shutdown. Afterwards it still reads, and may be entered again, on another loop too. All methods belong to
     the thread of its loop; ``from_thread`` is for the others.
 
-    However its host ends, it ends too: by an error in the body, a cancelled scope, a native ``Task.cancel()``, Ctrl-C, or
-    ``asyncio.run`` that cancels every task when its main coroutine has returned. Where the host's task is over and
+    However its host ends, it ends too: by an error in the body, a cancelled scope, a native ``Task.cancel()``, Ctrl-C,
+    or ``asyncio.run`` that cancels every task when its main coroutine has returned. Where the host's task is over and
     nobody can leave the scheduler any more, the end of the loop leaves it.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import anyio
@@ -11,46 +12,46 @@ from jobcancel import JobContext, Kind, Snapshot
 from jobcancel.errors import DeadlockError, QueueFullError
 from tests.runtime.restarts import Host, never, settle
 
+NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio leaves no task behind
+
 
 def ends(job: Snapshot[Any]) -> list[str]:
     return [entry.step for entry in job.history if entry.status in {"failed", "canceled", "succeeded"}]
 
 
-@pytest.mark.parametrize("gathered", [False, True], ids=["one_submit", "beside_one_that_is_refused"])
-async def test_a_parent_does_not_settle_while_a_childs_submit_is_on_its_way(anyio_backend: Any, gathered: bool) -> None:
-    host = Host()
-    order: list[str] = []
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("raises", [False, True], ids=["returns", "raises"])
+async def test_a_parent_does_not_settle_while_a_childs_submit_is_on_its_way(anyio_backend: Any, raises: bool) -> None:
+    host, go, asked = Host(), asyncio.Event(), asyncio.Event()
 
     @host.kind("child", max_running=1, max_pending=1)
     async def child(job: JobContext) -> None:
-        order.append("a child began")
-
-    async def submit(job: JobContext, failed: anyio.Event) -> None:
-        try:
-            await job.submit(child())
-        except QueueFullError:
-            failed.set()
+        host.ran.append("a child began")
 
     @host.kind("parent")
-    async def parent(job: JobContext) -> None:
-        failed = anyio.Event()
-        if not gathered:
-            failed.set()
-        async with anyio.create_task_group() as group:
-            for _ in range(3 if gathered else 1):
-                group.start_soon(submit, job, failed)
-            await failed.wait()
-            group.cancel_scope.cancel()  # the submits that are on their way are answered first
+    async def parent(job: JobContext) -> str:
+        await go.wait()
+        with pytest.raises(QueueFullError):
+            await asyncio.gather(*(job.submit(child()) for _ in range(3)))  # the third is refused at once
+        asked.set()
+        if raises:
+            raise LookupError("as asked")
+        return "over"
 
     async with host.running() as scheduler:
         handle = await scheduler.submit(parent())
-        host.store.hold()
         await settle()
+        host.store.hold()
+        go.set()
+        await asked.wait()
+        await settle()
+        assert not (await scheduler.get(handle.id)).settled, "two children are on their way to the store"
         host.store.go_on()
         job = await handle.wait()
         children = (await scheduler.find(kind="child")).jobs
-    assert [child.settled for child in children] == [True] * (2 if gathered else 1)
-    assert all(child.settled_at is not None and child.settled_at <= job.history[-1].at for child in children)
+    assert (job.state, job.result) == (("failed", None) if raises else ("succeeded", "over"))
+    assert [child.state for child in children] == 2 * ["canceled" if raises else "succeeded"]
+    assert host.ran == ([] if raises else 2 * ["a child began"])
 
 
 async def test_a_child_whose_parents_cancel_was_delivered_meanwhile_does_not_begin(anyio_backend: Any) -> None:

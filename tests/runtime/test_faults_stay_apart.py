@@ -30,6 +30,7 @@ async def test_a_timers_call_that_raises_is_logged_and_the_others_are_made(
         timers.close()
     assert made == ["before", "beside", "after"]
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+    assert "a timer's call has failed" in caplog.text
 
 
 class OddClock(ManualClock):
