@@ -109,7 +109,7 @@ class Policies:
     Attributes:
         on_shielded_stage: ``defer`` if the vendor has no word for a refusal: a stage that refuses defers then.
         via_canceling: Whether a job canceled while it waits is told as canceling first.
-        canceled_at_once: Whether a job canceled while it waits is told as canceled at once, though compensations run.
+        canceled_at_once: Whether a job canceled while it waits is shown as canceled at once, though undos still run.
         settle_s: Seconds that the answer to an accepted cancel waits for the job to settle; 0 for not at all.
     """
 

@@ -125,7 +125,7 @@ DAFTY: Final[tuple[tuple[str, str], ...]] = (
     ("an error has one of two codes", _DJ + "test_a_failed_and_a_canceled_job_carry_the_error_of_their_type"),
     ("an error's message is required", _V + "test_every_outcome_and_error_is_rendered_as_the_schema_says"),
     ("details on validation errors", _D + "test_a_query_that_is_not_valid_says_which_field_and_why"),
-    ("and on no other", "test_validation.py::test_an_answer_that_the_document_does_not_have_is_told"),
+    ("and on no other", "test_validation.py::test_an_answer_that_the_document_does_not_have_is_found"),
     ("VALIDATION_ERROR is 400", _D + "test_a_query_that_is_not_valid_says_which_field_and_why"),
     ("NOT_FOUND is 404", _D + _OUTCOME),
     ("INSUFFICIENT_CREDITS and SUBSCRIPTION_REQUIRED are 402", HOSTS),

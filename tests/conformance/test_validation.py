@@ -162,17 +162,17 @@ def test_an_answer_as_the_document_has_it_passes(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "path", "value"), SPOILED)
-def test_an_answer_that_the_document_does_not_have_is_told(name: str, path: str, value: object) -> None:
+def test_an_answer_that_the_document_does_not_have_is_found(name: str, path: str, value: object) -> None:
     vendor, method, target, status, body = GOOD[name]
     assert problems(vendor, method, target, status, spoiled(body, path, value))
 
 
-def test_a_success_that_the_vendor_does_not_have_is_told() -> None:
+def test_a_success_that_the_vendor_does_not_have_is_found() -> None:
     vendor, method, target, _, body = GOOD["dafty 200"]
     assert problems(vendor, method, target, 202, body)
 
 
-def test_another_type_of_content_and_a_body_where_there_is_none_are_told() -> None:
+def test_another_type_of_content_and_a_body_where_there_is_none_are_found() -> None:
     assert problems(*GOOD["layers 202"], kind="text/plain")
     entity = Answer(202, (("content-type", "application/json"), ("x-request-id", "r")), b"{}")
     assert schema_of("dex", ("empty_202",)).problems("POST", DEX_PATH, entity)
@@ -185,9 +185,9 @@ def test_daftys_rate_limit_has_four_whole_numbers(missing: str) -> None:
     always = (("content-type", "application/json"), ("x-request-id", "r"))
     body = json.dumps({"error": {"message": "m", "code": "RATE_LIMIT_ERROR"}}).encode()
 
-    def told(headers: tuple[tuple[str, str], ...]) -> list[str]:
+    def rate_limited(headers: tuple[tuple[str, str], ...]) -> list[str]:
         return schema_of("dafty").problems("POST", f"/api/v1/jobs/{UUID}/cancel", Answer(429, headers, body))
 
-    assert told((*always, *((name, "30") for name in names))) == []
-    assert told((*always, *((name, "30") for name in names if name != missing)))
-    assert told((*always, *((name, "29.2" if name == missing else "30") for name in names)))
+    assert rate_limited((*always, *((name, "30") for name in names))) == []
+    assert rate_limited((*always, *((name, "30") for name in names if name != missing)))
+    assert rate_limited((*always, *((name, "29.2" if name == missing else "30") for name in names)))
