@@ -76,7 +76,7 @@ TIMES = ("timeout_s", "expires_s", "grace_s", "cleanup_s", "key_ttl_s", "retain_
 COUNTS = ("max_running", "max_pending", "retain_count")
 
 
-@pytest.mark.parametrize("bad", [*BAD.keys() - {"inf"}, "nothing"])
+@pytest.mark.parametrize("bad", [*(name for name in BAD if name != "inf"), "nothing"])
 @pytest.mark.parametrize("option", [*TIMES, *COUNTS])
 def test_a_declared_kinds_numbers_are_refused_with_their_path(option: str, bad: str) -> None:
     with pytest.raises(KindDataError, match=rf"^kinds\.ingest\.{option}: .* is not allowed.*; allowed: a .*number "):
