@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from .failure import interrupts
 from .job import Job
-from .tracebacks import bare, can_be_formatted
+from .tracebacks import substitute
 
 _LOGGER = logging.getLogger("jobcancel")
 
@@ -48,8 +48,10 @@ def _log(
     level: int, line: str, args: tuple[object, ...], error: BaseException | None, facts: dict[str, str] | None = None
 ) -> None:
     traced = None
-    if error is not None and can_be_formatted(error):
-        traced = (type(error), error, error.__traceback__)  # a bare error would be asked whether it is true
-    elif error is not None:
-        line, args = line + "\n%s", (*args, bare(error))  # logging would say that it failed, and not what happened
+    if error is not None:
+        instead = substitute(error)
+        if instead is None:
+            traced = (type(error), error, error.__traceback__)  # a bare error would be asked whether it is true
+        else:
+            line, args = line + "\n%s", (*args, instead)
     _LOGGER.log(level, line, *args, exc_info=traced, extra=facts)

@@ -35,42 +35,58 @@ _UNWOUND: Final = Ending.UNWOUND
 async def run(job: Job) -> None:
     """Run a job from its first step until nothing of it is left to run. Never raises."""
     CURRENT.set(job)
+    ending, value, message, details, tear = _UNWOUND, None, "", None, None
     try:
-        await _run(job)
+        if job.doomed is not None or (job.cancel is not None and not job.cancel.held):
+            ending, message = _never_begun(job), job.lost
+        else:
+            job.scope = job.kernel.loop.job_scope()
+            try:
+                with job.scope:
+                    try:
+                        # It is kept until the job is let go.
+                        ending, value = _returned(await cast("Call[Any]", job.call).start(RunningJob(job)))
+                    except BaseException as raised:
+                        if not _tore(job, raised):
+                            raise
+                        tear = raised  # the scope, cancelled when the stage ended, would take it for its own
+                if tear is not None:
+                    raise tear
+            except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this job and no other
+                ending, message, details = _told(job, error)
+        job.code_ended = True
+        if job.cancel is None and job.stage is None and not job.children and job.undo is None:
+            event, failure = job.ending(ending, message, details)
+        else:
+            event, failure = await _wind_up(job, ending, message, details)
+        _finish(job, event, failure, value)
     except BaseException as error:  # noqa: BLE001  # nobody else would end it, and its slot and waiters would hang
         _give_up(job, error)
 
 
-async def _run(job: Job) -> None:
-    ending, value, message, details, tear = _UNWOUND, None, "", None, None
-    if job.doomed is not None or (job.cancel is not None and not job.cancel.held):
-        ending, message = _never_begun(job), job.lost
-    else:
-        job.scope = job.kernel.loop.job_scope()
-        try:
-            with job.scope:
-                try:
-                    # It is kept until the job is let go.
-                    value, ending = await cast("Call[Any]", job.call).start(RunningJob(job)), _RETURNED
-                except BaseException as raised:
-                    cut_cycle(raised)
-                    if not tore(job, raised):
-                        raise
-                    tear = raised  # the scope, cancelled when the stage ended, would take it for its own
-            if tear is not None:
-                raise tear
-        except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this job and no other
-            ending, message, details = _told(job, error)
-        else:
-            if issubclass(type(value), Partial):  # isinstance would ask the value too, and that may raise
-                ending, value = _PARTIAL, cast("Partial[object]", value).value
-    job.code_ended = True
+def _tore(job: Job, raised: BaseException) -> bool:
+    """Return whether what the code raised is the cancellation that tore its stage while one was held."""
+    cut_cycle(raised)
+    return tore(job, raised)
+
+
+def _returned(value: object) -> tuple[Ending, object]:
+    """Return how the code ended, and its value."""
+    if issubclass(type(value), Partial):  # isinstance would ask the value too, and that may raise
+        return _PARTIAL, cast("Partial[object]", value).value
+    return _RETURNED, value
+
+
+async def _wind_up(
+    job: Job, ending: Ending, message: str, details: dict[str, Any] | None
+) -> tuple[Event, Failure | None]:
+    """End what the code has left open, undo what is to be undone, and return how the job ends."""
     if job.cancel is not None or job.stage is not None or job.children:
         await _close(job, ending)
     event, failure = job.ending(ending, message, details)
     if job.cancel is not None or job.undo is not None:
         await _undo(job, event)
-    _finish(job, event, failure, value)
+    return event, failure
 
 
 def _finish(job: Job, event: Event, failure: Failure | None, value: object) -> None:

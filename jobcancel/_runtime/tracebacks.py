@@ -65,12 +65,17 @@ def formatted(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) if has_an_end(error) else bare(error)
 
 
-def can_be_formatted(error: BaseException) -> bool:
-    """Return whether ``traceback`` comes to an end with an error, and does not raise."""
+def substitute(error: BaseException) -> str | None:
+    """Return the text to log in place of an error's traceback, or None where ``logging`` can format and write that.
+
+    Where it cannot, it says that it has failed, and not what has happened.
+    """
     try:
-        return has_an_end(error) and bool(traceback.format_exception(error))
+        text = formatted(error)
     except Exception:  # noqa: BLE001  # what the error's own methods raise
-        return False
+        return bare(error)
+    written = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be
+    return None if written == text and has_an_end(error) else written
 
 
 def bare(error: BaseException) -> str:
