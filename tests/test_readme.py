@@ -29,29 +29,6 @@ RUN_THE_TESTS = (
     ".venv/bin/pip install -e '.[cli]' --group tests && .venv/bin/python -m pytest -n auto"
 )
 
-CLOSED_AT_EXIT = """
-import asyncio, atexit
-from concurrent.futures import Future
-from jobcancel import BlockingScheduler, Registry
-
-started, registry = Future(), Registry()
-
-async def undo():  # a plain one needs a thread, and CPython 3.12.0 to 3.12.2 start none at exit
-    print("undone")
-
-@registry.kind("wait")
-async def wait(job):
-    job.add_compensation(undo)
-    started.set_result(None)
-    await asyncio.Event().wait()
-
-jobs = BlockingScheduler(registry)
-jobs.start()
-atexit.register(jobs.close)
-jobs.submit(wait())
-started.result()
-"""
-
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
@@ -138,12 +115,6 @@ def test_the_blocking_scheduler_serves_a_host_without_a_loop(namespace: dict[str
         assert jobs.wait(handle.id).state == "canceled"
     finally:
         jobs.close()
-
-
-def test_a_blocking_scheduler_that_is_closed_at_exit_settles_its_jobs() -> None:
-    command = [sys.executable, "-c", CLOSED_AT_EXIT]
-    ended = subprocess.run(command, check=False, cwd=TOP, capture_output=True, text=True, timeout=30)
-    assert (ended.stdout, ended.stderr, ended.returncode) == ("undone\n", "", 0)
 
 
 def test_the_diagram_is_the_one_that_the_package_draws() -> None:

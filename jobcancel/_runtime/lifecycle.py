@@ -14,6 +14,7 @@ from functools import partial
 from importlib import import_module
 from itertools import islice
 from operator import length_hint
+from os import getpid
 from threading import get_ident
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ class Session:
 
     Attributes:
         portal: The way in for other threads.
+        pid: The process.
 
     Args:
         kernel: The scheduler's inside.
@@ -50,6 +52,7 @@ class Session:
         kernel.thread = get_ident()
         kernel.limiter = anyio.CapacityLimiter(max_threads)
         self._kernel, self._forget = kernel, forget
+        self.pid = getpid()
         self._host = loop.current()
         self._tasks: list[object] = []  # the loop alone would let them be collected
         self._ended: list[Signal] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from os import getpid
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -272,5 +273,7 @@ class Scheduler:
         return BlockingJobs(self, self.portal)
 
     def portal(self) -> tuple[BlockingPortal, int] | None:
-        """Return the way in for other threads and the loop's thread, or None while the scheduler does not run."""
-        return None if self._session is None else (self._session.portal, self._kernel.thread)
+        """Return the way in for other threads and the loop's thread, or None while the scheduler does not run here."""
+        if self._session is None or self._session.pid != getpid():  # no thread survives a fork
+            return None
+        return self._session.portal, self._kernel.thread

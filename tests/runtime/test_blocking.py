@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -241,3 +244,84 @@ async def test_a_thread_of_a_job_may_use_its_scheduler(registry: Registry, sched
         return await job.run_sync(lambda: scheduler.from_thread.submit(kind(1)).result())
 
     assert await (await scheduler.submit(work())).result() == 11
+
+
+LEFT_RUNNING = """
+import atexit, sys
+from concurrent.futures import Future
+import anyio
+from jobcancel import BlockingScheduler, Registry, Stage
+
+started, registry = Future(), Registry()
+
+def undo():
+    print("undone", flush=True)
+
+@registry.kind("work", stages=[Stage("sending", on_cancel="refuse")])
+async def work(job):
+    job.add_compensation(undo)
+    async with job.stage("sending"):
+        started.set_result(await job.run_sync(str))
+        await anyio.sleep(0.1)
+        print("sent", flush=True)
+
+class App: pass
+
+def create_app():
+    app = App()
+    app.jobs = BlockingScheduler(registry, backend=sys.argv[1])
+    app.view = lambda: app.jobs.submit(work())  # a cycle: nothing but the collector would let it go
+    app.jobs.start()
+    app.view()
+    started.result()
+    return app
+
+app = create_app() if sys.argv[2] == "global" else create_app() and None
+if sys.argv[2] == "global":
+    atexit.register(app.jobs.close)  # no effect any more
+print("the end of the program", flush=True)
+"""
+
+
+@pytest.mark.parametrize("holder", ["global", "nobody"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_scheduler_that_nobody_closes_is_closed_in_order_when_the_interpreter_exits(
+    backend: str, holder: str
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", LEFT_RUNNING, backend, holder], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.stdout.splitlines() == ["the end of the program", "sent", "undone"], run.stderr
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_loop_that_cannot_be_had_is_told_to_who_starts() -> None:
+    jobs = BlockingScheduler(Registry(), backend="no_such_loop")
+    with pytest.raises(LookupError, match="no_such_loop"):
+        jobs.start()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a fork is POSIX")
+def test_a_child_of_a_fork_waits_for_no_scheduler_of_its_parent() -> None:
+    program = """
+import os, sys
+from jobcancel import BlockingScheduler, Registry, SchedulerClosedError
+jobs = BlockingScheduler(Registry())
+jobs.start()
+if os.fork() == 0:
+    with BlockingScheduler(Registry()):
+        print("the child's own works", flush=True)
+    try:
+        jobs.find()
+    except SchedulerClosedError:
+        print("that of the parent does not run here", flush=True)
+    jobs.close()
+    sys.exit(0)
+print("the child ended with", os.wait()[1], flush=True)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert run.stdout.splitlines() == [
+        "the child's own works",
+        "that of the parent does not run here",
+        "the child ended with 0",
+    ], run.stderr

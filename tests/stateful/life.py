@@ -208,7 +208,9 @@ class Life:
         for purpose in ("expiry", "timeout", "grace"):
             job.deadlines.pop(purpose, None)
         if job.parent is not None:
-            if state == "canceled" and job.cancel is not None and job.cancel.cause == "parent":
+            by_parent = job.cancel is not None and job.cancel.cause == "parent"
+            parent_canceled = job.parent.cancel is not None and not job.parent.cancel.held
+            if state == "canceled" and (by_parent or parent_canceled):
                 job.parent.children_canceled += 1
             self._count_grace(job.parent)
 
@@ -245,6 +247,30 @@ class Life:
         if sum(one.kind is job.kind for one in running) >= job.kind["max_running"]:
             return False
         return job.parent is not None or sum(one.parent is None for one in running) < self.limit
+
+    def _waits_for_ever(self, child: Job) -> bool:
+        """Return whether a new child would wait for jobs of which none can end before it has.
+
+        Those that cannot end are what is left when all are taken away that have no child which cannot end.
+        """
+        if self._may_start(child, []):
+            return False
+        stuck = [one for one in self.jobs if one.settled is None]
+        while True:
+            left = [one for one in stuck if any(self._hangs(each, stuck) for each in self._children(one, child))]
+            if left == stuck:
+                return child.parent in stuck
+            stuck = left
+
+    def _children(self, job: Job, new: Job) -> list[Job]:
+        return [*self._unsettled(job), *([new] if new.parent is job else [])]
+
+    def _hangs(self, child: Job, stuck: list[Job]) -> bool:
+        """Return whether a child runs and is stuck, or waits for a slot of jobs that all are."""
+        if child in self.jobs and child.place != "queue":
+            return child in stuck
+        holders = [one for one in self.jobs if one.slot and one.kind is child.kind]
+        return len(holders) >= child.kind["max_running"] and all(one in stuck for one in holders)
 
     def _doom(self, job: Job, how: str) -> None:
         job.place, job.how = "spawned", how

@@ -35,6 +35,8 @@ class Reference(Life):
             return "SchedulerClosedError"
         if job.kind["max_running"] < inf and any(one.kind is job.kind for one in _ancestors(job)):
             return "DeadlockError"
+        if job.parent is not None and job.kind["max_running"] < inf and self._waits_for_ever(job):
+            return "DeadlockError"
         where = job.owner, kind, job.key or ""
         if job.key is not None:
             known = self.keys.get(where)
@@ -104,7 +106,7 @@ class Reference(Life):
             self.deliver(job)
             self.end_code(job, "unwound")
             return None
-        return self.submit(kind, parent=job, owner=job.owner)
+        return self.submit(kind, parent=job, owner=job.owner, labels=job.labels)
 
     def frame(self, job: Job, what: str) -> None:
         """Begin a shield of its own, or a thread."""

@@ -124,9 +124,9 @@ SHOWN = [
     r"  cancel: cause user, by ada, outcome canceling, requested \+0\.000 s, delivered \+0\.000 s",
     r"        at   took  step             status     details",
     r"    \+0\.000         started          running",
+    r"    \+0\.000  0\.000  rendering        canceled",  # it stands where it began
     r"    \+0\.000         cancel_accepted  canceling",
     r"    \+0\.000         delivered        noted",
-    r"    \+0\.000  0\.000  rendering        canceled",
     r"    \+0\.000         unwound          canceled",
     r"job (?P<second>job_\w+) \(publish\): running, in stage rendering",  # as it was: not canceled by the shutdown
     r"        at  took  step       status   details",
