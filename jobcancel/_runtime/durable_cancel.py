@@ -56,6 +56,7 @@ def _ask(kernel: DurableKernel, job: Job | Settled, request: Cancellation) -> Ti
         return verdict
     if kernel.journal.closed:
         raise SchedulerClosedError("cancel")
+    kernel.check_thread("cancel")
     pages = durable(job).pages
     pages.ask(request)
     return kernel.journal.promise(pages, Asked(kernel, job, request))

@@ -92,4 +92,7 @@ def request_cancel(job: Job | Settled, by: str | None, reason: str | None, *, de
     if by is not None or reason is not None:
         by, reason = text(by, "by"), text(reason, "reason")
     request = Cancellation(_USER, by, reason, defer, force)
-    return job.kernel.cancel(job, request) if isinstance(job, Job) else job.verdict(request)
+    if not isinstance(job, Job):
+        return job.verdict(request)
+    job.kernel.check_thread("cancel")
+    return job.kernel.cancel(job, request)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextvars import Context
 from functools import partial
 from math import inf
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -117,6 +118,18 @@ class Kernel:
         job = self.take(call, None, origin, timeout_s, undo)
         self.keys.remember(job, call, key, now)
         return job, True
+
+    def check_thread(self, wanted: str) -> None:
+        """Refuse another thread than the loop's: its own loop would not be woken, and this one not in time.
+
+        Raises:
+            RuntimeError: It is another.
+        """
+        if get_ident() != self.thread:
+            raise RuntimeError(
+                f"cannot {wanted} from another thread than that of the scheduler's loop; "
+                "scheduler.from_thread has the same methods for other threads"
+            )
 
     def check_kind(self, call: Call[Any]) -> None:
         """Refuse a call of another registry's kind; raises ``UnknownKindError``."""

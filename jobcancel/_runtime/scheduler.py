@@ -160,6 +160,7 @@ class Scheduler:
             raise TypeError("the call has its arguments; pass more only with a kind's name")
         if not self._accepting:
             raise SchedulerClosedError("submit")
+        self._kernel.check_thread("submit")
         origin = NO_ORIGIN
         if owner is not None or labels is not None or key is not None:
             origin = Origin(text(owner, "owner"), plain_labels(labels), text(key, "key"))

@@ -58,6 +58,7 @@ async def until_settled(job: Job) -> None:
     """
     if job.settled is not None or job.parted:
         return
+    job.kernel.check_thread("wait")
     _refuse_own(job)
     settled = job.kernel.event_type()  # one a waiter: many on one event are quadratic to cancel
     if job.waiters is None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from jobcancel import (
@@ -20,6 +21,7 @@ from jobcancel import (
     UnknownCompensationError,
     UnknownKindError,
 )
+from jobcancel.stores import MemoryStore
 
 
 async def add(job: JobContext, a: int, b: int = 10, *, times: int = 1) -> int:
@@ -195,3 +197,33 @@ async def test_two_jobs_of_one_id_are_refused(registry: Registry, anyio_backend:
         with pytest.raises(ValueError, match="the id factory gave 'same' twice"):  # one that has settled has it too
             await scheduler.submit(kind(2))
         assert (await scheduler.get("same")).result == 11
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["in_memory", "with_a_store"])
+@pytest.mark.parametrize("asks", ["submit", "cancel", "cancel_many", "wait", "handle_cancel", "handle_wait"])
+async def test_another_threads_loop_is_refused_before_anything_happens(
+    registry: Registry, anyio_backend: tuple[str, dict[str, Any]], asks: str, stored: bool
+) -> None:
+    @registry.kind("endless")
+    async def endless(job: JobContext) -> None:
+        await anyio.sleep_forever()
+
+    async with Scheduler(registry, store=MemoryStore() if stored else None) as scheduler:
+        handle = await scheduler.submit(endless())
+        calls: dict[str, Any] = {
+            "submit": lambda: scheduler.submit(endless()),
+            "cancel": lambda: scheduler.cancel(handle.id),
+            "cancel_many": scheduler.cancel_many,
+            "wait": lambda: scheduler.wait(handle.id),
+            "handle_cancel": handle.cancel,
+            "handle_wait": handle.wait,
+        }
+
+        def endpoint() -> None:
+            anyio.run(calls[asks], backend=anyio_backend[0])
+
+        with pytest.raises(RuntimeError, match=r"another thread .* scheduler\.from_thread"):
+            await anyio.to_thread.run_sync(endpoint)
+        [job] = (await scheduler.find()).jobs
+        assert (job.id, job.state, job.cancel) == (handle.id, "running", None)
+        await scheduler.cancel_many()
