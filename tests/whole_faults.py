@@ -193,4 +193,19 @@ WHOLE_FAULTS: Final = (
         "            pass\n",
         _FIND + "a_search_for_what_is_rare_lets_the_loop_run",
     ),
+    Fault(
+        16,
+        _RUNTIME + "scheduler.py",
+        '        self._kernel.check_thread("submit")\n',
+        "",
+        "tests/runtime/test_submit.py::test_another_threads_loop_is_refused_before_anything_happens[asyncio-submit-in_memory]",
+    ),
+    Fault(
+        18,
+        _RUNTIME + "blocking.py",
+        "            _AT_EXIT.add(self)\n",
+        "",
+        "tests/runtime/test_blocking.py::test_a_scheduler_that_nobody_closes_is_closed_in_order_when_the_interpreter_exits"
+        "[asyncio-global]",
+    ),
 )
