@@ -59,10 +59,13 @@ class BlockingScheduler(BlockingJobs):
         self._scheduler, self._backend, self._backend_options = scheduler, backend, backend_options
         self._running: ExitStack | None = None
         self._pid = 0  # the process that started it
+        self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Start the thread and the scheduler in it; no effect if it runs."""
-        if self._running is None:
+        """Start the thread and the scheduler in it; no effect if it runs. Any number of threads may ask at once."""
+        with self._starting:
+            if self._running is not None:
+                return
             with ExitStack() as stack:
                 portal = stack.enter_context(_LoopThread(self._backend, self._backend_options))
                 stack.enter_context(portal.wrap_async_context_manager(self._scheduler))

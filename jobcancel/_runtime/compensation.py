@@ -91,8 +91,7 @@ async def _call(loop: Loop, undo: Callable[[], object]) -> None:
         if is_async_callable(undo):
             pending = undo()
         else:
-            # In a tuple: trio lets no thread return an awaitable, and `lambda: refund(5)` may give one.
-            (pending,) = await run_at_once(loop, lambda: (undo(),))
+            pending = await run_at_once(loop, undo)  # `lambda: refund(5)` may give something to be awaited
         if inspect.isawaitable(pending):
             await pending
     except BaseException as raised:

@@ -63,7 +63,9 @@ class Deliveries:
             self._kernel.loop.soon(self._flush)
 
     def deliver(self, job: Job) -> None:
-        """Deliver now: cancel the job's scope, then its children. No effect on one delivered or settled before."""
+        """Deliver now: cancel the job's scope, then its children. No effect on one delivered, settled or undone."""
+        if job.code_ended and not job.children:
+            return  # there is nothing that it could reach: compensations are not disturbed
         if not job.deliver(self._kernel.now()):
             return
         if job.scope is not None and not job.code_ended:

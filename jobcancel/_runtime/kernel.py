@@ -6,6 +6,7 @@ deliveries, keys, timers, the table of jobs) each do one thing and know of each 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
@@ -31,6 +32,7 @@ from .clock import Timers
 from .delivery import Deliveries
 from .job import Job
 from .keys import Keys
+from .log import tell
 from .loops import Loop, Main, Signal
 from .runner import run
 from .stage import StageScope
@@ -243,8 +245,16 @@ class Kernel:
         job.failure = failure
         if event in _KEEPS_RESULT:
             job.result = value
-        job.apply(event, self.now())
+        job.apply(event, self._now_or(job.created if job.started is None else job.started))
         self._settled(job)
+
+    def _now_or(self, earlier: float) -> float:
+        """Return the time, or an earlier one while the host's clock raises: a job ends all the same."""
+        try:
+            return self.now()
+        except Exception as error:  # noqa: BLE001  # the host's
+            tell(logging.ERROR, "the clock has failed; a time is taken for another", error=error)
+            return earlier
 
     def _settled(self, job: Job) -> None:
         if job.timers is not None:
@@ -270,7 +280,7 @@ class Kernel:
         try:
             if job.queue is not None:
                 for next_job in self.admission.release(job):
-                    self.start(next_job, self.now())
+                    self.start(next_job, self._now_or(next_job.created))
             job.code_ended = True
             job.call = job.scope = job.parent = None
             job.context = _NO_CONTEXT

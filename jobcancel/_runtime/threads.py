@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from math import inf
 from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar, TypeVarTuple, Unpack
 
-from anyio import CapacityLimiter, get_cancelled_exc_class, to_thread
+from anyio import CapacityLimiter, current_effective_deadline, get_cancelled_exc_class, to_thread
 
 from .job import Job
 from .loops import Loop
@@ -24,8 +25,27 @@ async def run_in_thread(job: Job, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> 
 
 
 async def run_at_once(loop: Loop, fn: Callable[[], T]) -> T:
-    """Run ``fn()`` in a thread that counts nowhere: the host's threads may all wait for what comes of it."""
-    return await _run(loop, CapacityLimiter(1), fn)
+    """Run ``fn()`` in a thread that counts nowhere: the host's threads may all wait for what comes of it.
+
+    A native cancel of the waiting task costs nothing of that: it waits, and returns or raises what the thread gave.
+    """
+    values, errors = list[T](), list[BaseException]()
+
+    def call() -> None:
+        try:
+            values.append(fn())
+        except BaseException as error:  # noqa: BLE001  # it is raised where somebody waits for it
+            errors.append(error)
+
+    while not values and not errors:
+        try:
+            await _run(loop, CapacityLimiter(1), call)
+        except get_cancelled_exc_class():
+            if current_effective_deadline() == -inf:
+                raise  # of a scope around it, before the thread has begun
+    if errors:
+        raise errors[0]
+    return values[0]
 
 
 async def _run(loop: Loop, limiter: CapacityLimiter, fn: Callable[[], T]) -> T:

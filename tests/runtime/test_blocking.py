@@ -295,6 +295,21 @@ def test_a_scheduler_that_nobody_closes_is_closed_in_order_when_the_interpreter_
     assert (run.returncode, run.stderr) == (0, "")
 
 
+def test_threads_that_start_it_at_once_start_it_once(anyio_backend: Backend) -> None:
+    registry = Registry()
+    kind = registry.kind("add")(add)
+    jobs, ready = blocking(registry, anyio_backend), threading.Barrier(8)
+
+    def request(number: int) -> int:
+        ready.wait()
+        jobs.start()
+        return jobs.submit(kind(number)).result()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(request, range(8))] == [10, 11, 12, 13, 14, 15, 16, 17]
+    jobs.close()
+
+
 def test_a_loop_that_cannot_be_had_is_told_to_who_starts() -> None:
     jobs = BlockingScheduler(Registry(), backend="no_such_loop")
     with pytest.raises(LookupError, match="no_such_loop"):

@@ -137,3 +137,61 @@ async def _errors_of(call: Any) -> str:
     except Exception as error:
         return type(error).__name__
     return "none"
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["alone", "before_one_that_waits"])
+async def test_a_job_ends_though_the_clock_raises_as_it_ends(
+    registry: Registry, anyio_backend: Any, limited: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class BrokenClock(ManualClock):
+        broken = False
+
+        def monotonic(self) -> float:
+            if self.broken:
+                raise OSError("no clock")
+            return super().monotonic()
+
+    clock, begun, go = BrokenClock(), anyio.Event(), anyio.Event()
+
+    @registry.kind("work", max_running=1 if limited else None)
+    async def work(job: JobContext, number: int) -> int:
+        begun.set()
+        await go.wait()
+        return number
+
+    async with Scheduler(registry, clock=clock) as scheduler:
+        first = await scheduler.submit(work(1))
+        second = await scheduler.submit(work(2)) if limited else None
+        await begun.wait()
+        clock.broken = True
+        go.set()
+        assert await first.result() == 1
+        if second is not None:
+            assert await second.result() == 2
+        clock.broken = False
+    assert "the clock has failed" in caplog.text
+
+
+async def test_a_cancel_that_comes_when_the_code_has_ended_is_not_told_as_delivered(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    undoing, go = anyio.Event(), anyio.Event()
+
+    async def undo() -> None:
+        undoing.set()
+        await go.wait()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        job.add_compensation(undo)
+        raise LookupError("as asked")
+
+    handle = await scheduler.submit(work())
+    await undoing.wait()
+    assert (await handle.cancel()).accepted
+    await anyio.wait_all_tasks_blocked()
+    go.set()
+    snapshot = await handle.wait()
+    assert snapshot.cancel is not None
+    assert (snapshot.state, snapshot.cancel.delivered_at) == ("failed", None)
+    assert {entry.step for entry in snapshot.history} == {"started", "undo", "cancel_accepted", "failed"}

@@ -166,3 +166,30 @@ async def test_a_thread_ends_before_its_job_is_undone_and_settles_whatever_cance
         snapshot = await handle.wait()
     assert snapshot.failure is not None
     assert (snapshot.failure.code, order) == ("FOREIGN_CANCEL", ["the thread has ended", "undone"])
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_plain_compensation_ends_in_its_thread_and_is_told_as_it_ended_whatever_cancels_the_task(
+    registry: Registry, anyio_backend: Any
+) -> None:
+    begun, go, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+
+    def undo() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go.wait()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        job.add_compensation(undo)
+        raise LookupError("as asked")
+
+    async with Scheduler(registry) as scheduler:
+        handle = await scheduler.submit(work())
+        await begun.wait()
+        for task in asyncio.all_tasks():
+            if task.get_name() == handle.id:
+                task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        snapshot = await handle.wait()
+    assert [entry.status for entry in snapshot.history] == ["running", "compensated", "failed"]

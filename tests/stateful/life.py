@@ -97,6 +97,8 @@ class Life:
         """Let the accepted cancel reach the job, then its children; once."""
         if job.cancel is None or job.cancel.delivered is not None or job.settled is not None:
             return
+        if job.place in {"children", "undo"} and not self._unsettled(job):
+            return  # there is no code that it could reach
         job.cancel.held, job.cancel.delivered = False, self.now
         self._cancel_children(job)
         self._count_grace(job)
