@@ -35,7 +35,7 @@ class Session:
     """One entering of a scheduler.
 
     Attributes:
-        portal: The way in for other threads.
+        portal: The way in for other threads, or None until it is open.
         pid: The process.
 
     Args:
@@ -44,7 +44,7 @@ class Session:
         forget: Called if the loop ends and nobody has left the scheduler.
     """
 
-    portal: BlockingPortal
+    portal: BlockingPortal | None = None
 
     def __init__(self, kernel: Kernel, max_threads: int, forget: Callable[[], None]) -> None:
         loop = kernel.loop = current_loop()
@@ -119,10 +119,11 @@ class Session:
     async def _serve_threads(self) -> None:
         """Take the calls of other threads until the scheduler is left; those in flight are cancelled then."""
         with self._kernel.scope_type(shield=True):
-            async with BlockingPortal() as self.portal:
+            async with BlockingPortal() as portal:
+                self.portal = portal
                 self._ready.set()
                 await self._until_left()
-                await self.portal.stop(cancel_remaining=True)
+                await portal.stop(cancel_remaining=True)
 
     async def _until_left(self) -> None:
         """Wait until the host has left the scheduler; leave it in its place if the loop ends before that.

@@ -275,6 +275,7 @@ class Scheduler:
 
     def portal(self) -> tuple[BlockingPortal, int] | None:
         """Return the way in for other threads and the loop's thread, or None while the scheduler does not run here."""
-        if self._session is None or self._session.pid != getpid():  # no thread survives a fork
+        session = self._session
+        if session is None or session.portal is None or session.pid != getpid():  # no thread survives a fork
             return None
-        return self._session.portal, self._kernel.thread
+        return session.portal, self._kernel.thread

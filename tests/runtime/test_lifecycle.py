@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
 
 from jobcancel import (
     CancelCause,
@@ -21,6 +22,7 @@ from jobcancel import (
     SchedulerClosedError,
     WrongTaskError,
 )
+from jobcancel._runtime.lifecycle import Session
 
 
 async def at_once(job: JobContext, value: int = 1) -> int:
@@ -199,3 +201,20 @@ async def test_code_that_a_job_left_behind_may_shut_down(registry: Registry, any
         await (await scheduler.submit(work(group.start_soon))).wait()
         go.set()
         await over.wait()
+
+
+async def test_other_threads_find_no_way_in_before_there_is_one(
+    registry: Registry, anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler, begin, seen = Scheduler(registry), Session.begin, list[object]()
+
+    async def begins(session: Session) -> None:
+        seen.append(scheduler.portal())
+        with pytest.raises(SchedulerClosedError):
+            await to_thread.run_sync(scheduler.from_thread.find)
+        await begin(session)
+
+    monkeypatch.setattr(Session, "begin", begins)
+    async with scheduler:
+        assert seen == [None]
+        assert (await to_thread.run_sync(scheduler.from_thread.find)).jobs == ()
