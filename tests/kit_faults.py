@@ -14,6 +14,7 @@ _FOUND: Final = "tests/testing/test_faults_found.py::test_"
 _EXPLORER: Final = "tests/testing/test_explorer.py::test_"
 _PLANS: Final = "tests/testing/test_explorer_plans.py::test_"
 _FINDINGS: Final = "tests/testing/test_explorer_findings.py::test_"
+_CLOCK: Final = "tests/testing/test_clock.py::test_"
 
 SEES: Final = "what the explorer sees"
 SAYS: Final = "what the explorer says"
@@ -82,5 +83,19 @@ KIT_FAULTS: Final = (
         "            self._asked = True  # first: what is asked here changes the job, and brings us here again\n",
         "",
         "tests/testing/test_cancel_at.py::test_a_stage_that_is_entered_again_is_asked_in_once",
+    ),
+    Fault(
+        MOMENT,
+        _KIT + "clock.py",
+        "        for _ in range(_TURNS):\n            await checkpoint()\n",
+        "",
+        _CLOCK + "the_grace_of_a_cancel_counts_from_before_the_time_moved",
+    ),
+    Fault(
+        MOMENT,
+        _KIT + "clock.py",
+        "        for _ in range(_TURNS):\n            await checkpoint()\n",
+        "        await anyio.wait_all_tasks_blocked()\n",
+        _CLOCK + "code_that_is_always_ready_does_not_keep_the_time_from_moving",
     ),
 )

@@ -11,6 +11,7 @@ from jobcancel._core.numbers import DELAY
 
 EPOCH: Final = 1_800_000_000.0
 """What a new clock's ``time()`` reads, in seconds since 1970: 2027-01-15T08:00:00Z."""
+_TURNS: Final = 20  # of the loop, before time moves: a delivery takes two on trio, and each 200 of them one more
 
 
 class ManualClock:
@@ -55,9 +56,10 @@ class ManualClock:
     async def advance(self, seconds: float) -> None:
         """Move the time on; return when everyone who slept has woken and done what was due.
 
-        That includes who slept for a later time but has been told of an earlier one since: nothing depends on
-        whether it had heard of that already. What the timers set in motion (a job that unwinds) is waited for as
-        ever: ``await handle.wait()``.
+        What is ready to run runs first, for at most 20 turns of the loop, and reads the time before the move: a
+        cancel that was requested just before is delivered before, so that its grace counts from there. A sleeper
+        whose deadline was brought forward before the call wakes too. What the timers set in motion (a job that
+        unwinds) is waited for as ever: ``await handle.wait()``.
 
         Args:
             seconds: How far, from 0; both ``monotonic()`` and ``time()`` move.
@@ -67,6 +69,8 @@ class ManualClock:
             ValueError: It is negative, infinite or too long; the time has not moved.
         """
         seconds = DELAY.check(seconds, "seconds")
+        for _ in range(_TURNS):
+            await checkpoint()
         self._now += seconds
         self.wall += seconds
         woken = list(self._asleep)

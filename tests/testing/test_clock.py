@@ -6,8 +6,9 @@ from math import inf, nan
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from jobcancel import Clock
+from jobcancel import Clock, JobContext, Registry, Scheduler
 from jobcancel._runtime.clock import Timers
 from jobcancel.testing import ManualClock
 
@@ -84,3 +85,58 @@ async def test_moving_the_time_returns_when_what_was_due_is_done(clock: ManualCl
         await clock.advance(10)
         assert made == ["as it was told before it slept"]
         timers.close()
+
+
+async def test_what_was_ready_before_the_time_moved_reads_the_time_before_it(clock: ManualClock) -> None:
+    read: list[float] = []
+
+    async def look(turns: int) -> None:
+        for _ in range(turns):
+            await checkpoint()
+        read.append(clock.monotonic())
+
+    async with anyio.create_task_group() as group:
+        for turns in (0, 1, 3):
+            group.start_soon(look, turns)
+        await clock.advance(31)
+        assert read == [0.0, 0.0, 0.0]
+
+
+async def test_code_that_is_always_ready_does_not_keep_the_time_from_moving(clock: ManualClock) -> None:
+    async def spin() -> None:
+        while clock.monotonic() == 0:
+            await checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(spin)
+        await clock.advance(1)
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+async def test_the_grace_of_a_cancel_counts_from_before_the_time_moved(
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, turns: int
+) -> None:
+    running, release = anyio.Event(), anyio.Event()
+
+    @registry.kind("slow_to_unwind", grace_s=30)
+    async def slow_to_unwind(job: JobContext) -> None:
+        try:
+            running.set()
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await release.wait()
+
+    handle = await scheduler.submit(slow_to_unwind())
+    await running.wait()
+    await handle.cancel()
+    for _ in range(turns):
+        await checkpoint()
+    await clock.advance(31)
+
+    release.set()
+    cancel = (await handle.wait()).cancel
+
+    assert cancel is not None
+    assert cancel.stuck
+    assert cancel.delivered_at == cancel.requested_at
