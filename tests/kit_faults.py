@@ -72,6 +72,27 @@ KIT_FAULTS: Final = (
     ),
     Fault(
         SAYS,
+        _KIT + "points.py",
+        "    if text == UNCANCELED:\n        return ()\n",
+        "",
+        _PLANS + "a_finding_of_the_run_in_which_nobody_asks_is_replayed_by_its_plan",
+    ),
+    Fault(
+        SAYS,
+        _KIT + "report.py",
+        "missing if self.expected is None else ",
+        "",
+        _PLANS + "a_plan_for_a_moment_that_the_job_does_not_have_says_so",
+    ),
+    Fault(
+        SAYS,
+        _KIT + "trace.py",
+        "(self._expected.get(step.place), point)",
+        "(self._expected.get(step.place._replace(time=1)), point)",
+        _PLANS + "a_moment_that_comes_fewer_times_than_planned_says_what_came_instead",
+    ),
+    Fault(
+        SAYS,
         _KIT + "tasks.py",
         "        loop.set_task_factory(former)\n",
         "        pass\n",

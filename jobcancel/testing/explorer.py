@@ -48,7 +48,7 @@ async def explore(
         ask: What is asked for.
         pairs: What is asked for a second time, at every later moment of every run.
         budget: How many runs to make at most, from 1; None for all. The report says what was left out.
-        only: A plan from a report: that run alone is made, after the one in which nobody asks.
+        only: A plan from a report: that run alone is made, after the one in which nobody asks (``uncanceled``).
         stall_s: Seconds without a step after which a run is forced to end and reported as endless; ``inf`` for never.
 
     Raises:
@@ -98,6 +98,8 @@ class Exploration:
         outing = await self._run((), {})
         for length in range(1, len(plan) + 1):
             outing = await self._run(plan[:length], outing.trace.points)
+            if outing.trace.diverged is not None:
+                break  # the points of the rest of the plan are those of a run that was not made
 
     def report(self) -> Report:
         """Return what was found."""
@@ -118,8 +120,9 @@ class Exploration:
         if len(trace.asked) == len(plan):
             self._covered += len(plan) == 1
         else:
-            trace.diverged = trace.diverged or (expected.get(plan[len(trace.asked)].place), None)
-            self._diverged.append(Divergence(spelled(plan), *trace.diverged))
+            planned = plan[len(trace.asked)].place
+            trace.diverged = trace.diverged or (expected.get(planned), None)
+            self._diverged.append(Divergence(spelled(plan), str(planned), *trace.diverged))
         return outing
 
     async def _once(self, plan: Plan, expected: Mapping[Place, Point]) -> Outing:

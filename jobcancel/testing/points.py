@@ -11,6 +11,8 @@ from attrs import frozen
 from .asks import Ask
 from .places import Spot
 
+UNCANCELED: Final = "uncanceled"
+"""The plan of the run in which nobody asks."""
 _STEP: Final = re.compile(r"([a-z]+)@(job(?:/[0-9]+)*):([0-9]+)(?:\.([0-9]+))?")
 
 
@@ -68,7 +70,8 @@ class Point:
 
     def __str__(self) -> str:
         stage = f" [{self.stage}]" if self.stage else ""
-        return f"{self.place} {self.spot}{stage} {self.moment}"
+        phase = "" if self.phase is Phase.CODE else f" ({self.phase})"
+        return f"{self.place} {self.spot}{stage} {self.moment}{phase}"
 
 
 class Step(NamedTuple):
@@ -85,8 +88,8 @@ Plan = tuple[Step, ...]
 
 
 def spelled(plan: Plan) -> str:
-    """Return a plan in words that ``parsed`` reads: ``cancel@job:5+force@job:9``."""
-    return "+".join(map(str, plan))
+    """Return a plan in words that ``parsed`` reads: ``cancel@job:5+force@job:9``, or ``uncanceled``."""
+    return "+".join(map(str, plan)) or UNCANCELED
 
 
 def parsed(text: str) -> Plan:
@@ -95,6 +98,8 @@ def parsed(text: str) -> Plan:
     Raises:
         ValueError: It is none.
     """
+    if text == UNCANCELED:
+        return ()
     plan: list[Step] = []
     for part in text.split("+"):
         match = _STEP.fullmatch(part)
@@ -102,7 +107,7 @@ def parsed(text: str) -> Plan:
             asks = ", ".join(Ask)
             raise ValueError(
                 f"only: {text!r} is no plan; pass one from a report, as 'cancel@job:5' or 'cancel@job:5+force@job:9' "
-                f"(what is asked is one of {asks})"
+                f"(what is asked is one of {asks}), or {UNCANCELED!r} for the run in which nobody asks"
             )
         plan.append(Step(Ask(match[1]), Place(match[2], int(match[3]), int(match[4] or 1))))
     return tuple(plan)

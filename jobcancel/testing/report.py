@@ -27,7 +27,7 @@ class Finding:
         message: What there is to say beside it.
         verdicts: What the requests were answered.
         state: How the job ended.
-        replay: The run's plan, for ``explore(only=...)``; empty for the run in which nobody asked.
+        replay: The run's plan, for ``explore(only=...)``; ``uncanceled`` for the run in which nobody asked.
         times: How many runs show it; this one is the first.
     """
 
@@ -57,17 +57,21 @@ class Divergence:
 
     Attributes:
         replay: Its plan.
-        expected: Where the job should have been.
+        planned: The point of that plan at which no request could be made.
+        expected: Where the job should have been; None if the run that was recorded has no such point.
         came: Where it was; None if it never got so far.
     """
 
     replay: str
+    planned: str
     expected: Point | None
     came: Point | None
 
     def __str__(self) -> str:
+        missing = f"{self.planned}, which is no point of the job"
+        expected = missing if self.expected is None else str(self.expected)
         came = "the job ended before" if self.came is None else f"came {self.came}"
-        return f"{self.replay}: expected {self.expected}, {came}"
+        return f"{self.replay}: expected {expected}, {came}"
 
 
 @frozen

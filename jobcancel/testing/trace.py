@@ -113,8 +113,11 @@ class Trace:
         step = self._plan[len(self.asked)]
         if point.place.task != step.place.task:
             return
+        if point.place > step.place:  # it stood at the moment before, but fewer times than the plan says
+            self.diverged = (self._expected.get(step.place), point)
+            return
         expected = self._expected.get(point.place._replace(time=1))
-        if point.place > step.place or expected is None or not same(expected, point, own=track.own):
+        if expected is None or not same(expected, point, own=track.own):
             self.diverged = (expected, point)
         elif point.place == step.place:
             self._ask(point)

@@ -114,7 +114,7 @@ async def test_a_check_that_fails_though_nobody_asked_has_no_line() -> None:
     report = await explore(making(quiet), check=check)
 
     (finding,) = report.findings
-    assert (finding.file, finding.line, finding.message, finding.replay) == ("", 0, "AssertionError", "")
+    assert (finding.file, finding.line, finding.message, finding.replay) == ("", 0, "AssertionError", "uncanceled")
 
 
 async def test_what_make_raises_when_it_is_entered_goes_through(tmp_path: Path) -> None:

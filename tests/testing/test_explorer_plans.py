@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import anyio
@@ -9,7 +10,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from jobcancel import JobContext, Stage
-from jobcancel.testing import explore
+from jobcancel.testing import Run, explore
 
 from .exploring import Answers, faults, making, two_steps
 
@@ -138,13 +139,64 @@ async def test_a_bad_plan_says_what_one_looks_like(plan: str) -> None:
         await explore(making(work), only=plan)
 
 
-async def test_a_plan_for_a_moment_that_the_job_does_not_have_is_a_divergence() -> None:
+async def test_a_finding_of_the_run_in_which_nobody_asks_is_replayed_by_its_plan() -> None:
+    def check(run: Run[Any]) -> None:
+        assert run.verdicts, "nobody asked"
+
     async def work(job: JobContext) -> None:
         await checkpoint()
 
-    report = await explore(making(work), only="cancel@job/7:3")
+    found = await explore(making(work), check=check)
+    (replay,) = [finding.replay for finding in found.findings]
+    again = await explore(making(work), check=check, only=replay)
 
-    assert [str(each) for each in report.diverged] == ["cancel@job/7:3: expected None, the job ended before"]
+    assert replay == "uncanceled"
+    assert (again.runs, again.covered, again.left, again.diverged) == (1, 0, 0, ())
+    assert again.findings == found.findings
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ("cancel@job/7:3", "cancel@job/7:3: expected job/7:3, which is no point of the job, the job ended before"),
+        ("cancel@job:300", "cancel@job:300: expected job:300, which is no point of the job, the job ended before"),
+        (
+            "cancel@job:2.2",
+            r"cancel@job:2.2: expected job:2.2, which is no point of the job, came job:3 .* after its last step",
+        ),
+        (
+            "cancel@job:2+force@job:9",
+            r"cancel@job:2\+force@job:9: expected job:9, which is no point of the job, the job ended before",
+        ),
+        (
+            "cancel@job:9+force@job:10",
+            "cancel@job:9: expected job:9, which is no point of the job, the job ended before",
+        ),
+    ],
+)
+async def test_a_plan_for_a_moment_that_the_job_does_not_have_says_so(plan: str, said: str) -> None:
+    async def work(job: JobContext) -> None:
+        await checkpoint()
+
+    report = await explore(making(work), only=plan)
+
+    (divergence,) = map(str, report.diverged)
+    assert re.fullmatch(said, divergence), divergence
+
+
+async def test_a_moment_that_comes_fewer_times_than_planned_says_what_came_instead() -> None:
+    runs: list[str] = []
+
+    async def work(job: JobContext) -> None:
+        runs.append(job.id)
+        for _ in range(2 if len(runs) == 1 else 1):
+            await checkpoint()
+        await checkpoint()
+
+    report = await explore(making(work), only="cancel@job:2.2")
+
+    (divergence,) = map(str, report.diverged)
+    assert re.fullmatch("cancel@job:2.2: expected job:2.2 .* awaits, came job:3 .* awaits", divergence), divergence
 
 
 @pytest.mark.parametrize("wrong", [{"ask": "stop"}, {"pairs": ["cancel", "stop"]}])

@@ -29,9 +29,9 @@ FULL = Report(
             "cancel@job:5",
             3,
         ),
-        Finding(Fault.CHECK, NOWHERE, None, "AssertionError: no refund", (), JobState.SUCCEEDED, ""),
+        Finding(Fault.CHECK, NOWHERE, None, "AssertionError: no refund", (), JobState.SUCCEEDED, "uncanceled"),
     ),
-    diverged=(Divergence("cancel@job:4", POINT, None),),
+    diverged=(Divergence("cancel@job:4", "job:4", POINT, None),),
     left=2,
 )
 
@@ -45,7 +45,7 @@ def test_the_table_names_line_stage_verdict_state_and_how_to_see_it_again() -> N
             "    canceling; it ended canceled; replay: only='cancel@job:5'",
             "  the check failed: (no line of yours)",
             "    AssertionError: no refund",
-            "    nobody asked; it ended succeeded; replay: only=''",
+            "    nobody asked; it ended succeeded; replay: only='uncanceled'",
             "  diverged, not covered: cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits, "
             "the job ended before",
             "  not covered: 2 more runs were not made",
@@ -80,7 +80,7 @@ def test_the_json_has_the_same_facts_for_machines() -> None:
                 "message": "AssertionError: no refund",
                 "verdicts": [],
                 "state": "succeeded",
-                "replay": "",
+                "replay": "uncanceled",
                 "times": 1,
             },
         ],
@@ -103,7 +103,25 @@ def test_a_file_below_the_current_folder_is_told_from_there(tmp_path: Path, monk
 def test_a_divergence_says_what_came_instead() -> None:
     other = Point(Place("job", 4), Moment.RETURNED, Spot("/srv/app/jobs.py", 3), None, Phase.CODE)
 
-    assert str(Divergence("cancel@job:4", POINT, other)) == (
+    assert str(Divergence("cancel@job:4", "job:4", POINT, other)) == (
         "cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits, "
         "came job:4 /srv/app/jobs.py:3 after its last step"
+    )
+
+
+def test_points_that_differ_in_their_phase_alone_read_differently() -> None:
+    unwinding = Point(POINT.place, POINT.moment, POINT.spot, POINT.stage, Phase.UNWINDING)
+
+    assert str(Divergence("cancel@job:4", "job:4", POINT, unwinding)) == (
+        "cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits, "
+        "came job:4 /srv/app/jobs.py:12 [paying] awaits (unwinding)"
+    )
+
+
+def test_a_divergence_says_that_the_planned_point_does_not_exist() -> None:
+    assert str(Divergence("cancel@job:9", "job:9", None, None)) == (
+        "cancel@job:9: expected job:9, which is no point of the job, the job ended before"
+    )
+    assert str(Divergence("cancel@job:3.2", "job:3.2", None, POINT)) == (
+        "cancel@job:3.2: expected job:3.2, which is no point of the job, came job:4 /srv/app/jobs.py:12 [paying] awaits"
     )
