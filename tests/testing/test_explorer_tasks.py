@@ -92,7 +92,7 @@ async def test_a_job_that_is_endless_though_nobody_asks_is_explored_no_further()
 
     report = await explore(making(work))
 
-    assert [(finding.fault, finding.replay) for finding in report.findings] == [(Fault.ENDLESS, "")]
+    assert [(finding.fault, finding.replay) for finding in report.findings] == [(Fault.ENDLESS, "uncanceled")]
     assert (report.runs, report.covered, report.left) == (1, 0, report.points)
 
 
