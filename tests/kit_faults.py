@@ -14,6 +14,7 @@ _FOUND: Final = "tests/testing/test_faults_found.py::test_"
 _EXPLORER: Final = "tests/testing/test_explorer.py::test_"
 _PLANS: Final = "tests/testing/test_explorer_plans.py::test_"
 _FINDINGS: Final = "tests/testing/test_explorer_findings.py::test_"
+_TASKS: Final = "tests/testing/test_explorer_tasks.py::test_"
 _CLOCK: Final = "tests/testing/test_clock.py::test_"
 
 SEES: Final = "what the explorer sees"
@@ -90,6 +91,20 @@ KIT_FAULTS: Final = (
         "(self._expected.get(step.place), point)",
         "(self._expected.get(step.place._replace(time=1)), point)",
         _PLANS + "a_moment_that_comes_fewer_times_than_planned_says_what_came_instead",
+    ),
+    Fault(
+        SAYS,
+        _KIT + "trio_tasks.py",
+        '"_ALLOW_DETERMINISTIC_SCHEDULING": True',
+        '"_ALLOW_DETERMINISTIC_SCHEDULING": False',
+        _TASKS + "tasks_that_are_ready_together_take_turns_in_the_same_order_in_every_run",
+    ),
+    Fault(
+        SAYS,
+        _KIT + "trio_tasks.py",
+        "        names.update(former)\n",
+        "        pass\n",
+        _FINDINGS + "what_was_in_place_before_is_in_place_afterwards",
     ),
     Fault(
         SAYS,

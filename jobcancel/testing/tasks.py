@@ -28,12 +28,13 @@ def noticing(trace: Trace) -> Generator[None]:
     """Notice the tasks that the jobs' code starts inside the block."""
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_run():
-        from .trio_tasks import Spawned  # noqa: PLC0415  # trio is an extra
+        from .trio_tasks import Spawned, in_order  # noqa: PLC0415  # trio is an extra
 
         spawned = Spawned(trace)
         trio.lowlevel.add_instrument(spawned)
         try:
-            yield
+            with in_order():
+                yield
         finally:
             trio.lowlevel.remove_instrument(spawned)
         return

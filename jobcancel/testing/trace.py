@@ -137,8 +137,8 @@ class Trace:
 def same(expected: Point, point: Point, *, own: bool) -> bool:
     """Return whether a task came where it was expected.
 
-    The stage is the job's; another task may come to the same line before or after the job enters or leaves it, as
-    they take turns, and trio throws dice for that.
+    The stage is the job's; another task may come to the same line before or after the job enters or leaves it: which
+    of them comes first may depend on what they wait for.
     """
     return (expected.moment, expected.spot) == (point.moment, point.spot) and (
         not own or (expected.stage, expected.phase) == (point.stage, point.phase)

@@ -209,8 +209,10 @@ async def test_what_was_in_place_before_is_in_place_afterwards(anyio_backend: tu
         if anyio_backend[0] == "asyncio":
             loop = asyncio.get_running_loop()
             return [loop.get_task_factory(), len(asyncio.all_tasks())]
-        runner: Any = importlib.import_module("trio._core._run").GLOBAL_RUN_CONTEXT.runner
-        return [dict(runner.instruments), len(runner.tasks)]
+        trio_run: Any = importlib.import_module("trio._core._run")
+        runner = trio_run.GLOBAL_RUN_CONTEXT.runner
+        turns = [trio_run._r, trio_run._ALLOW_DETERMINISTIC_SCHEDULING]
+        return [dict(runner.instruments), len(runner.tasks), *turns]
 
     async def work(job: JobContext) -> None:
         async with anyio.create_task_group() as group:

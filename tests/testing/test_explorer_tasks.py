@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import JobContext
+from jobcancel import Call, JobContext, Registry
 from jobcancel.testing import Fault, Report, Run, explore
 
 from .exploring import making
@@ -198,3 +200,46 @@ async def test_an_awaitable_without_a_frame_hides_nothing_of_the_job() -> None:
 
     assert report.points == 3
     assert work.__code__.co_firstlineno + 1 in [finding.line for finding in report.findings]
+
+
+async def test_tasks_that_are_ready_together_take_turns_in_the_same_order_in_every_run() -> None:
+    orders: list[list[int]] = []
+
+    async def work(job: JobContext) -> None:
+        orders.append(order := [])
+
+        async def part(number: int) -> None:
+            for _ in range(2):
+                await checkpoint()
+                order.append(number)
+
+        async with anyio.create_task_group() as group:
+            for number in range(4):
+                group.start_soon(part, number)
+
+    report = await explore(making(work))
+
+    assert report.ok, str(report)
+    assert {tuple(order) for order in orders if len(order) == 8} == {(0, 1, 2, 3, 0, 1, 2, 3)}
+    assert len(orders) >= report.points > 4 * 2
+
+
+async def test_a_second_request_never_meets_another_order_of_the_children() -> None:
+    registry = Registry()
+
+    @registry.kind("leaf")
+    async def leaf(job: JobContext) -> None:
+        await checkpoint()
+
+    @registry.kind("fan")
+    async def fan(job: JobContext) -> None:
+        await job.batch([leaf() for _ in range(4)])
+
+    @asynccontextmanager
+    async def make() -> AsyncGenerator[Call[None]]:
+        yield fan()
+
+    report = await explore(make, pairs=["shutdown"])
+
+    assert report.ok, str(report)
+    assert report.runs > report.points + 1 > 4 * 2
