@@ -15,6 +15,7 @@ _EXPLORER: Final = "tests/testing/test_explorer.py::test_"
 _PLANS: Final = "tests/testing/test_explorer_plans.py::test_"
 _FINDINGS: Final = "tests/testing/test_explorer_findings.py::test_"
 _TASKS: Final = "tests/testing/test_explorer_tasks.py::test_"
+_HOSTS: Final = "tests/testing/test_explorer_hosts.py::test_"
 _CLOCK: Final = "tests/testing/test_clock.py::test_"
 
 SEES: Final = "what the explorer sees"
@@ -91,6 +92,20 @@ KIT_FAULTS: Final = (
         "(self._expected.get(step.place), point)",
         "(self._expected.get(step.place._replace(time=1)), point)",
         _PLANS + "a_moment_that_comes_fewer_times_than_planned_says_what_came_instead",
+    ),
+    Fault(
+        SEES,
+        _KIT + "track.py",
+        ' and not text.endswith("; reason: deadline exceeded")',
+        "",
+        _HOSTS + "nothing_is_found_in_what_is_right",
+    ),
+    Fault(
+        SEES,
+        _KIT + "track.py",
+        'getattr(error, "source", None) != "deadline"',
+        "True",
+        _HOSTS + "nothing_is_found_in_what_is_right",
     ),
     Fault(
         SAYS,

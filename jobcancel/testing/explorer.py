@@ -40,6 +40,10 @@ async def explore(
     leaving of a stage, and after the last step; and, with a second request, every await of the compensations that an
     accepted cancel brings about.
 
+    A job that succeeds is *finished though canceled* if its code had been given the cancellation. One that returns
+    behind a shield, before the cancellation could reach it, has done its work (``cancel.ignored`` in the snapshot says
+    so): whether that is right is for ``check`` to judge.
+
     Args:
         make: Makes the call: an async context manager, entered afresh for every run (a clean database, an empty
             folder), that gives a call or a ``Submission``. It has to make the same job each time.

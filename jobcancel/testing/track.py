@@ -123,7 +123,7 @@ class Track:
         error = thrown if thrown is not None else getattr(sent, "error", None)
         if isinstance(error, self.trace.cancelled):
             self.stopped = True
-            if self.trace.delivered and _from_a_scope(error) and not lost_by_python(coroutine):
+            if self.trace.delivered and _may_be_the_jobs(error) and not lost_by_python(coroutine):
                 self.arrivals.append(Arrival(error, *self._suspended, in_flight(coroutine)))
 
     def leaves(self) -> BaseException | None:
@@ -151,9 +151,14 @@ class Track:
             self.trace.at(track, Moment.ENTERS, spot)
 
 
-def _from_a_scope(error: BaseException) -> bool:
-    """Return whether a cancel scope sent this: asyncio's own timeouts and task groups have nothing to do with the job.
+def _may_be_the_jobs(error: BaseException) -> bool:
+    """Return whether a cancel scope sent this, and not because its deadline has come.
 
-    On asyncio anyio tells its own by their message too.
+    A scope with a deadline is one of the code's own timeouts (on trio ``sleep`` has one too), and asyncio's timeouts
+    and task groups are no scopes: they have nothing to do with the job's cancel, which a shield may keep out
+    meanwhile. On asyncio anyio names its scopes, and why they were canceled, in the message alone.
     """
-    return not isinstance(error, CancelledError) or str(error).startswith("Cancelled via cancel scope ")
+    if isinstance(error, CancelledError):
+        text = str(error)
+        return text.startswith("Cancelled via cancel scope ") and not text.endswith("; reason: deadline exceeded")
+    return getattr(error, "source", None) != "deadline"

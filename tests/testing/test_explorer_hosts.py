@@ -131,6 +131,22 @@ async def cleanup(job: JobContext) -> None:
         raise remembered from None
 
 
+async def cleanup_in_bounded_time(job: JobContext) -> None:
+    try:
+        await checkpoint()
+    finally:
+        with anyio.move_on_after(0.001, shield=True):
+            await anyio.sleep_forever()
+        with contextlib.suppress(TimeoutError), anyio.CancelScope(shield=True), anyio.fail_after(0.001):
+            await anyio.sleep_forever()
+
+
+async def a_shielded_last_step(job: JobContext) -> str:
+    with anyio.CancelScope(shield=True):
+        await anyio.sleep(0.001)
+    return "stored"
+
+
 async def retries(job: JobContext) -> None:
     for _ in range(2):
         try:
@@ -204,6 +220,8 @@ HANDLERS: dict[str, Handler] = {
     "servers": servers,
     "exception_groups": exception_groups,
     "cleanup": cleanup,
+    "cleanup_in_bounded_time": cleanup_in_bounded_time,
+    "shielded_last_step": a_shielded_last_step,
     "retries": retries,
     "stage_timeouts": stage_timeouts,
     "deep": deep_awaits,
