@@ -33,7 +33,7 @@ from tests.wire_faults import WIRE_FAULTS
 
 TOP: Final = Path(__file__).resolve().parent.parent
 COPIED: Final = ("jobcancel", "tests", "benchmarks", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml")
-TEST_TIMEOUT_S: Final = 25.0
+TEST_TIMEOUT_S: Final = 15.0
 PYTEST: Final = (
     *("-m", "pytest", "-q", "-x", "-rf", "--tb=line", "-p", "no:cacheprovider"),
     *("-p", "no:schemathesis"),  # it takes long to load
