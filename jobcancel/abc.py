@@ -100,9 +100,10 @@ class JobService(Protocol):
 
         Raises:
             SchedulerClosedError: The scheduler is not running.
-            UnknownKindError: No such kind.
+            UnknownKindError: No such kind, or a call of another registry's.
             MissingHandlerError: The kind has no handler.
-            TypeError: The arguments do not fit, or, with a store, are no plain data.
+            TypeError: It is no call of a kind (a kind that was not called, a coroutine); or the arguments do not fit,
+                or, with a store, are no plain data.
             ValueError: ``timeout_s`` is not above 0, is ``nan``, or above a hundred years; or, with a store,
                 the arguments hold themselves or are nested deeper than a hundred levels.
             QueueFullError: The kind's ``max_pending`` jobs are waiting.
@@ -136,6 +137,7 @@ class JobService(Protocol):
 
         Raises:
             JobNotFoundError: No such job.
+            TypeError: ``defer`` or ``force`` is not True or False, or another argument no string; nothing was asked.
             StoreError: It could not be kept; nothing was asked.
         """
         ...
@@ -196,7 +198,8 @@ class JobService(Protocol):
             limit: How many at most, from 1.
 
         Raises:
-            TypeError: A cursor that is no string, a limit that is no whole number, labels that are no mapping.
+            TypeError: A cursor, an owner or a kind that is no string, a limit that is no whole number, labels that
+                are no mapping.
             ValueError: A cursor that no page gave, a state that does not exist, or a limit below 1.
         """
         ...

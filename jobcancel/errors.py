@@ -86,14 +86,31 @@ class ContractDataError(_DataError):
 
 
 class UnknownKindError(JobCancelError):
-    """No kind of that name is registered."""
+    """No kind of that name is registered, or it is another registry's.
 
-    says: ClassVar[str] = "no kind is named {self.kind!r}; registered: {self.listed}"
+    Attributes:
+        kind: The name.
+        known: The names of the registry's kinds.
+        foreign: Whether a kind of another registry was called.
+    """
 
-    def __init__(self, kind: str, known: tuple[str, ...]) -> None:
-        super().__init__(kind, known)
+    says: ClassVar[str] = "{self.problem}; registered: {self.listed}"
+
+    def __init__(self, kind: str, known: tuple[str, ...], foreign: bool = False) -> None:
+        super().__init__(kind, known, foreign)
         self.kind: str = kind
         self.known: tuple[str, ...] = known
+        self.foreign: bool = foreign
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in words."""
+        if not self.foreign:
+            return f"no kind is named {self.kind!r}"
+        return (
+            f"kind {self.kind!r} is of another registry than the scheduler's; "
+            "call a kind of the registry that the scheduler was made with"
+        )
 
     @property
     def listed(self) -> str:

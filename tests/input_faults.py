@@ -8,6 +8,7 @@ from tests.faults import Fault
 
 _CORE: Final = "jobcancel/_core/"
 _RUNTIME: Final = "jobcancel/_runtime/"
+_WRONG: Final = "tests/runtime/test_wrong_arguments.py::test_"
 _NUMBERS: Final = "tests/core/test_numbers.py::test_"
 _GIVEN: Final = (
     "tests/runtime/test_bad_numbers.py::test_a_number_that_makes_no_sense_is_refused_and_nothing_has_happened"
@@ -212,5 +213,61 @@ INPUT_FAULTS: Final = (
         "    except (TypeError, ValueError):\n",
         "    except LookupError:\n",
         "tests/runtime/test_keys.py::test_a_handlers_default_need_be_no_plain_data_for_a_key_that_is_kept",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "kinds.py",
+        "        given.close()\n",
+        "",
+        _WRONG + "what_is_no_call_is_refused_by_submit_with_what_to_pass",
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "scheduler.py",
+        '        elif type(call) is not Call:\n            raise no_call(call, "submit")\n',
+        "",
+        _WRONG + "what_is_no_call_is_refused_by_submit_with_what_to_pass",
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "children.py",
+        "        raise refused[0]\n",
+        "        pass\n",
+        _WRONG + "what_is_no_call_is_refused_by_a_batch_and_no_child_exists",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "arguments.py",
+        "    if value is True or value is False:\n",
+        "    if value in (True, False):\n",
+        _WRONG + "a_word_for_no_does_not_force_a_cancel",
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "scheduler.py",
+        "        user_request(by, reason, defer=defer, force=force)  #",
+        "        #",
+        _WRONG + "a_word_for_no_does_not_force_a_cancel",
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "table.py",
+        '            owner = text(owner, "owner")\n',
+        "            pass\n",
+        _WRONG + "an_owner_that_is_no_string_is_refused_by_every_method",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "arguments.py",
+        "isinstance(value, type) or not",
+        "not",
+        _WRONG + "a_scheduler_refuses_what_is_no_registry_or_store_when_it_is_made",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "kind_data.py",
+        "        if option not in names:\n",
+        "        if False:\n",
+        "tests/core/test_registry.py::test_a_slip_in_a_declaration_is_refused_with_what_to_write",
     ),
 )

@@ -177,6 +177,7 @@ class JobContext(Protocol):
         Children count against their kind's limit, never the scheduler's.
 
         Raises:
+            TypeError: It is no call of a kind: a kind that was not called, a coroutine.
             StageUnavailableError: A cancel was accepted and cannot be delivered here.
             DeadlockError: The child's kind has a limit and is among this job's own ancestors.
             QueueFullError: The child's kind has ``max_pending`` jobs waiting.

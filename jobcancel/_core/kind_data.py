@@ -1,38 +1,32 @@
-"""Kinds from plain data: every error names the path in the data, the value and what is allowed."""
+"""Kinds from plain data and from options: an error names the place, the value and what is allowed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
 from typing import Any, Final, TypeVar, cast
 
 from attrs import Attribute, fields
 
 from jobcancel.errors import KindDataError
 
+from .arguments import one_of
 from .numbers import COUNT, TIMEOUT
 from .policies import OnCancel, OnGraceExpired, OnRestart
-from .specs import KindSpec, Stage
-from .states import TERMINAL
+from .specs import NAME, STATES, KindOptions, KindSpec, Stage
 
 T = TypeVar("T", KindSpec, Stage)
-
-
-def _words(members: Iterable[StrEnum]) -> str:
-    return ", ".join(f'"{member}"' for member in sorted(members))
-
 
 # What each field takes, in words, beside the value that was refused.
 _SECONDS: Final = TIMEOUT.allowed
 _COUNT: Final = COUNT.allowed
 _FLAG: Final = "true or false"
 _ALLOWED: Final[Mapping[str, str]] = {
-    "name": "a name of lower-case letters, digits and _, beginning with a letter",
+    "name": NAME,
     "stages": "a list of tables, one a stage, no name twice",
-    "on_cancel": _words(OnCancel),
-    "on_grace_expired": _words(OnGraceExpired),
-    "on_restart": _words(OnRestart),
-    "compensate_on": "a list of " + _words(TERMINAL),
+    "on_cancel": one_of(sorted(OnCancel)),
+    "on_grace_expired": one_of(sorted(OnGraceExpired)),
+    "on_restart": one_of(sorted(OnRestart)),
+    "compensate_on": STATES,
     "strict": _FLAG,
     "commits": _FLAG,
     "rerun_failed": _FLAG,
@@ -46,6 +40,20 @@ _ALLOWED: Final[Mapping[str, str]] = {
     "max_pending": _COUNT,
     "retain_count": _COUNT,
 }
+
+
+def spec_of(name: str, options: KindOptions) -> KindSpec:
+    """Return the kind that Python code declares.
+
+    Raises:
+        TypeError: There is no such option, or a value has the wrong type.
+        ValueError: A value makes no sense.
+    """
+    names = [attribute.name for attribute in fields(KindSpec) if attribute.name != "name"]
+    for option in options:
+        if option not in names:
+            raise TypeError(f"a kind has no option {option!r}; known: {', '.join(names)}")
+    return KindSpec(name=name, **options)
 
 
 def specs_from(data: Mapping[str, Any]) -> list[KindSpec]:

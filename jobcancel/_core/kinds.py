@@ -15,6 +15,7 @@ from jobcancel.errors import MissingHandlerError, UnknownStageError
 
 from .context import JobContext
 from .plain import all_scalar, plain
+from .reprs import excerpt, type_name
 from .specs import KindSpec, Stage
 
 P = ParamSpec("P")
@@ -88,6 +89,14 @@ def is_async_callable(fn: Callable[..., object]) -> bool:
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
 
 
+def is_generator(fn: Callable[..., object]) -> bool:
+    """Return whether calling ``fn`` gives a generator, async or plain, of which nobody would run a line."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    call = fn if inspect.isroutine(fn) else type(fn).__call__
+    return inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call)
+
+
 class Kind(Generic[P, R_co]):
     """A named sort of job. Calling it binds and checks the arguments of one job and starts nothing.
 
@@ -114,9 +123,14 @@ class Kind(Generic[P, R_co]):
         """Give the kind its handler.
 
         Raises:
-            TypeError: It is no coroutine function, or takes no job.
+            TypeError: It is no coroutine function, but a plain one or a generator; or it takes no job.
         """
         name = getattr(handler, "__qualname__", repr(handler))
+        if is_generator(handler):
+            raise TypeError(
+                f"the handler of kind {self.name!r} must be an `async def` without `yield`, and {name} is a generator; "
+                "return the value, and report what comes before it with `job.progress` or `job.note`"
+            )
         if not is_async_callable(handler):
             raise TypeError(
                 f"the handler of kind {self.name!r} must be an `async def`, and {name} is not; "
@@ -175,3 +189,29 @@ def _plain_arity(parameters: list[inspect.Parameter]) -> tuple[int, float]:
         return 1, 0
     most = inf if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(positional)
     return sum(p.default is p.empty for p in positional), most
+
+
+def no_call(given: object, takes: str) -> TypeError:
+    """Return the error for what is no call of a kind; a coroutine is closed, since nobody will await it.
+
+    Args:
+        given: What was passed.
+        takes: What takes a call there, for the message: ``submit`` or ``batch``.
+    """
+    if isinstance(given, Kind):
+        return TypeError(
+            f"{takes} takes a call of a kind, and kind {given.name!r} was not called: "
+            f"call it with the job's arguments, as in {takes}({_as_written(f'{given.name}(...)', takes)})"
+        )
+    wanted = (
+        f"{takes} takes a call of a kind, as in {takes}({_as_written('kind(...)', takes)}), "
+        "where kind is what @registry.kind(...) made of a function"
+    )
+    if inspect.iscoroutine(given):
+        given.close()
+        return TypeError(f"{wanted}; not a coroutine: declare {given.__qualname__} as a kind, or await it yourself")
+    return TypeError(f"{wanted}; not {excerpt(given)} ({type_name(given)})")
+
+
+def _as_written(call: str, takes: str) -> str:
+    return f"[{call}]" if takes == "batch" else call

@@ -10,9 +10,10 @@ from typing import Any, Concatenate, ParamSpec, Unpack
 from jobcancel.errors import KindDataError, RegistrationError, UnknownKindError
 
 from .compensations import Compensation, CompensationContext
-from .kind_data import specs_from
+from .kind_data import spec_of, specs_from
 from .kinds import Handler, Kind, Register
-from .specs import KindOptions, KindSpec
+from .reprs import type_name
+from .specs import KindOptions
 
 P = ParamSpec("P")
 
@@ -39,9 +40,11 @@ class Registry:
         Raises:
             RegistrationError: A kind of that name exists.
             ValueError: An option has a value that makes no sense.
-            TypeError: An option has a value of the wrong type, or the handler is no coroutine function.
+            TypeError: There is no such option, an option has a value of the wrong type, or the handler is no coroutine
+                function.
         """
-        spec = KindSpec(name=name, **options)
+        _require_name(name, "kind")
+        spec = spec_of(name, options)
 
         def register(handler: Handler[..., Any]) -> Any:  # typed by Register
             kind = Kind(spec, handler)
@@ -57,6 +60,7 @@ class Registry:
             UnknownKindError: No such kind is declared: a misspelling does not become an unprotected kind.
             RegistrationError: The kind has a handler.
         """
+        _require_name(name, "handler")
         declared = self[name]
 
         def register(handler: Handler[..., Any]) -> Any:  # typed by Register
@@ -80,8 +84,9 @@ class Registry:
 
         Raises:
             RegistrationError: A compensation of that name exists.
-            TypeError: Its function takes no context.
+            TypeError: Its function takes no context, or is a generator.
         """
+        _require_name(name, "compensation")
 
         def register(fn: Callable[Concatenate[CompensationContext, P], object]) -> Compensation[P]:
             if name in self._compensations:
@@ -111,7 +116,13 @@ class Registry:
 
     @classmethod
     def from_toml(cls, text: str) -> Registry:
-        """Declare kinds from TOML text; the shape is that of ``from_mapping``."""
+        """Declare kinds from TOML text; the shape is that of ``from_mapping``.
+
+        Raises:
+            KindDataError: Something in the data is unknown, missing or wrong; it names the place.
+            TypeError: It is no string.
+        """
+        _require_text(text, "TOML")
         import tomllib  # noqa: PLC0415  # an eighth of what this package takes to import, for those who need it
 
         try:
@@ -122,7 +133,13 @@ class Registry:
 
     @classmethod
     def from_json(cls, text: str) -> Registry:
-        """Declare kinds from JSON text; the shape is that of ``from_mapping``."""
+        """Declare kinds from JSON text; the shape is that of ``from_mapping``.
+
+        Raises:
+            KindDataError: Something in the data is unknown, missing or wrong; it names the place.
+            TypeError: It is no string.
+        """
+        _require_text(text, "JSON")
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:  # see above
@@ -149,3 +166,20 @@ class Registry:
 
     def __contains__(self, name: object) -> bool:
         return name in self._kinds
+
+
+def _require_name(name: object, decorator: str) -> None:
+    """Refuse a decorator without brackets, which gets the function in place of a name."""
+    if isinstance(name, str):
+        return
+    function = getattr(name, "__name__", None)
+    example = function if isinstance(function, str) and function.isidentifier() else "name"
+    raise TypeError(
+        f"a {decorator} needs a name, which must be a string, not {type_name(name)}: "
+        f'write @registry.{decorator}("{example}") above its function'
+    )
+
+
+def _require_text(text: object, form: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a string of {form}, not {type_name(text)}; decode bytes, and read a file, first")

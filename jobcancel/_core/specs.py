@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 from attrs import Attribute, field, frozen
-from attrs.validators import deep_iterable, instance_of, matches_re
 
+from .arguments import flag, member, one_of, refusal
 from .numbers import COUNT, TIMEOUT
 from .policies import OnCancel, OnGraceExpired, OnRestart
 from .states import TERMINAL, JobState
 
-_NAME = r"[a-z][a-z0-9_]*"
+_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+NAME: Final = "a name of lower-case letters, digits and _, beginning with a letter"
+"""What a name is, in words."""
+
+_STATE: Final = "a state in compensate_on"
+_TERMINAL: Final = one_of(sorted(TERMINAL))
+
+STATES: Final = "a list of states, each " + _TERMINAL
+"""What ``compensate_on`` takes, in words."""
+
+_STAGES: Final = "a list of Stage, as in [Stage('a'), Stage('b')], no name twice"
 
 
-def _plain_name(value: str) -> str:
+def _name(value: str) -> str:
     """Return a member of a string enum as the string that it is: settled jobs are kept as plain data."""
-    return str.__str__(value)
+    if not issubclass(type(cast("object", value)), str):
+        raise TypeError(refusal("name", NAME, value))
+    name = str.__str__(value)
+    if _PATTERN.fullmatch(name) is None:
+        raise ValueError(refusal("name", NAME, name, typed=False))
+    return name
 
 
-_named = matches_re(_NAME)
-_flag = instance_of(bool)
+def _flag(_: object, attribute: Attribute[Any], value: object) -> None:
+    flag(value, attribute.name)
+
+
+def _on_cancel(value: OnCancel | str) -> OnCancel:
+    return member(OnCancel, value, "on_cancel")
+
+
+def _on_grace_expired(value: OnGraceExpired | str) -> OnGraceExpired:
+    return member(OnGraceExpired, value, "on_grace_expired")
+
+
+def _on_restart(value: OnRestart | str) -> OnRestart:
+    return member(OnRestart, value, "on_restart")
 
 
 def _seconds(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -45,33 +74,38 @@ class Stage:
         timeout_s: Seconds the stage may take before it is torn with ``StageTimeoutError``; ``inf`` for no limit.
     """
 
-    name: str = field(converter=_plain_name, validator=_named)
-    on_cancel: OnCancel = field(default=OnCancel.INTERRUPT, kw_only=True, converter=OnCancel)
+    name: str = field(converter=_name)
+    on_cancel: OnCancel = field(default=OnCancel.INTERRUPT, kw_only=True, converter=_on_cancel)
     commits: bool = field(default=False, kw_only=True, validator=_flag)
     timeout_s: float = field(default=inf, kw_only=True, validator=_seconds)
 
 
 def _stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
-    return tuple(stages)
-
-
-def _states(states: Iterable[str]) -> frozenset[JobState]:
-    if isinstance(states, str):
-        raise TypeError(f"'compensate_on' must be a list of states, not the string {states!r}")
-    return frozenset(JobState(state) for state in states)
-
-
-def _terminal(_: object, attribute: Attribute[Any], value: frozenset[JobState]) -> None:
-    if not value <= TERMINAL:
-        wrong = ", ".join(sorted(value - TERMINAL))
-        raise ValueError(f"'{attribute.name}' takes terminal states ({', '.join(sorted(TERMINAL))}), not {wrong}")
-
-
-def _distinct(_: object, attribute: Attribute[Any], value: tuple[Stage, ...]) -> None:
-    names = [stage.name for stage in value]
+    """Return stages as a tuple; a string is a list of letters to Python, and a mapping one of its keys."""
+    given = cast("object", stages)
+    if not isinstance(given, Iterable) or isinstance(given, str | Mapping):
+        raise TypeError(refusal("stages", _STAGES, cast("object", stages)))
+    listed = tuple(stages)
+    for place, stage in enumerate(listed):
+        if not isinstance(cast("object", stage), Stage):
+            raise TypeError(refusal(f"stages[{place}]", "a Stage, as in Stage('a')", stage))
+    names = [stage.name for stage in listed]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"'{attribute.name}' declares more than once: {', '.join(twice)}")
+        raise ValueError(f"stages must be {_STAGES}; declared more than once: {', '.join(twice)}")
+    return listed
+
+
+def _states(states: Iterable[JobState | str]) -> frozenset[JobState]:
+    if not isinstance(cast("object", states), Iterable) or isinstance(states, str):
+        raise TypeError(refusal("compensate_on", STATES, states))
+    listed = list(states)
+    for state in listed:
+        if not issubclass(type(cast("object", state)), str):
+            raise TypeError(refusal(_STATE, _TERMINAL, state))
+        if state not in TERMINAL:
+            raise ValueError(refusal(_STATE, _TERMINAL, state, typed=False))
+    return frozenset(JobState(state) for state in listed)
 
 
 class KindOptions(TypedDict, total=False):
@@ -119,18 +153,16 @@ class KindSpec:
         on_restart: What becomes of a job that was running when its process ended, with a store.
     """
 
-    name: str = field(converter=_plain_name, validator=_named)
-    stages: tuple[Stage, ...] = field(
-        default=(), converter=_stages, validator=[deep_iterable(instance_of(Stage)), _distinct]
-    )
-    on_cancel: OnCancel = field(default=OnCancel.INTERRUPT, converter=OnCancel)
+    name: str = field(converter=_name)
+    stages: tuple[Stage, ...] = field(default=(), converter=_stages)
+    on_cancel: OnCancel = field(default=OnCancel.INTERRUPT, converter=_on_cancel)
     strict: bool = field(default=True, validator=_flag)
     compensate_on: frozenset[JobState] = field(
-        default=frozenset({JobState.CANCELED, JobState.FAILED}), converter=_states, validator=_terminal
+        default=frozenset({JobState.CANCELED, JobState.FAILED}), converter=_states
     )
     cleanup_s: float = field(default=30.0, validator=_seconds)
     grace_s: float = field(default=30.0, validator=_seconds)
-    on_grace_expired: OnGraceExpired = field(default=OnGraceExpired.WAIT, converter=OnGraceExpired)
+    on_grace_expired: OnGraceExpired = field(default=OnGraceExpired.WAIT, converter=_on_grace_expired)
     timeout_s: float = field(default=inf, validator=_seconds)
     expires_s: float = field(default=inf, validator=_seconds)
     max_running: int | None = field(default=None, validator=_count)
@@ -139,4 +171,4 @@ class KindSpec:
     rerun_failed: bool = field(default=False, validator=_flag)
     retain_s: float = field(default=86400.0, validator=_seconds)
     retain_count: int | None = field(default=10_000, validator=_count)
-    on_restart: OnRestart = field(default=OnRestart.FAIL, converter=OnRestart)
+    on_restart: OnRestart = field(default=OnRestart.FAIL, converter=_on_restart)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from jobcancel._core.kinds import Call
+from jobcancel._core.kinds import Call, no_call
 from jobcancel._core.origin import Origin
 from jobcancel.errors import DeadlockError
 
@@ -20,7 +21,13 @@ R = TypeVar("R")
 
 
 async def submit_child(job: Job, call: Call[R], labels: dict[str, str] | None) -> Handle[R]:
-    """Submit one child of ``job``."""
+    """Submit one child of ``job``.
+
+    Raises:
+        TypeError: It is no call of a kind.
+    """
+    if type(call) is not Call:
+        raise no_call(call, "submit")
     await _may_submit(job)
     _refuse_deadlock(job, call)
     kernel, origin = job.kernel, _origin(job, labels)
@@ -30,8 +37,13 @@ async def submit_child(job: Job, call: Call[R], labels: dict[str, str] | None) -
     return Handle(kernel, kernel.take(call, job, origin, None, None), call.kind.name)
 
 
-async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | None) -> list[Snapshot[R]]:
-    """Submit one child a call, all or none; wait for all, return them in order."""
+async def run_batch(job: Job, calls: Iterable[Call[R]], labels: dict[str, str] | None) -> list[Snapshot[R]]:
+    """Submit one child a call, all or none; wait for all, return them in order.
+
+    Raises:
+        TypeError: Something among them is no call of a kind; no child was submitted.
+    """
+    calls = _calls(calls)
     await _may_submit(job)
     kernel, origin = job.kernel, _origin(job, labels)
     if kernel.durable is not None:
@@ -53,6 +65,17 @@ async def run_batch(job: Job, calls: list[Call[R]], labels: dict[str, str] | Non
     for child in children:
         await until_told(kernel, child)
     return [cast("Snapshot[R]", child.snapshot()) for child in children]
+
+
+def _calls(given: Iterable[Call[R]]) -> list[Call[R]]:
+    passed = cast("object", given)
+    if isinstance(passed, str) or not isinstance(passed, Iterable):
+        raise no_call(passed, "batch")
+    calls = list(given)
+    refused = [no_call(call, "batch") for call in calls if type(call) is not Call]  # all: every coroutine is closed
+    if refused:
+        raise refused[0]
+    return calls
 
 
 def _origin(job: Job, labels: dict[str, str] | None) -> Origin:

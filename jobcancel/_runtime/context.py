@@ -134,7 +134,7 @@ class RunningJob:
 
     async def batch(self, calls: Iterable[Call[R]], *, labels: Mapping[str, str] | None = None) -> list[Snapshot[R]]:
         """Submit children and wait for all."""
-        return await run_batch(self._job, list(calls), plain_labels(labels))
+        return await run_batch(self._job, calls, plain_labels(labels))
 
     async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         """Run a function in a thread."""

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from jobcancel._core.causes import CancelCause
 from jobcancel._core.decision import Cancellation, Outcome, Verdict
 from jobcancel._core.packing import Settled
-from jobcancel._core.plain import text
 from jobcancel.errors import SchedulerClosedError, StoreError
 
 from .durable_job import durable
+from .handle import user_request
 from .job import CURRENT, Job
 from .ticket import Ticket
 
@@ -38,8 +37,7 @@ async def cancel_durably(
         StoreError: A request could not be kept: of that job nothing was applied.
         SchedulerClosedError: A request would change something, and the store is closed.
     """
-    by, reason = text(by, "by"), text(reason, "reason")
-    asked = [(job, _ask(kernel, job, Cancellation(CancelCause.USER, by, reason, defer, force))) for job in jobs]
+    asked = [(job, _ask(kernel, job, user_request(by, reason, defer=defer, force=force))) for job in jobs]
     verdicts = {job.id: await _answer(kernel, job, each) for job, each in asked}
     decided = [job for job, each in asked if isinstance(each, Ticket)]
     while late := [job.id for job in decided if _overtaken(kernel, job, verdicts[job.id])]:

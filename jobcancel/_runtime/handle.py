@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
+from jobcancel._core.arguments import flag
 from jobcancel._core.causes import CancelCause
 from jobcancel._core.decision import Cancellation, Verdict
 from jobcancel._core.packing import Settled
@@ -89,10 +90,20 @@ class Handle(Generic[R_co]):
 
 def request_cancel(job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool) -> Verdict:
     """Let a user ask for the cancel of one job."""
-    if by is not None or reason is not None:
-        by, reason = text(by, "by"), text(reason, "reason")
-    request = Cancellation(_USER, by, reason, defer, force)
+    request = user_request(by, reason, defer=defer, force=force)
     if not isinstance(job, Job):
         return job.verdict(request)
     job.kernel.check_thread("cancel")
     return job.kernel.cancel(job, request)
+
+
+def user_request(by: str | None, reason: str | None, *, defer: bool, force: bool) -> Cancellation:
+    """Return a user's request for the cancel of one job.
+
+    Raises:
+        TypeError: ``by`` or ``reason`` is no string, or ``defer`` or ``force`` no bool.
+        ValueError: A string has a surrogate pair.
+    """
+    if by is not None or reason is not None:
+        by, reason = text(by, "by"), text(reason, "reason")
+    return Cancellation(_USER, by, reason, flag(defer, "defer"), flag(force, "force"))

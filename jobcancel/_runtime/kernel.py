@@ -136,7 +136,7 @@ class Kernel:
     def check_kind(self, call: Call[Any]) -> None:
         """Refuse a call of another registry's kind; raises ``UnknownKindError``."""
         if call.kind.home is not self.registry:
-            raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry))
+            raise UnknownKindError(call.kind.name, tuple(kind.name for kind in self.registry), foreign=True)
 
     def take(
         self, call: Call[Any], parent: Job | None, origin: Origin, timeout_s: float | None, undo: list[Any] | None

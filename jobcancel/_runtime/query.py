@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anyio.lowlevel import checkpoint
 
+from jobcancel._core.arguments import member
 from jobcancel._core.numbers import COUNT
 from jobcancel._core.packing import Facts
 from jobcancel._core.plain import labels as plain_labels
@@ -34,7 +35,7 @@ class Filters:
         labels: Labels it has, perhaps among others.
 
     Raises:
-        TypeError: The labels are no mapping of strings to strings.
+        TypeError: The labels are no mapping of strings to strings, or another filter is no string.
         ValueError: There is no such state.
     """
 
@@ -48,8 +49,8 @@ class Filters:
         state: JobState | str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> None:
-        self._owner, self._kind = owner, kind
-        self._state = None if state is None else JobState(state)
+        self._owner, self._kind = text(owner, "owner"), text(kind, "kind")
+        self._state = None if state is None else member(JobState, state, "state", "None for every state")
         self._labels = plain_labels(labels) or {}
 
     @property

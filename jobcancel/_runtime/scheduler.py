@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from os import getpid
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from anyio.from_thread import BlockingPortal
 
-from jobcancel._core.causes import CancelCause
+from jobcancel._core.arguments import lacks, refusal
 from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
-from jobcancel._core.decision import Cancellation, Verdict
-from jobcancel._core.kinds import Call
+from jobcancel._core.decision import Verdict
+from jobcancel._core.kinds import Call, no_call
 from jobcancel._core.numbers import COUNT, PATIENCE, TIMEOUT
 from jobcancel._core.origin import NO_ORIGIN, Origin
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import text
 from jobcancel._core.registry import Registry
+from jobcancel._core.reprs import excerpt
 from jobcancel._core.states import JobState
 from jobcancel.abc import Clock, Store
 from jobcancel.errors import SchedulerClosedError
@@ -26,7 +27,7 @@ from jobcancel.errors import SchedulerClosedError
 from .clock import SystemClock
 from .compensation import checked as checked_undos
 from .facade import BlockingJobs
-from .handle import Handle, request_cancel
+from .handle import Handle, request_cancel, user_request
 from .ids import Ids, checked, ulids
 from .kernel import Kernel, durable_kernel
 from .lifecycle import Session, end_jobs, refuse_own
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from jobcancel._core.snapshot import Page, Snapshot
 
 R = TypeVar("R")
+
+_STORE: Final = ("open", "read", "append", "compact", "close")  # the methods of a Store
 
 
 class Scheduler:
@@ -77,6 +80,10 @@ class Scheduler:
         new_id: Callable[[], str] | None = None,
         store: Store | None = None,
     ) -> None:
+        if not isinstance(cast("object", registry), Registry):
+            raise TypeError(refusal("registry", "a Registry, in which the kinds are declared", registry))
+        if store is not None:
+            _require_store(store)
         if max_running is not None:
             max_running = COUNT.check(max_running, "max_running", "None for no limit")
         self._registry = registry
@@ -156,6 +163,8 @@ class Scheduler:
         """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost."""
         if isinstance(call, str):
             call = self._registry[call](*args, **kwargs)
+        elif type(call) is not Call:
+            raise no_call(call, "submit")
         elif args or kwargs:
             raise TypeError("the call has its arguments; pass more only with a kind's name")
         if not self._accepting:
@@ -210,6 +219,7 @@ class Scheduler:
     ) -> dict[str, Verdict]:
         """Ask for a cancel of every unsettled job that passes; see ``JobService.cancel_many``."""
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
+        user_request(by, reason, defer=defer, force=force)  # what makes no sense is refused though no job passes
         jobs = [job for job in self._kernel.table.live.values() if job.settled is None and filters.admit(job.facts)]
         if self._kernel.durable is not None:
             return await self._kernel.durable.cancel_all(jobs, by, reason, defer=defer, force=force)
@@ -219,7 +229,7 @@ class Scheduler:
         self, job_id: str, *, owner: str | None = None, defer: bool = False, force: bool = False
     ) -> Verdict:
         """Return what ``cancel`` would answer now; see ``JobService.can_cancel``."""
-        request = Cancellation(CancelCause.USER, None, None, defer, force)
+        request = user_request(None, None, defer=defer, force=force)
         return self._kernel.table.get(job_id, owner).verdict(request)
 
     async def get(self, job_id: str, *, owner: str | None = None) -> Snapshot[Any]:
@@ -279,3 +289,12 @@ class Scheduler:
         if session is None or session.portal is None or session.pid != getpid():  # no thread survives a fork
             return None
         return session.portal, self._kernel.thread
+
+
+def _require_store(store: object) -> None:
+    """Refuse what is no ``Store``: a journal's path, above all."""
+    if lacks(store, _STORE):
+        example = excerpt(store) if isinstance(store, str) else "path"
+        raise TypeError(
+            refusal("store", f"a Store, as jobcancel.stores.SqliteStore({example}) is one, or None for memory", store)
+        )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from jobcancel._core.packing import Packed, Settled, pack
+from jobcancel._core.plain import text
 from jobcancel._core.specs import KindSpec
 from jobcancel.errors import JobNotFoundError
 
@@ -87,7 +88,10 @@ class JobTable:
 
         Raises:
             JobNotFoundError: It is not here, or another owner's.
+            TypeError: ``owner`` is no string.
         """
+        if owner is not None:
+            owner = text(owner, "owner")
         job = self.find(job_id)
         if job is None or (owner is not None and job.facts.owner != owner):
             raise JobNotFoundError(job_id)

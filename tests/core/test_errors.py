@@ -40,6 +40,12 @@ EXAMPLES: list[tuple[errors.JobCancelError, dict[str, Any], str]] = [
         {"kind": "ingset", "known": ("ingest", "batch")},
         "no kind is named 'ingset'; registered: batch, ingest",
     ),
+    (
+        errors.UnknownKindError("ingest", ("batch",), foreign=True),
+        {"kind": "ingest", "known": ("batch",), "foreign": True},
+        "kind 'ingest' is of another registry than the scheduler's; "
+        "call a kind of the registry that the scheduler was made with; registered: batch",
+    ),
     (errors.UnknownKindError("a", ()), {"known": ()}, "no kind is named 'a'; registered: none"),
     (
         errors.UnknownCompensationError("refnd", ("refund", "delete")),

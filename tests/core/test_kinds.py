@@ -55,6 +55,22 @@ async def only_keywords(*, job: JobContext) -> None: ...
 async def only_variadic(*jobs: JobContext) -> None: ...
 
 
+async def generates(job: JobContext) -> Any:
+    yield 1
+
+
+def generates_plainly(job: JobContext) -> Any:
+    yield 1
+
+
+class Generates:
+    async def __call__(self, job: JobContext) -> Any:
+        yield 1
+
+    def __repr__(self) -> str:
+        return "generates"
+
+
 def kind_of(handler: Any, **options: Any) -> Kind[..., Any]:
     return Kind(KindSpec(name="ingest", **options), handler)
 
@@ -151,6 +167,17 @@ def test_a_plain_function_is_refused_with_a_pointer_to_run_sync(handler: Any) ->
     assert str(caught.value) == (
         "the handler of kind 'ingest' must be an `async def`, and plain is not; "
         "call blocking code from one, with `await job.run_sync(fn, *args)`"
+    )
+
+
+@pytest.mark.parametrize("handler", [generates, generates_plainly, Generates()])
+def test_a_generator_is_refused_with_what_reports_instead(handler: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        kind_of(handler)
+    assert str(caught.value) == (
+        "the handler of kind 'ingest' must be an `async def` without `yield`, "
+        f"and {getattr(handler, '__name__', 'generates')} is a generator; "
+        "return the value, and report what comes before it with `job.progress` or `job.note`"
     )
 
 

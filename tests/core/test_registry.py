@@ -113,3 +113,52 @@ def test_a_kind_knows_the_registry_that_it_belongs_to() -> None:
     assert registry.kind("ingest")(work).home is registry
     other_registry = declared()
     assert other_registry["ingest"].home is other_registry
+
+
+def wrongly_declared(**options: Any) -> Any:
+    return Registry().kind("work", **options)
+
+
+# what a host writes, and what the refusal says
+WRONG: dict[str, tuple[Any, str]] = {
+    "an unknown option": (
+        lambda: wrongly_declared(stage=[]),
+        "a kind has no option 'stage'; known: stages, on_cancel, strict, compensate_on, cleanup_s, grace_s, "
+        "on_grace_expired, timeout_s, expires_s, max_running, max_pending, key_ttl_s, rerun_failed, retain_s, "
+        "retain_count, on_restart",
+    ),
+    "kind without brackets": (
+        lambda: Registry().kind(work),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        'a kind needs a name, which must be a string, not function: write @registry.kind("work") above its function',
+    ),
+    "handler without brackets": (
+        lambda: declared().handler(work),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        "a handler needs a name, which must be a string, not function: "
+        'write @registry.handler("work") above its function',
+    ),
+    "compensation without brackets": (
+        lambda: Registry().compensation(refund),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        "a compensation needs a name, which must be a string, not function: "
+        'write @registry.compensation("refund") above its function',
+    ),
+    "a number for a name": (
+        lambda: Registry().kind(5),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        'a kind needs a name, which must be a string, not int: write @registry.kind("name") above its function',
+    ),
+    "bytes of TOML": (
+        lambda: Registry.from_toml(b"[kinds.a]"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        "text must be a string of TOML, not bytes; decode bytes, and read a file, first",
+    ),
+    "bytes of JSON": (
+        lambda: Registry.from_json(b"{}"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        "text must be a string of JSON, not bytes; decode bytes, and read a file, first",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_slip_in_a_declaration_is_refused_with_what_to_write(what: str) -> None:
+    declare, message = WRONG[what]
+    with pytest.raises(TypeError) as refused:
+        declare()
+    assert str(refused.value) == message
