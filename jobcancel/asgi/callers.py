@@ -5,13 +5,22 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from attrs import field, frozen
-from attrs.validators import and_, instance_of, min_len
 from starlette.requests import Request
 
+from jobcancel._core.arguments import refusal
+from jobcancel._core.plain import string
+from jobcancel._core.reprs import type_name
 from jobcancel.contracts import Contract, RateLimit
+
+
+def _owner(value: str) -> str:
+    owner = string(value, "owner")
+    if not owner:
+        raise ValueError(refusal("owner", "a string that is not empty", owner, typed=False))
+    return owner
 
 
 def _scopes(value: Iterable[str]) -> frozenset[str]:
@@ -27,7 +36,7 @@ class Caller:
         scopes: What it may do, where the contract asks for a scope.
     """
 
-    owner: str = field(validator=and_(instance_of(str), min_len(1)))
+    owner: str = field(converter=_owner)
     scopes: frozenset[str] = field(default=frozenset(), converter=_scopes)
 
 
@@ -68,14 +77,24 @@ class TokenTable:
         tokens: Who uses which token.
 
     Raises:
+        TypeError: A token that is no string, or leads to no ``Caller``.
         ValueError: A token that the contract's clients cannot send.
     """
 
     def __init__(self, contract: Contract, tokens: Mapping[str, Caller]) -> None:
+        require_contract(contract)
+        if not isinstance(cast("object", tokens), Mapping):
+            raise TypeError(f"tokens must be a mapping of tokens to Callers, not {type_name(tokens)}")
         self._ways = contract.auth.ways
         self._pattern = contract.auth.token_pattern
-        for number, token in enumerate(tokens, 1):
-            # The message names no token: it may end in a log.
+        for number, (token, caller) in enumerate(tokens.items(), 1):
+            # No message names a token: it may end in a log.
+            if not isinstance(cast("object", token), str):
+                raise TypeError(f"tokens: number {number} must be a string, not {type_name(token)}")
+            if not isinstance(cast("object", caller), Caller):
+                raise TypeError(
+                    f"tokens: number {number} must lead to a Caller, as in Caller('ann'), not {type_name(caller)}"
+                )
             if not token or (self._pattern is not None and self._pattern.fullmatch(token) is None):
                 form = "not empty" if self._pattern is None else f"of the form {self._pattern.pattern}"
                 raise ValueError(f"tokens: number {number} cannot be sent; a token of {contract.name} is {form}")
@@ -99,6 +118,13 @@ class TokenTable:
             if hmac.compare_digest(sent, digest):
                 found = caller
         return found
+
+
+def require_contract(contract: object) -> None:
+    """Refuse what is no contract: its name, above all."""
+    if not isinstance(contract, Contract):
+        allowed = "a Contract, as jobcancel.contracts.load(name) gives one"
+        raise TypeError(refusal("contract", allowed, contract))
 
 
 def _digest(token: str) -> bytes:

@@ -90,12 +90,38 @@ def test_a_token_that_no_client_can_send_is_refused_and_not_shown(name: str, tok
     assert not token or token not in str(refused.value)
 
 
-@pytest.mark.parametrize(("owner", "error"), [("", ValueError), (None, TypeError), (7, TypeError)])
+@pytest.mark.parametrize(
+    ("owner", "error", "message"),
+    [
+        ("", ValueError, "owner must be a string that is not empty, not ''"),
+        (None, TypeError, "owner must be a string, not NoneType"),
+        (7, TypeError, "owner must be a string, not int"),
+    ],
+)
 def test_a_caller_without_an_owner_is_refused_for_a_scheduler_would_show_it_everything(
-    owner: Any, error: type[Exception]
+    owner: Any, error: type[Exception], message: str
 ) -> None:
-    with pytest.raises(error):
+    with pytest.raises(error) as refused:
         Caller(owner)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (
+            {"lp_secret_1": Caller("ann"), "lp_secret_2": "bob"},
+            "tokens: number 2 must lead to a Caller, as in Caller('ann'), not str",
+        ),
+        ({"lp_secret_1": None}, "tokens: number 1 must lead to a Caller, as in Caller('ann'), not NoneType"),
+        ({b"lp_secret_1": Caller("ann")}, "tokens: number 1 must be a string, not bytes"),
+        (["lp_secret_1"], "tokens must be a mapping of tokens to Callers, not list"),
+    ],
+)
+def test_a_table_that_names_no_caller_is_refused_when_it_is_made_and_shows_no_token(tokens: Any, message: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        TokenTable(vendor("layers"), tokens)
+    assert str(refused.value) == message
 
 
 def test_one_scope_is_no_set_of_letters() -> None:

@@ -16,7 +16,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from jobcancel import JobContext, JobNotFoundError, JobState, Registry, Scheduler, SchedulerClosedError
+from jobcancel import (
+    BlockingScheduler,
+    JobContext,
+    JobNotFoundError,
+    JobState,
+    Registry,
+    Scheduler,
+    SchedulerClosedError,
+)
 from jobcancel.asgi import TokenTable, app, routes
 
 from .bench import ANN, CALLERS, HEADERS, Bench, client_of, serving, vendor
@@ -207,3 +215,43 @@ async def test_a_route_answers_alone_too() -> None:
     inside = routes(service(FakeService()), contract, authenticate=TokenTable(contract, CALLERS))
     healthz = next(route for route in inside if isinstance(route, Route) and route.path == "/healthz")
     assert (await exchange(healthz, "GET", "/healthz")).document == {"status": "ok"}
+
+
+AUTHENTICATE = "authenticate must be a function that says who sends a request, or a jobcancel.asgi.TokenTable, not "
+BLOCKS = (
+    "service must be a JobService, whose methods are awaited, not a {}, whose methods block: "
+    "serve a jobcancel.Scheduler that runs in the application's loop"
+)
+CONTRACT = "contract must be a Contract, as jobcancel.contracts.load(name) gives one, not "
+SERVICE = "service must be a JobService, as a jobcancel.Scheduler is one, not "
+
+# what is mounted in place of what, and what the refusal says
+MISTAKES: dict[str, tuple[str, Callable[[], Any], str]] = {
+    "no authentication": ("authenticate", lambda: None, AUTHENTICATE + "None (NoneType)"),
+    "a table of strings": ("authenticate", lambda: {"lp_1": "ann"}, AUTHENTICATE + "{'lp_1': 'ann'} (dict)"),
+    "a blocking scheduler": ("service", lambda: BlockingScheduler(Registry()), BLOCKS.format("BlockingScheduler")),
+    "a scheduler's blocking methods": (
+        "service",
+        lambda: Scheduler(Registry()).from_thread,
+        BLOCKS.format("BlockingJobs"),
+    ),
+    "a class": ("service", lambda: Scheduler, SERVICE + "<class 'jobcancel._runtime.scheduler.Scheduler'> (type)"),
+    "no service": ("service", lambda: None, SERVICE + "None (NoneType)"),
+    "a contract's name": ("contract", lambda: "layers", CONTRACT + "'layers' (str)"),
+}
+
+
+@pytest.mark.parametrize("mount", [routes, app])
+@pytest.mark.parametrize("what", MISTAKES)
+def test_what_could_answer_no_request_is_refused_when_it_is_mounted(mount: Any, what: str) -> None:
+    argument, make, message = MISTAKES[what]
+    contract = vendor("layers")
+    given: dict[str, Any] = {
+        "service": service(FakeService()),
+        "contract": contract,
+        "authenticate": TokenTable(contract, CALLERS),
+        argument: make(),
+    }
+    with pytest.raises(TypeError) as refused:
+        mount(given["service"], given["contract"], authenticate=given["authenticate"])
+    assert str(refused.value) == message
