@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobcancel._core.kinds import Call
+from jobcancel._core.plain import Copy, Where
 from jobcancel._core.states import JobState
 from jobcancel.errors import IdempotencyConflictError
 
@@ -15,13 +16,44 @@ from .job import Job
 Key = tuple[str | None, str, str]
 
 
+def as_submitted(call: Call[Any]) -> dict[str, Any]:
+    """Return a call's arguments by parameter, of which the handler can change nothing that is plain data.
+
+    Lists and mappings are copied, also around objects that are not plain data. Such an object is compared as it is.
+    """
+    arguments = call.kind.bound(call.args, call.kwargs)
+    return {name: _as_submitted(value) for name, value in arguments.items()}
+
+
+def _as_submitted(value: object) -> Any:
+    try:
+        return _Submitted("arguments").of(value, None)
+    except ValueError:  # too many values to copy
+        return value
+
+
+class _Submitted(Copy):
+    """One copying in which everything that is no plain data stands for itself."""
+
+    def string(self, value: str, where: Where) -> str:  # noqa: ARG002
+        """Return the text: no journal has to keep it."""
+        return value
+
+    def odd(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+        """Return the object itself."""
+        return value
+
+    def endless(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+        """Return the container itself."""
+        return value
+
+
 class KeyEntry:
     """What is remembered of a key, also past its job's retention.
 
     Attributes:
         job_id: The first job.
-        arguments: Its arguments by parameter. They are compared, so an argument that the handler changes in place
-            no longer equals what it was.
+        arguments: Its arguments by parameter, as they were at the submit; see ``as_submitted``.
         expires: When the key is forgotten, on the monotonic clock.
         failed: Whether the first job failed.
     """
@@ -45,7 +77,7 @@ class Keys:
 
     def __init__(
         self,
-        arguments: Callable[[Call[Any]], dict[str, Any]] = lambda call: call.kind.bound(call.args, call.kwargs),
+        arguments: Callable[[Call[Any]], dict[str, Any]] = as_submitted,
         gone: Callable[[str], None] | None = None,
     ) -> None:
         self._arguments, self._gone = arguments, gone
