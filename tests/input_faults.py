@@ -270,4 +270,47 @@ INPUT_FAULTS: Final = (
         "        if False:\n",
         "tests/core/test_registry.py::test_a_slip_in_a_declaration_is_refused_with_what_to_write",
     ),
+    Fault(
+        REFUSES,
+        "jobcancel/asgi/routing.py",
+        "    _require_service(service)\n",
+        "",
+        "tests/asgi/test_mounting.py::test_what_could_answer_no_request_is_refused_when_it_is_mounted",
+    ),
+    Fault(
+        REFUSES,
+        "jobcancel/asgi/callers.py",
+        'if not isinstance(cast("object", caller), Caller):',
+        "if caller is None:",
+        "tests/asgi/test_callers.py::test_a_table_that_names_no_caller_is_refused_when_it_is_made_and_shows_no_token",
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "keys.py",
+        '        return _Submitted("arguments").of(value, None)\n',
+        "        return value\n",
+        "tests/runtime/test_keys.py::test_a_handler_that_changes_its_argument_makes_no_conflict_of_the_same_submit",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "compensations.py",
+        "    _require_fit(fn, args, kwargs)\n",
+        "",
+        "tests/core/test_compensations.py::"
+        "test_arguments_that_do_not_fit_a_plain_function_are_refused_when_it_is_registered",
+    ),
+    Fault(
+        REFUSES,
+        _CORE + "compensations.py",
+        "    if is_generator(fn):\n",
+        "    if False:\n",
+        "tests/core/test_compensations.py::test_a_function_that_cannot_undo_anything_is_refused_when_it_is_registered",
+    ),
+    Fault(
+        REFUSES,
+        _RUNTIME + "compensation.py",
+        "        _require_done(pending)\n",
+        "",
+        "tests/runtime/test_compensations.py::test_an_undo_that_returns_work_which_never_runs_has_undone_nothing",
+    ),
 )

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from jobcancel.errors import UnknownCompensationError
 
+from .functions import is_generator
 from .plain import plain
 from .reprs import excerpt, type_name
 
@@ -90,6 +91,9 @@ class Compensation(Generic[P]):
     Attributes:
         name: Its name.
         fn: The function, async or plain; a plain one runs in a thread.
+
+    Raises:
+        TypeError: The function takes no context first, or is a generator.
     """
 
     __slots__ = ("_signature", "fn", "name")
@@ -97,7 +101,7 @@ class Compensation(Generic[P]):
     def __init__(self, name: str, fn: Callable[Concatenate[CompensationContext, P], object]) -> None:
         self.name: str = name
         self.fn: Callable[Concatenate[CompensationContext, P], object] = fn
-        self._signature = inspect.signature(fn)
+        self._signature = _signature(name, fn)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Undo:
         """Bind the arguments of one undo.
@@ -116,6 +120,36 @@ class Compensation(Generic[P]):
             plain(args, f"compensation {self.name!r}: args"),
             plain(kwargs, f"compensation {self.name!r}: kwargs"),
         )
+
+
+def _signature(name: str, fn: Callable[..., object]) -> inspect.Signature:
+    """Return the signature of a compensation's function, which takes the context first."""
+    if not callable(fn):
+        raise TypeError(f"the function of compensation {name!r} must be callable, not {excerpt(fn)}")
+    if is_generator(fn):
+        raise TypeError(
+            f"the function of compensation {name!r} must have no `yield`: it is a generator, of which no line would run"
+        )
+    signature = inspect.signature(fn)
+    first = next(iter(signature.parameters.values()), None)
+    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD, first.VAR_POSITIONAL):
+        raise TypeError(
+            f"the function of compensation {name!r} must take the CompensationContext as its first parameter; "
+            f"it takes {signature}"
+        )
+    return signature
+
+
+def _require_fit(fn: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Refuse arguments that do not fit a function, where a signature can be had."""
+    try:
+        signature = inspect.signature(fn)
+    except Exception:  # noqa: BLE001  # a builtin has none, and a host's object may raise anything instead
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"compensation {name_of(fn)}: {error}; its function takes {signature}") from None
 
 
 AnyUndo: TypeAlias = Callable[[], object] | Undo
@@ -154,6 +188,7 @@ def undo_of(
         return Undo(fn.name, fn.args, fn.kwargs)  # the host may give the same one to many jobs
     if not callable(fn):
         raise TypeError(f"a compensation must be a callable or the name of one that is registered, not {excerpt(fn)}")
+    _require_fit(fn, args, kwargs)
     return partial(fn, *args, **kwargs)  # also without arguments: what is kept is then no object of the host's
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
 from math import inf
 from types import MappingProxyType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
@@ -14,6 +13,7 @@ from attrs import frozen
 from jobcancel.errors import MissingHandlerError, UnknownStageError
 
 from .context import JobContext
+from .functions import is_async_callable, is_generator
 from .plain import all_scalar, plain
 from .reprs import excerpt, type_name
 from .specs import KindSpec, Stage
@@ -80,21 +80,6 @@ class Register(Protocol):
     ) -> Kind[P, R]: ...
     @overload
     def __call__(self, handler: Handler[P, R], /) -> Kind[P, R]: ...
-
-
-def is_async_callable(fn: Callable[..., object]) -> bool:
-    """Return whether ``fn`` is an async function, a partial of one, or has an async ``__call__``."""
-    while isinstance(fn, partial):
-        fn = fn.func
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
-
-
-def is_generator(fn: Callable[..., object]) -> bool:
-    """Return whether calling ``fn`` gives a generator, async or plain, of which nobody would run a line."""
-    while isinstance(fn, partial):
-        fn = fn.func
-    call = fn if inspect.isroutine(fn) else type(fn).__call__
-    return inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call)
 
 
 class Kind(Generic[P, R_co]):

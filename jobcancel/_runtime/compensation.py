@@ -12,7 +12,8 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 
 from jobcancel._core.causes import FailureCode
 from jobcancel._core.compensations import AnyUndo, Undo, name_of, undo_of
-from jobcancel._core.kinds import is_async_callable
+from jobcancel._core.functions import is_async_callable
+from jobcancel._core.kinds import Call
 
 from .failure import describe, interrupts
 from .job import Job
@@ -93,7 +94,24 @@ async def _call(loop: Loop, undo: Callable[[], object]) -> None:
         else:
             pending = await run_at_once(loop, undo)  # `lambda: refund(5)` may give something to be awaited
         if inspect.isawaitable(pending):
-            await pending
+            pending = await pending
+        _require_done(pending)
     except BaseException as raised:
         cut_cycle(raised)
         raise
+
+
+def _require_done(returned: object) -> None:
+    """Refuse what an undo returned where that is work which never runs: nothing was undone."""
+    if inspect.iscoroutine(returned):
+        returned.close()
+        what = "a coroutine that it did not await; await it there"
+    elif inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+        what = "a generator, of which no line ran; write it without `yield`"
+    elif type(returned) is Undo:
+        what = f"{returned!r}, which ran nothing; register that itself: job.add_compensation({returned.name!r}, ...)"
+    elif type(returned) is Call:
+        what = f"{returned!r}, which nobody submitted"
+    else:
+        return
+    raise TypeError(f"nothing was undone: the compensation returned {what}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,9 @@ calls: list[Any] = []
 
 def refund(context: CompensationContext, amount: int, *, to: str = "ada") -> None:
     calls.append((context, amount, to))
+
+
+def delete(path: str, *, again: bool = False) -> None: ...
 
 
 REFUND: Compensation[...] = Compensation("refund", refund)
@@ -108,9 +112,9 @@ def test_a_function_keeps_its_arguments_and_nothing_of_it_is_asked_again() -> No
     alone: Any = undo_of(NAMED, calls.clear)
     assert type(alone) is partial
     assert (alone.func, alone.args, alone.keywords) == (calls.clear, (), {})
-    bound = undo_of(NAMED, refund, (1,), {"to": "bob"})
+    bound = undo_of(NAMED, delete, ("a",), {"again": True})
     assert isinstance(bound, partial)
-    assert (bound.func, bound.args, bound.keywords) == (refund, (1,), {"to": "bob"})
+    assert (bound.func, bound.args, bound.keywords) == (delete, ("a",), {"again": True})
 
 
 @pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"to": "bob"})])
@@ -119,9 +123,9 @@ def test_one_that_has_its_arguments_takes_no_more(args: Any, kwargs: Any) -> Non
         undo_of(NAMED, REFUND(5), args, kwargs)
 
 
-@pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"amount": 1})])
+@pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"path": "a"})])
 def test_a_function_keeps_arguments_of_one_sort_too(args: Any, kwargs: Any) -> None:
-    bound = undo_of(NAMED, refund, args, kwargs)
+    bound = undo_of(NAMED, delete, args, kwargs)
     assert isinstance(bound, partial)
     assert (bound.args, bound.keywords) == (args, kwargs)
 
@@ -167,3 +171,77 @@ class Nameless:
 )
 def test_the_history_calls_an_undo_by_its_name(undo: Any, name: str) -> None:
     assert name_of(undo) == name
+
+
+async def takes_nothing() -> None: ...
+
+
+async def takes_keywords(*, context: CompensationContext) -> None: ...
+
+
+async def yields(context: CompensationContext) -> AsyncIterator[int]:
+    yield 1
+
+
+def yields_plainly(context: CompensationContext) -> Iterator[int]:
+    yield 1
+
+
+NO_CONTEXT = "the function of compensation 'undo' must take the CompensationContext as its first parameter; it takes "
+NO_YIELD = "the function of compensation 'undo' must have no `yield`: it is a generator, of which no line would run"
+
+
+@pytest.mark.parametrize(
+    ("fn", "message"),
+    [
+        (takes_nothing, NO_CONTEXT + "() -> 'None'"),
+        (takes_keywords, NO_CONTEXT + "(*, context: 'CompensationContext') -> 'None'"),
+        (lambda: None, NO_CONTEXT + "()"),
+        (yields, NO_YIELD),
+        (yields_plainly, NO_YIELD),
+        (partial(yields), NO_YIELD),
+        (5, "the function of compensation 'undo' must be callable, not 5"),
+    ],
+)
+def test_a_function_that_cannot_undo_anything_is_refused_when_it_is_registered(fn: Any, message: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        Compensation("undo", fn)
+    assert str(refused.value) == message
+
+
+def test_a_function_that_takes_whatever_comes_takes_the_context_too() -> None:
+    def takes_all(*everything: object) -> None: ...
+
+    assert said(Compensation("undo", takes_all)(5)) == ("undo", [5], {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("fn", "args", "kwargs", "message"),
+    [
+        (delete, (), {}, "missing a required argument: 'path'"),
+        (delete, ("a", "b"), {}, "too many positional arguments"),
+        (delete, ("a",), {"twice": True}, "got an unexpected keyword argument 'twice'"),
+        (partial(delete, "a"), ("b",), {}, "too many positional arguments"),
+    ],
+)
+def test_arguments_that_do_not_fit_a_plain_function_are_refused_when_it_is_registered(
+    fn: Any, args: Any, kwargs: Any, message: str
+) -> None:
+    with pytest.raises(TypeError) as refused:
+        undo_of(NAMED, fn, args, kwargs)
+    assert str(refused.value) == (
+        f"compensation delete: {message}; its function takes (path: 'str', *, again: 'bool' = False) -> 'None'"
+    )
+
+
+def test_what_has_no_signature_is_registered_unchecked() -> None:
+    class Odd:
+        @property
+        def __signature__(self) -> object:
+            raise LookupError("asked")
+
+        def __call__(self) -> None: ...
+
+    assert callable(undo_of(NAMED, Odd(), (5,)))
+    update: Any = dict[str, int]().update
+    assert callable(undo_of(NAMED, update, ({},)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobcancel import Call, JobContext, Kind, MissingHandlerError, OnCancel, Stage, UnknownStageError
-from jobcancel._core.kinds import is_async_callable
+from jobcancel._core.functions import is_async_callable
 from jobcancel._core.specs import KindSpec
 
 

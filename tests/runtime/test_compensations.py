@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
 import anyio
+import pytest
 
-from jobcancel import JobContext, Registry, Scheduler, Snapshot
+from jobcancel import CompensationContext, JobContext, Registry, Scheduler, Snapshot
 from jobcancel.testing import ManualClock
 
 
@@ -90,3 +92,79 @@ async def test_a_plain_compensation_that_gives_an_awaitable_is_awaited(
 
     await (await scheduler.submit(work())).wait()
     assert undone == ["undone"]
+
+
+class NeverRuns:
+    """Undos that return work which nobody does."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.ran: list[str] = []
+
+        @registry.compensation("refund")
+        async def refund(context: CompensationContext, amount: int) -> None:
+            self.ran.append("refund")
+
+        @registry.kind("other")
+        async def other(job: JobContext) -> None:
+            self.ran.append("other")
+
+        async def coroutine() -> Coroutine[Any, Any, None]:
+            return self.asynchronous()
+
+        async def late_undo() -> object:
+            return refund(5)
+
+        self.ways: dict[str, tuple[Callable[[], object], str]] = {
+            "async generator": (self.async_generator, "a generator, of which no line ran; write it without `yield`"),
+            "generator": (self.generator, "a generator, of which no line ran; write it without `yield`"),
+            "undo": (
+                lambda: refund(5),
+                "<undo by refund>, which ran nothing; register that itself: job.add_compensation('refund', ...)",
+            ),
+            "undo from an async function": (
+                late_undo,
+                "<undo by refund>, which ran nothing; register that itself: job.add_compensation('refund', ...)",
+            ),
+            "call": (other, "<call of other>, which nobody submitted"),
+            "coroutine": (coroutine, "a coroutine that it did not await; await it there"),
+        }
+
+    async def asynchronous(self) -> None:
+        self.ran.append("coroutine")
+
+    async def async_generator(self) -> AsyncIterator[int]:
+        self.ran.append("async generator")
+        yield 1
+
+    def generator(self) -> Iterator[int]:
+        self.ran.append("generator")
+        yield 1
+
+
+@pytest.mark.parametrize(
+    "what", ["async generator", "generator", "undo", "undo from an async function", "call", "coroutine"]
+)
+async def test_an_undo_that_returns_work_which_never_runs_has_undone_nothing(
+    registry: Registry, scheduler: Scheduler, what: str
+) -> None:
+    undos = NeverRuns(registry)
+    undo, said = undos.ways[what]
+    begun = anyio.Event()
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        job.add_compensation(undo)
+        begun.set()
+        await anyio.sleep_forever()
+
+    handle = await scheduler.submit(work())
+    await begun.wait()
+    await handle.cancel()
+    snapshot = await handle.wait()
+
+    assert snapshot.cancel is not None
+    assert not snapshot.cancel.compensated
+    assert [(status, details) for _, status, details in entries(snapshot) if status == "CLEANUP_FAILED"] == [
+        ("CLEANUP_FAILED", {"error": f"nothing was undone: the compensation returned {said}"})
+    ]
+    assert undos.ran == []
