@@ -219,7 +219,7 @@ INPUT_FAULTS: Final = (
         _CORE + "kinds.py",
         "        given.close()\n",
         "",
-        _WRONG + "what_is_no_call_is_refused_by_submit_with_what_to_pass",
+        _WRONG + "a_coroutine_that_is_refused_is_closed_since_nobody_will_await_it",
     ),
     Fault(
         REFUSES,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from inspect import CORO_CLOSED, getcoroutinestate
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -88,6 +89,15 @@ async def test_what_is_no_call_is_refused_by_a_batch_and_no_child_exists(
 
     assert await (await scheduler.submit(parent())).result() == message
     assert (await scheduler.find(kind="add")).jobs == ()
+
+
+async def test_a_coroutine_that_is_refused_is_closed_since_nobody_will_await_it(scheduler: Scheduler) -> None:
+    coroutine, submit = plain_coroutine(), cast("Any", scheduler.submit)
+    with pytest.raises(TypeError):
+        await submit(coroutine)
+    state = getcoroutinestate(coroutine)
+    coroutine.close()  # so that a failure of this test is nothing but that
+    assert state == CORO_CLOSED
 
 
 async def test_a_jobs_own_submit_refuses_what_is_no_call(registry: Registry, scheduler: Scheduler) -> None:
