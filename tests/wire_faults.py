@@ -194,8 +194,8 @@ WIRE_FAULTS: Final = (
     Fault(
         WHO,
         _ASGI + "callers.py",
-        "and_(instance_of(str), min_len(1))",
-        "instance_of(str)",
+        "    if not owner:\n",
+        "    if False:\n",
         _CALLERS + "a_caller_without_an_owner_is_refused_for_a_scheduler_would_show_it_everything",
     ),
     Fault(
