@@ -183,7 +183,7 @@ def no_call(given: object, takes: str) -> TypeError:
         given: What was passed.
         takes: What takes a call there, for the message: ``submit`` or ``batch``.
     """
-    if isinstance(given, Kind):
+    if type(given) is Kind:
         return TypeError(
             f"{takes} takes a call of a kind, and kind {given.name!r} was not called: "
             f"call it with the job's arguments, as in {takes}({_as_written(f'{given.name}(...)', takes)})"

@@ -66,6 +66,10 @@ class Scheduler:
         store: Where jobs are kept so that they outlast the process (``jobcancel.stores``); in memory alone if None.
             With one, every argument of a job is plain data, submits and cancels are answered when they are kept, and
             entering the scheduler brings back what the journal has.
+
+    Raises:
+        TypeError: The registry is no ``Registry``, the store no ``Store``, or a number has the wrong type.
+        ValueError: A number makes no sense.
     """
 
     def __init__(
