@@ -57,6 +57,13 @@ async def others_are_well(scheduler: Scheduler, host: Host, before: Any) -> list
     return [job for job in found if job.kind == "odd"]
 
 
+@pytest.fixture(autouse=True)
+def fewer_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find the end of what has none soon: the bounds themselves are tested where they stand."""
+    monkeypatch.setattr("jobcancel._core.plain.MOST_VALUES", 10_000)
+    monkeypatch.setattr("jobcancel._core.plain.MOST_REPEATS", 1_000)
+
+
 async def does_odd(store: Store | None, does: Does, value: Any) -> list[Snapshot[Any]]:
     """Let two jobs do something odd, one after the other behind one slot, and look at the rest."""
     host = Host(does, value)
