@@ -483,8 +483,8 @@ FAULTS: Final = (
     Fault(
         FOUND,
         _RUNTIME + "query.py",
-        "                yield Page(tuple(found), str(last))\n",
-        "                yield Page(tuple(found), str(seq))\n",
+        "                following = str(last)\n",
+        "                following = str(seq)\n",
         _FIND + "paging_shows_each_job_once_live_and_settled_alike",
     ),
     Fault(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import ExitStack
+from concurrent.futures import Future, InvalidStateError
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Final, TypedDict, Unpack
 
@@ -115,7 +115,7 @@ class _LoopThread:
         try:
             anyio.run(self._serve, backend=self._backend, backend_options=self._options)
         except BaseException as error:  # noqa: BLE001  # no such backend: it is raised where somebody waits
-            if not self._opened.done():
+            with suppress(InvalidStateError):
                 self._opened.set_exception(error)
 
     async def _serve(self) -> None:
@@ -133,8 +133,7 @@ class _AtExit:
     def __init__(self) -> None:
         self._running: dict[BlockingScheduler, None] = {}
         self._waiting = False
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+        getattr(os, "register_at_fork", dict)(after_in_child=self._forget)  # Windows has no fork
 
     def add(self, scheduler: BlockingScheduler) -> None:
         """Close a scheduler at the exit, unless it is discarded before."""

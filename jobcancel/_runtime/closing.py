@@ -20,12 +20,11 @@ async def close(kernel: DurableKernel) -> StoreError | None:
         problem = await journal.close()
         if kernel.tasks:  # a cancel that came last has compensations to run
             await kernel.idle()
-        elif problem is not None or not journal.busy:
+        else:
             break
     journal.closed = True
     for job in kernel.table.live.values():
-        if not durable(job).parted:
-            durable(job).part()
+        durable(job).part()
     try:
         await call(kernel, kernel.store.close)
     except StoreError as error:

@@ -205,10 +205,8 @@ class DurableKernel(Kernel):
         """Start a job that has its slot, unless it is in limbo or the scheduler closes: then it stays pending."""
         if durable(job).limbo:
             durable(job).admitted = True
-        elif not self.closing or job.parent is not None:
-            super().start(job, now)
         else:
-            self._leave_pending(durable(job))
+            super().start(job, now)
 
     def _leave_pending(self, job: DurableJob) -> None:
         """Leave a job that the next start will run; who waits for it here waits no longer."""

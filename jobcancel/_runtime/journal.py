@@ -287,4 +287,5 @@ class Journal:
             return self._problem
         if self._finals:
             await self._compact()
+            return await self.close()  # something may have changed meanwhile
         return None

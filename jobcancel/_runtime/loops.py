@@ -142,10 +142,8 @@ class AsyncioSignal(asyncio.Future[None]):
         From a callback: a task that ends in this very step, as that of ``asyncio.wait_for`` around a submit does on
         Python 3.11, keeps its value. ``asyncio.timeout`` withdraws its request (``Task.uncancel``) when it is left.
         """
-        task = asyncio.current_task()
-        if task is not None:
-            requests = task.cancelling()
-            self.get_loop().call_soon(_cancel_again, task, requests)
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self.get_loop().call_soon(_cancel_again, task, task.cancelling())
 
 
 def _cancel_again(task: asyncio.Task[Any], requests: int) -> None:
@@ -200,8 +198,7 @@ class AsyncioLoop:
 
     def when_ended(self, task: object, callback: Callable[[], None]) -> None:
         """See ``Loop``."""
-        if isinstance(task, asyncio.Task):
-            cast("asyncio.Task[object]", task).add_done_callback(lambda _: callback())
+        cast("asyncio.Task[object]", task).add_done_callback(lambda _: callback())
 
     async def open(self) -> None:
         """See ``Loop``."""

@@ -98,14 +98,15 @@ def _look(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> 
 
     before, last, work = _before(text(cursor, "cursor")), 0, 0
     found: list[Snapshot[Any]] = []
+    following = None
     places = _places(table, filters, before)
     for seq, job_id in places:
         job = table.find(job_id)
         facts = None if job is None else job.facts
         if job is not None and facts is not None and facts.seq == seq and filters.admit(facts):
             if len(found) == limit:
-                yield Page(tuple(found), str(last))
-                return
+                following = str(last)
+                break
             last = seq
             found.append(job.snapshot())
             work += _SNAPSHOT
@@ -113,7 +114,7 @@ def _look(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> 
         if work > _WORK:
             work = 0
             yield None
-    yield Page(tuple(found), None)
+    yield Page(tuple(found), following)
 
 
 def _places(table: JobTable, filters: Filters, before: int | None) -> Iterator[tuple[int, str]]:

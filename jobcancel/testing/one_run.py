@@ -174,8 +174,7 @@ async def _watched(
         job = await handle.wait()
         for _ in range(_TURNS):
             await checkpoint()
-        if threading.active_count() > 1:  # one that was given its work a moment ago shall have begun it
-            await to_thread.run_sync(int)
+        await to_thread.run_sync(int)  # a thread that was given its work a moment ago has begun it then
     symptoms = [*of_the_code(trace, job, usual or job.state), *of_the_promises(trace, job)]
     symptoms += of_the_tasks(trace)
     threads = _busy_threads(trace.places)

@@ -187,3 +187,26 @@ async def test_children_that_would_wait_for_each_others_slots_for_ever_are_refus
         assert sorted(ended) == ["done", "refused"]
     else:
         assert ended == ["done", "done"]  # the job in the middle failed, and its batch told that
+
+
+async def test_a_child_that_may_have_to_wait_is_taken_where_it_is_not_certain_that_it_waits_for_ever(
+    anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobcancel._runtime.admission._STEPS", 0)
+    host, go = Host(), anyio.Event()
+
+    @host.kind("part", max_running=1)
+    async def part(job: JobContext) -> str:
+        await go.wait()
+        return "done"
+
+    @host.kind("whole")
+    async def whole(job: JobContext) -> list[str]:
+        return [child.result or "" for child in await job.batch([part()])]
+
+    async with host.running(store=None) as scheduler:
+        await scheduler.submit(part())
+        handle = await scheduler.submit(whole())
+        await anyio.wait_all_tasks_blocked()
+        go.set()
+        assert await handle.result() == ["done"]

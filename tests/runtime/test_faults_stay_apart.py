@@ -10,6 +10,8 @@ import pytest
 from jobcancel import JobContext, Registry, Scheduler
 from jobcancel._core.journal import JobJournal
 from jobcancel._runtime.clock import Timers
+from jobcancel._runtime.table import JobTable
+from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
 from tests.runtime.restarts import Host, never, settle
 
@@ -195,3 +197,50 @@ async def test_a_cancel_that_comes_when_the_code_has_ended_is_not_told_as_delive
     assert snapshot.cancel is not None
     assert (snapshot.state, snapshot.cancel.delivered_at) == ("failed", None)
     assert {entry.step for entry in snapshot.history} == {"started", "undo", "cancel_accepted", "failed"}
+
+
+async def test_a_task_that_serves_and_fails_is_logged_and_the_scheduler_can_be_left(
+    registry: Registry, anyio_backend: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(_: Timers) -> None:
+        raise LookupError("as asked")
+
+    monkeypatch.setattr(Timers, "run", fails)
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> str:
+        return "done"
+
+    async with Scheduler(registry) as scheduler:
+        assert await (await scheduler.submit(work())).result() == "done"
+    assert "jobcancel timers has failed" in caplog.text
+
+
+async def test_a_job_that_cannot_be_packed_gives_back_its_slot_and_holds_up_no_shutdown(
+    registry: Registry, anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @registry.kind("work", max_running=1)
+    async def work(job: JobContext, number: int) -> int:
+        return number
+
+    def fails(*_: object) -> None:
+        raise LookupError("as asked")
+
+    async with Scheduler(registry) as scheduler:
+        with monkeypatch.context() as patched:
+            patched.setattr(JobTable, "settle", fails)
+            assert await (await scheduler.submit(work(1))).result() == 1
+            await anyio.wait_all_tasks_blocked()
+        assert await (await scheduler.submit(work(2))).result() == 2
+
+
+async def test_timers_and_a_journal_that_are_ended_before_they_run_end_at_once(
+    registry: Registry, anyio_backend: Any, clock: ManualClock
+) -> None:
+    timers = Timers(clock)
+    timers.close()
+    await timers.run()
+    durable = Scheduler(registry, store=MemoryStore())._kernel.durable  # pyright: ignore[reportPrivateUsage]
+    assert durable is not None
+    durable.journal.stop()
+    await durable.journal.run()

@@ -315,3 +315,22 @@ async def test_an_object_that_is_no_plain_data_is_compared_as_itself(registry: R
     assert (await scheduler.submit(write({"note": note}), key="k")).id == first.id
     with pytest.raises(IdempotencyConflictError):
         await scheduler.submit(write({"note": Note()}), key="k")
+
+
+async def test_an_interrupt_while_arguments_are_compared_goes_to_who_submits(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    class Interrupts:
+        def __eq__(self, other: object) -> bool:
+            raise KeyboardInterrupt
+
+        __hash__ = None  # type: ignore[assignment]
+
+    @registry.kind("work")
+    async def work(job: JobContext, what: object) -> None:
+        pass
+
+    first = await scheduler.submit(work(Interrupts()), key="k")
+    with pytest.raises(KeyboardInterrupt):
+        await scheduler.submit(work(Interrupts()), key="k")
+    assert [job.id for job in (await scheduler.find()).jobs] == [first.id]

@@ -111,8 +111,10 @@ async def test_a_host_that_cancels_every_task_and_goes_on_has_a_scheduler_that_w
         return "done"
 
     timed = host.kind("timed", timeout_s=10)(never)
+    limited = host.kind("limited", max_running=1)(never)
     options: dict[str, Any] = {} if stored else {"store": None}
     async with host.running(**options) as scheduler:
+        _, waiting = await scheduler.submit(limited()), await scheduler.submit(limited())
         torn = await scheduler.submit(work())
         await begun.wait()
         unbegun = None if stored else await scheduler.submit(work())  # after a commit its code may have begun
@@ -123,6 +125,7 @@ async def test_a_host_that_cancels_every_task_and_goes_on_has_a_scheduler_that_w
         assert snapshot.failure is not None
         assert (snapshot.state, snapshot.failure.code) == ("failed", "FOREIGN_CANCEL")
         release.set()
+        assert (await waiting.wait(timeout_s=0)).settled is False
         if unbegun is not None:
             assert await unbegun.result() == "done", "nothing of its code was cancelled"
         late = await scheduler.submit(timed())

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 import anyio
 import pytest
 from anyio import from_thread
 
 from jobcancel import JobContext, JobState, Registry, Scheduler
+from jobcancel._runtime import threads
+from jobcancel._runtime.loops import current_loop
 
+NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task
 TIMEOUT_S = 60  # for a thread that nobody releases: a test that is broken ends
 
 
@@ -145,3 +151,39 @@ async def test_a_thread_sees_the_submitters_context(registry: Registry, schedule
     handle = await scheduler.submit(work())
     REQUEST.set("changed since")
     assert await handle.result() == "of the submitter"
+
+
+async def test_a_thread_does_not_begin_under_a_scope_that_was_cancelled_before(anyio_backend: Any) -> None:
+    ran: list[int] = []
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await threads.run_at_once(current_loop(), lambda: ran.append(1))
+    assert (scope.cancelled_caught, ran) == (True, [])
+
+
+@pytest.mark.parametrize(
+    "anyio_backend", [("asyncio", {}), ("asyncio", {"use_uvloop": True})], ids=["asyncio", "uvloop"]
+)
+async def test_a_thread_that_comes_after_its_callers_cancel_does_nothing(
+    anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, ran = list[Callable[[], object]](), list[int]()
+
+    async def cancelled(run: Callable[[], object], *, limiter: object) -> None:
+        late.append(run)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("jobcancel._runtime.threads.to_thread.run_sync", cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        await threads._run(current_loop(), anyio.CapacityLimiter(1), lambda: ran.append(1))  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(RuntimeError, match="cancelled before its function began"):
+        late[0]()
+    assert ran == []
+
+
+async def test_a_closed_thread_of_a_store_takes_no_call(anyio_backend: Any) -> None:
+    thread = threads.StoreThread(current_loop())
+    assert await thread.run(lambda: 1) == 1
+    thread.close()
+    with pytest.raises(RuntimeError, match="has ended"):
+        await thread.run(lambda: 2)

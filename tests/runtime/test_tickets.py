@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
 import pytest
+import trio
 from anyio.lowlevel import checkpoint
 
 from jobcancel import StoreError
@@ -217,3 +219,19 @@ async def test_a_caller_with_a_time_limit_gets_its_answer_and_is_not_cancelled_f
     assert not task.done()
     waited_for.kept()
     assert await task == "kept"
+
+
+async def test_a_signal_that_was_set_before_ends_each_wait_at_once(anyio_backend: Any) -> None:
+    done = current_loop().signal()
+    done.set()
+    await done.wait()
+    await done.wait_uninterrupted()
+
+
+def test_an_interrupt_that_trio_holds_back_is_returned() -> None:
+    @trio.lowlevel.enable_ki_protection
+    async def main() -> BaseException | None:
+        signal.raise_signal(signal.SIGINT)
+        return await current_loop().interruption()
+
+    assert type(trio.run(main)) is KeyboardInterrupt
