@@ -83,8 +83,14 @@ class Job:
 
     @property
     def settled_n(self) -> int | None:
-        """The first event at which it was seen as settled."""
-        end = self.record.world.ends.get(self.id)
+        """The first event at which it was seen as settled, or None.
+
+        An end that was seen while the store failed is not kept: after the restart the job goes on.
+        """
+        world = self.record.world
+        if world.unkept and world.life > 1:
+            return None
+        end = world.ends.get(self.id)
         return None if end is None else end[1]
 
     @property
