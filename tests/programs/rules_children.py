@@ -30,6 +30,9 @@ def _left_to_the_next(parent: Job) -> bool:
 
 
 def _judge(job: Job, parent: Job, judgement: Judgement) -> None:
+    world = parent.record.world
+    if world.unkept and world.life > 1:
+        return  # the end of one may have been written, and not that of the other
     about = f"{job.id} ({job.state}) of {parent.id} ({parent.state})"
     child_end, parent_end = job.seen.settled_at, parent.seen.settled_at
     if child_end is not None and parent_end is not None:
