@@ -86,7 +86,7 @@ DURABLE_FAULTS: Final = (
         _RUNTIME + "loops.py",
         "        with self.scope_type(shield=True):  #",
         "        with self.scope_type():  #",
-        _TICKETS + "who_was_cancelled_before_he_asked_waits_all_the_same",
+        _TICKETS + "a_wait_under_a_cancelled_scope_spends_no_turn_of_the_loop",
     ),
     Fault(
         KEPT,

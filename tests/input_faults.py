@@ -128,7 +128,7 @@ INPUT_FAULTS: Final = (
         _CORE + "json_form.py",
         "        return value if isfinite(value) else self._not_finite(value)\n",
         "        return value\n",
-        _FORM + "anything_can_be_written_as_strict_json_in_utf_8",
+        _FORM + "what_json_cannot_hold_stands_as_its_repr",
     ),
     Fault(
         SHOWS,
@@ -198,7 +198,7 @@ INPUT_FAULTS: Final = (
         _CORE + "compensations.py",
         "    except BaseException:  # noqa: BLE001",
         "    except AttributeError:",
-        _ODD + _VALUE + "[asyncio-in memory-a call without a name]",
+        "tests/core/test_compensations.py::test_an_undo_whose_name_raises_is_called_by_its_type",
     ),
     Fault(
         ALONE,

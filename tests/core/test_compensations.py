@@ -11,6 +11,7 @@ import pytest
 from jobcancel import CompensationContext
 from jobcancel._core.compensations import Compensation, Undo, name_of, number, undo_of
 from jobcancel.errors import UnknownCompensationError
+from tests.core.odd import ODD
 
 calls: list[Any] = []
 
@@ -245,3 +246,7 @@ def test_what_has_no_signature_is_registered_unchecked() -> None:
     assert callable(undo_of(NAMED, Odd(), (5,)))
     update: Any = dict[str, int]().update
     assert callable(undo_of(NAMED, update, ({},)))
+
+
+def test_an_undo_whose_name_raises_is_called_by_its_type() -> None:
+    assert name_of(ODD["a call without a name"]) == "Call"

@@ -235,3 +235,24 @@ def test_an_interrupt_that_trio_holds_back_is_returned() -> None:
         return await current_loop().interruption()
 
     assert type(trio.run(main)) is KeyboardInterrupt
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE[:1], ids=["asyncio"])
+async def test_a_wait_under_a_cancelled_scope_spends_no_turn_of_the_loop(
+    anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop: Any = asyncio.get_running_loop()
+    waited_for, turns, turn = ticket(), 0, loop._run_once
+
+    def counted() -> None:
+        nonlocal turns
+        turns += 1
+        turn()
+
+    loop.call_later(0.05, waited_for.kept)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        monkeypatch.setattr(loop, "_run_once", counted)
+        assert await waited_for.answer() == "kept"
+        monkeypatch.undo()
+    assert turns < 20
