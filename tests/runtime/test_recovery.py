@@ -184,3 +184,14 @@ async def test_pages_go_on_where_they_were_after_a_restart(anyio_backend: Any) -
     ids = [handle.id for handle in reversed(handles)]
     assert [job.id for job in (*page.jobs, *rest.jobs)] == ids
     assert [job.id for job in every.jobs] == [newer.id, *ids]
+
+
+async def test_a_job_that_is_said_to_wait_and_may_have_begun_is_lost_with_its_process(anyio_backend: Any) -> None:
+    host = Host()
+    kind = host.kind("work", on_restart="fail")(never)
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(kind())  # written: it waits, and may start; not yet: it has
+        async with host.running(store=host.store.killed()) as next_one:
+            job = await next_one.wait(handle.id)
+    assert job.failure is not None
+    assert (job.state, job.failure.code) == ("failed", "WORKER_LOST")
