@@ -133,7 +133,8 @@ class _AtExit:
     def __init__(self) -> None:
         self._running: dict[BlockingScheduler, None] = {}
         self._waiting = False
-        getattr(os, "register_at_fork", dict)(after_in_child=self._forget)  # Windows has no fork
+        with suppress(AttributeError):  # Windows has no fork
+            os.register_at_fork(after_in_child=self._forget)
 
     def add(self, scheduler: BlockingScheduler) -> None:
         """Close a scheduler at the exit, unless it is discarded before."""

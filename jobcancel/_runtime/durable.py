@@ -202,7 +202,7 @@ class DurableKernel(Kernel):
             self.child_gone(job.parent, job)
 
     def start(self, job: Job, now: float) -> None:
-        """Start a job that has its slot, unless it is in limbo or the scheduler closes: then it stays pending."""
+        """Start a job that has its slot; one whose submit is not committed yet starts with the commit."""
         if durable(job).limbo:
             durable(job).admitted = True
         else:
