@@ -55,7 +55,7 @@ class BlockingScheduler(BlockingJobs):
         **options: Unpack[SchedulerOptions],
     ) -> None:
         scheduler = Scheduler(registry, **options)
-        super().__init__(scheduler, scheduler.portal)
+        super().__init__(scheduler, scheduler.from_thread._portal)  # noqa: SLF001  # of the class that this one extends
         self._scheduler, self._backend, self._backend_options = scheduler, backend, backend_options
         self._running: ExitStack | None = None
         self._pid = 0  # the process that started it

@@ -1,15 +1,16 @@
-"""The methods of a scheduler without ``await``, for threads other than its loop's."""
+"""The methods of a scheduler without ``await``, for threads other than its loop's, and the portal that they use."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from anyio.from_thread import BlockingPortal
+import anyio
 
 from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
@@ -19,6 +20,8 @@ from jobcancel._core.states import JobState
 from jobcancel.abc import JobService
 from jobcancel.errors import SchedulerClosedError
 
+from .loops import Loop, Signal
+
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Page, Snapshot
 
@@ -27,13 +30,127 @@ R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 
+class PortalCall(Generic[T]):
+    """A call that a thread waits for.
+
+    Attributes:
+        wanted: What it is for, for an error's message.
+        method: Gives the coroutine to await.
+        answer: What the thread waits for.
+        scope: Cancels the call; made in the loop's thread.
+        given_up: Whether the thread does not wait any longer.
+    """
+
+    __slots__ = ("answer", "given_up", "method", "scope", "wanted")
+
+    def __init__(self, wanted: str, method: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self.wanted, self.method = wanted, method
+        self.answer: Future[T] = Future()
+        self.scope: anyio.CancelScope | None = None
+        self.given_up = False
+
+    def cancel(self) -> None:
+        """Cancel the call. In the loop's thread."""
+        self.given_up = True
+        if self.scope is not None:
+            self.scope.cancel()
+
+
+class Portal:
+    """The way into the loop for other threads: what they call runs there as tasks, and ``close`` answers every call.
+
+    In anyio's ``BlockingPortal`` a thread waits until the loop has taken its call. A loop that ends just then never
+    takes it, and the thread waits for ever. Here a call is known before the loop hears of it.
+
+    Args:
+        loop: The loop that runs now.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop, self._thread = loop, get_ident()
+        self._lock = Lock()
+        self._closed = False
+        self._calls = dict[PortalCall[Any], None]()
+        self._tasks = dict[PortalCall[Any], object]()
+        self._last_ended: Signal | None = None  # while ``close`` waits for it
+
+    def call(self, wanted: str, method: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Await ``method()`` in the loop and return its value, from another thread.
+
+        Raises:
+            SchedulerClosedError: The portal is closed, or was closed before the call had ended.
+            RuntimeError: This is the loop's thread.
+        """
+        if get_ident() == self._thread:
+            raise RuntimeError(f"cannot {wanted} from the thread of the scheduler's loop: await the scheduler's method")
+        call = PortalCall(wanted, method)
+        with self._lock:
+            if self._closed:
+                raise SchedulerClosedError(wanted)
+            self._calls[call] = None
+        try:
+            context = copy_context()
+            self._loop.soon_from_thread(lambda: context.run(self._start, call))
+        except RuntimeError:  # the loop was closed around the scheduler
+            raise SchedulerClosedError(wanted) from None
+        try:
+            return call.answer.result()
+        except BaseException:
+            if not call.answer.done():  # Ctrl-C in this thread
+                with suppress(RuntimeError):  # the loop was closed meanwhile
+                    self._loop.soon_from_thread(call.cancel)
+            raise
+
+    def _start(self, call: PortalCall[Any]) -> None:
+        if not self._closed and not call.given_up:
+            task = self._tasks[call] = self._loop.spawn(self._run, call, copy_context(), "jobcancel call")
+            self._loop.when_ended(task, partial(self._ended, call))
+
+    async def _run(self, call: PortalCall[Any]) -> None:
+        try:
+            with anyio.CancelScope() as call.scope:
+                call.answer.set_result(await call.method())
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:
+            call.answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._ended(call)
+
+    def _ended(self, call: PortalCall[Any]) -> None:
+        """Forget a call whose task has ended, and answer it if the task could not."""
+        if self._tasks.pop(call, None) is not None:
+            self._answer(call)
+            if self._last_ended is not None and not self._tasks:
+                self._last_ended.set()
+
+    def _answer(self, call: PortalCall[Any]) -> None:
+        self._calls.pop(call, None)
+        if not call.answer.done():
+            call.answer.set_exception(SchedulerClosedError(call.wanted))
+
+    async def close(self) -> None:
+        """Take no more calls, cancel those in flight, wait for their tasks, and answer all that are left."""
+        with self._lock:
+            self._closed = True
+        for call in [*self._tasks]:
+            call.cancel()
+        if self._tasks:
+            self._last_ended = self._loop.signal()
+            await self._last_ended.wait_uninterrupted()
+        for call in [*self._calls]:
+            self._answer(call)
+
+
 class BlockingJobs:
     """A ``JobService`` whose methods block; arguments, results and errors are those that ``JobService`` documents.
 
     Once the scheduler has closed they raise ``SchedulerClosedError``, calls in flight included.
     """
 
-    def __init__(self, jobs: JobService, portal: Callable[[], tuple[BlockingPortal, int] | None]) -> None:
+    def __init__(self, jobs: JobService, portal: Callable[[], Portal | None]) -> None:
         self._jobs, self._portal = jobs, portal
 
     def call(self, wanted: str, method: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -43,27 +160,10 @@ class BlockingJobs:
             SchedulerClosedError: The scheduler is not running, or closed meanwhile.
             RuntimeError: This is the thread of the scheduler's loop.
         """
-        portal = self._way_in(wanted)
-        try:
-            future: Future[T] = portal.start_task_soon(method)
-        except RuntimeError:  # it closed since
-            raise SchedulerClosedError(wanted) from None
-        try:
-            return future.result()
-        except CancelledError:
-            raise SchedulerClosedError(wanted) from None
-        except BaseException:
-            future.cancel()  # Ctrl-C here: nobody waits for the answer any more
-            raise
-
-    def _way_in(self, wanted: str) -> BlockingPortal:
-        found = self._portal()
-        if found is None:
+        portal = self._portal()
+        if portal is None:
             raise SchedulerClosedError(wanted)
-        portal, thread = found
-        if thread == get_ident():
-            raise RuntimeError(f"cannot {wanted} from the thread of the scheduler's loop: await the scheduler's method")
-        return portal
+        return portal.call(wanted, method)
 
     @overload
     def submit(

@@ -19,10 +19,10 @@ from threading import get_ident
 from typing import Any, Final
 
 import anyio
-from anyio.from_thread import BlockingPortal
 
 from jobcancel.errors import DeadlockError, StoreError, WrongTaskError
 
+from .facade import Portal
 from .job import CURRENT
 from .kernel import Kernel
 from .log import guard, tell
@@ -44,7 +44,7 @@ class Session:
         forget: Called if the loop ends and nobody has left the scheduler.
     """
 
-    portal: BlockingPortal | None = None
+    portal: Portal | None = None
 
     def __init__(self, kernel: Kernel, max_threads: int, forget: Callable[[], None]) -> None:
         loop = kernel.loop = current_loop()
@@ -56,7 +56,7 @@ class Session:
         self._host = loop.current()
         self._tasks: list[object] = []  # the loop alone would let them be collected
         self._ended: list[Signal] = []
-        self._ready, self._leaving = loop.signal(), loop.signal()
+        self._leaving = loop.signal()
         self._left = False
         self._open = False  # the store
 
@@ -75,8 +75,9 @@ class Session:
         kernel.timers.open()
         await loop.open()
         await self._start(kernel.timers.run, "jobcancel timers")
-        await self._start(self._serve_threads, "jobcancel portal")
-        await self._ready.wait_uninterrupted()
+        portal = Portal(loop)
+        await self._start(partial(self._serve, portal), "jobcancel session")
+        self.portal = portal
         if durable is not None:
             await self._start(durable.journal.run, "jobcancel journal")
             try:
@@ -116,14 +117,11 @@ class Session:
             await first_step.wait_uninterrupted()
         self._ended.append(ended)
 
-    async def _serve_threads(self) -> None:
-        """Take the calls of other threads until the scheduler is left; those in flight are cancelled then."""
+    async def _serve(self, portal: Portal) -> None:
+        """Wait until the scheduler is left, and then cancel what other threads have called and still wait for."""
         with self._kernel.scope_type(shield=True):
-            async with BlockingPortal() as portal:
-                self.portal = portal
-                self._ready.set()
-                await self._until_left()
-                await portal.stop(cancel_remaining=True)
+            await self._until_left()
+            await portal.close()
 
     async def _until_left(self) -> None:
         """Wait until the host has left the scheduler; leave it in its place if the loop ends before that.

@@ -7,8 +7,6 @@ from os import getpid
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
-from anyio.from_thread import BlockingPortal
-
 from jobcancel._core.arguments import lacks, refusal
 from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
@@ -26,7 +24,7 @@ from jobcancel.errors import SchedulerClosedError
 
 from .clock import SystemClock
 from .compensation import checked as checked_undos
-from .facade import BlockingJobs
+from .facade import BlockingJobs, Portal
 from .handle import Handle, request_cancel, user_request
 from .ids import Ids, checked, ulids
 from .kernel import Kernel, durable_kernel
@@ -285,14 +283,12 @@ class Scheduler:
     @property
     def from_thread(self) -> BlockingJobs:
         """The same methods without ``await``, for threads other than the loop's; see ``BlockingJobs``."""
-        return BlockingJobs(self, self.portal)
+        return BlockingJobs(self, self._portal)
 
-    def portal(self) -> tuple[BlockingPortal, int] | None:
-        """Return the way in for other threads and the loop's thread, or None while the scheduler does not run here."""
+    def _portal(self) -> Portal | None:
+        """Return the way in for other threads, or None while the scheduler does not run in this process."""
         session = self._session
-        if session is None or session.portal is None or session.pid != getpid():  # no thread survives a fork
-            return None
-        return session.portal, self._kernel.thread
+        return None if session is None or session.pid != getpid() else session.portal  # no thread survives a fork
 
 
 def _require_store(store: object) -> None:

@@ -8,12 +8,11 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
 from anyio import to_thread
-from anyio.from_thread import BlockingPortal
 
 from jobcancel import (
     BlockingScheduler,
@@ -27,7 +26,8 @@ from jobcancel import (
     SchedulerClosedError,
     UnknownKindError,
 )
-from jobcancel._runtime.facade import BlockingJobs
+from jobcancel._runtime.facade import BlockingJobs, Portal
+from jobcancel._runtime.loops import Loop, current_loop
 
 Backend = tuple[str, dict[str, Any]]
 
@@ -228,12 +228,54 @@ async def test_a_call_from_the_loops_own_thread_is_refused_instead_of_standing_s
 async def test_a_way_in_that_closes_between_the_look_and_the_call_is_told_as_closed(
     scheduler: Scheduler, anyio_backend: Backend
 ) -> None:
-    async with BlockingPortal() as closed:
-        pass
-    jobs = BlockingJobs(scheduler, lambda: (closed, 0))
+    closed = Portal(current_loop())
+    await closed.close()
+    jobs = BlockingJobs(scheduler, lambda: closed)
 
     with pytest.raises(SchedulerClosedError, match="cannot read"):
         await to_thread.run_sync(jobs.find)
+
+
+class EndingLoop:
+    """A loop in its last turn: it still accepts callbacks, and runs none.
+
+    Attributes:
+        accepted: Set when it has accepted one.
+        closed: Whether it accepts none any more.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self.signal = loop.signal
+        self.accepted, self.closed = threading.Event(), False
+
+    def soon_from_thread(self, callback: Callable[[], None]) -> None:
+        if self.closed:
+            raise RuntimeError("Event loop is closed")
+        self.accepted.set()
+
+
+async def test_a_call_that_an_ending_loop_never_takes_is_answered_when_the_scheduler_closes(
+    scheduler: Scheduler, anyio_backend: Backend
+) -> None:
+    loop = EndingLoop(current_loop())
+    portal = Portal(cast("Loop", loop))
+    jobs = BlockingJobs(scheduler, lambda: portal)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(jobs.find)
+        await to_thread.run_sync(loop.accepted.wait)
+        await portal.close()
+        with pytest.raises(SchedulerClosedError, match="cannot read"):
+            future.result(timeout=60)
+
+
+async def test_a_call_to_a_loop_that_was_closed_around_the_scheduler_is_refused(
+    scheduler: Scheduler, anyio_backend: Backend
+) -> None:
+    loop = EndingLoop(current_loop())
+    loop.closed = True
+    portal = Portal(cast("Loop", loop))
+    with pytest.raises(SchedulerClosedError, match="cannot read"):
+        await to_thread.run_sync(BlockingJobs(scheduler, lambda: portal).find)
 
 
 async def test_a_thread_of_a_job_may_use_its_scheduler(registry: Registry, scheduler: Scheduler) -> None:

@@ -7,8 +7,9 @@ import threading
 from typing import Any
 
 import pytest
+from anyio import to_thread
 
-from jobcancel import JobContext, Registry, Scheduler
+from jobcancel import JobContext, Registry, Scheduler, SchedulerClosedError
 from tests.runtime.restarts import Host, never
 
 NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
@@ -31,9 +32,10 @@ async def test_a_native_cancel_while_the_scheduler_opens_closes_it_again(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not entered.is_set()
-    assert scheduler.portal() is None
+    with pytest.raises(SchedulerClosedError):
+        await to_thread.run_sync(scheduler.from_thread.find)
     async with scheduler:  # nothing was left open
-        assert scheduler.portal() is not None
+        assert (await to_thread.run_sync(scheduler.from_thread.find)).jobs == ()
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from jobcancel import FailureCode, JobContext, JobHandle, JobState, QueueFullError
-from tests.runtime.restarts import Host, never, settle, written
+from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 
 async def test_jobs_that_waited_wait_again_in_their_order_and_start_one_after_the_other(anyio_backend: Any) -> None:
@@ -190,8 +190,9 @@ async def test_a_job_that_is_said_to_wait_and_may_have_begun_is_lost_with_its_pr
     host = Host()
     kind = host.kind("work", on_restart="fail")(never)
     async with host.running() as scheduler:
-        handle = await scheduler.submit(kind())  # written: it waits, and may start; not yet: it has
-        async with host.running(store=host.store.killed()) as next_one:
+        handle = await scheduler.submit(kind())
+        first = TestedStore(host.store.kept[0])  # written: it waits, and may start; that it has is the next entry
+        async with host.running(store=first) as next_one:
             job = await next_one.wait(handle.id)
     assert job.failure is not None
     assert (job.state, job.failure.code) == ("failed", "WORKER_LOST")

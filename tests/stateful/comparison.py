@@ -86,7 +86,8 @@ class Comparison:
         else:
             # Its code ended past its retention, and with it the scheduler: it is dropped when that is entered again.
             assert job.overdue, f"{job.id} is readable past its retention"
-            assert self._scheduler.portal() is None, f"{job.id} is readable past its retention"
+            closed = self._scheduler._session is None  # pyright: ignore[reportPrivateUsage]
+            assert closed, f"{job.id} is readable past its retention"
             job.dropped = False
 
     def _check_job(self, job: Job, snapshot: Snapshot[Any]) -> None:
