@@ -102,20 +102,20 @@ class Portal:
             raise
 
     def _start(self, call: PortalCall[Any]) -> None:
-        if not self._closed and not call.given_up:
+        if not self._closed:  # else it is answered
             task = self._tasks[call] = self._loop.spawn(self._run, call, copy_context(), "jobcancel call")
             self._loop.when_ended(task, partial(self._ended, call))
 
     async def _run(self, call: PortalCall[Any]) -> None:
         try:
             with anyio.CancelScope() as call.scope:
+                if call.given_up:  # before this first step
+                    call.scope.cancel()
                 call.answer.set_result(await call.method())
         except anyio.get_cancelled_exc_class():
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised in the thread that waits; here it would end the loop
             call.answer.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
         finally:
             self._ended(call)
 

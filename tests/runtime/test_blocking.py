@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, cast
 
 import anyio
@@ -26,6 +27,7 @@ from jobcancel import (
     SchedulerClosedError,
     UnknownKindError,
 )
+from jobcancel._runtime import facade
 from jobcancel._runtime.facade import BlockingJobs, Portal
 from jobcancel._runtime.loops import Loop, current_loop
 
@@ -240,17 +242,20 @@ class EndingLoop:
     """A loop in its last turn: it still accepts callbacks, and runs none.
 
     Attributes:
+        callbacks: Those that it has accepted.
         accepted: Set when it has accepted one.
         closed: Whether it accepts none any more.
     """
 
     def __init__(self, loop: Loop) -> None:
-        self.signal = loop.signal
+        self.signal, self.spawn, self.when_ended = loop.signal, loop.spawn, loop.when_ended
         self.accepted, self.closed = threading.Event(), False
+        self.callbacks: list[Callable[[], None]] = []
 
     def soon_from_thread(self, callback: Callable[[], None]) -> None:
         if self.closed:
             raise RuntimeError("Event loop is closed")
+        self.callbacks.append(callback)
         self.accepted.set()
 
 
@@ -266,6 +271,62 @@ async def test_a_call_that_an_ending_loop_never_takes_is_answered_when_the_sched
         await portal.close()
         with pytest.raises(SchedulerClosedError, match="cannot read"):
             future.result(timeout=60)
+    loop.callbacks[0]()  # too late: it starts nothing
+
+
+class Interrupted(BaseException):
+    """What Ctrl-C raises in this test."""
+
+
+def test_a_call_is_canceled_when_ctrl_c_ends_the_wait_for_it(registry: Registry, anyio_backend: Backend) -> None:
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    async def hang() -> None:
+        signal.pthread_kill(waiting, signal.SIGINT)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    ended, waiting = threading.Event(), threading.get_ident()
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with blocking(registry, anyio_backend) as jobs:
+            with pytest.raises(Interrupted):
+                jobs.call("hang", hang)
+            assert ended.wait(60)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def test_a_call_that_is_given_up_before_its_first_step_ends_all_the_same(
+    scheduler: Scheduler, anyio_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class InterruptedFuture(Future[Any]):
+        def result(self, timeout: float | None = None) -> Any:
+            raise Interrupted
+
+    monkeypatch.setattr(facade, "Future", InterruptedFuture)
+    loop = EndingLoop(current_loop())
+    portal = Portal(cast("Loop", loop))
+    with pytest.raises(Interrupted):
+        await to_thread.run_sync(BlockingJobs(scheduler, lambda: portal).wait, "nobody")
+    loop.spawn = scheduler._kernel.loop.spawn  # pyright: ignore[reportPrivateUsage]
+    for callback in loop.callbacks:  # the call is taken, and given up in the same turn of the loop
+        callback()
+    with anyio.fail_after(60):
+        await portal.close()
+
+
+def test_an_exit_that_a_call_raises_ends_the_call_and_no_loop(registry: Registry, anyio_backend: Backend) -> None:
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    with blocking(registry, anyio_backend) as jobs:
+        with pytest.raises(SystemExit):
+            jobs.call("leave", leave)
+        assert jobs.find().jobs == ()
 
 
 async def test_a_call_to_a_loop_that_was_closed_around_the_scheduler_is_refused(

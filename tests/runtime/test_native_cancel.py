@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from jobcancel import JobContext, Registry, Scheduler, SchedulerClosedError
 from tests.runtime.restarts import Host, never
@@ -198,3 +199,25 @@ async def test_a_plain_compensation_ends_in_its_thread_and_is_told_as_it_ended_w
         go.set()
         snapshot = await handle.wait()
     assert [entry.status for entry in snapshot.history] == ["running", "compensated", "failed"]
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "not begun"])
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_threads_call_is_answered_though_its_task_is_canceled_natively(
+    registry: Registry, anyio_backend: Any, begun: bool
+) -> None:
+    inside = asyncio.Event()
+
+    async def hang() -> None:
+        inside.set()
+        await asyncio.sleep(3600)
+
+    async with Scheduler(registry) as scheduler:
+        call = asyncio.create_task(to_thread.run_sync(scheduler.from_thread.call, "hang", hang))
+        if begun:
+            await inside.wait()
+        while not (found := [task for task in asyncio.all_tasks() if task.get_name() == "jobcancel call"]):
+            await checkpoint()
+        found[0].cancel()
+        with pytest.raises(SchedulerClosedError):
+            await call
