@@ -399,7 +399,7 @@ FAULTS: Final = (
     Fault(
         FOUND,
         _RUNTIME + "lifecycle.py",
-        '        import_module("jobcancel._core.shown")  #',
+        '        import_module("jobcancel._core.view")  #',
         "        #",
         "tests/test_layout.py::test_a_scheduler_that_is_entered_can_show_its_jobs_though_no_file_can_be_opened_any_more",
     ),

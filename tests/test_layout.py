@@ -82,36 +82,24 @@ def test_no_line_is_taken_out_of_the_coverage() -> None:
     assert found == []
 
 
-def test_the_exports_are_nothing_but_re_exports_and_their_list() -> None:
-    docstring, *body = tree(PACKAGE / "_exports.py").body
-    assert is_docstring(docstring)
-    python = {"typing", "importlib"}
-    imports = [node for node in body if isinstance(node, ast.ImportFrom) and node.module not in python]
-    choice, names = [node for node in body if not isinstance(node, ast.ImportFrom)]
-    assert isinstance(choice, ast.If)
-    later = [node for node in choice.body if isinstance(node, ast.ImportFrom)]
-    homes, found = choice.orelse  # where the same names lie at run time
-    assert [ast.unparse(choice.test), len(later)] == ["TYPE_CHECKING", len(choice.body)]
-    assert isinstance(homes, ast.Assign)
-    assert ast.literal_eval(homes.value) == {
-        f".{node.module}": tuple(alias.name for alias in node.names) for node in later
-    }
-    assert isinstance(found, Function)
-    assert [found.name, ast.unparse(names).partition(" = (")[0]] == ["__getattr__", "__all__"]
-
-    imported = [alias.asname or alias.name for node in (*imports, *later) for alias in node.names]
-    assert type(jobcancel.__all__) is tuple
-    assert sorted(jobcancel.__all__) == sorted(imported)
-
-
-def test_the_package_file_only_leads_to_the_exports() -> None:
-    docstring, imported, choice = tree(PACKAGE / "__init__.py").body
+def test_the_names_for_type_checkers_are_those_that_are_there_at_run_time() -> None:
+    docstring, imported, choice, names = tree(PACKAGE / "__init__.py").body
     assert is_docstring(docstring)
     assert ast.unparse(imported) == "from typing import TYPE_CHECKING"
     assert isinstance(choice, ast.If)
     assert ast.unparse(choice.test) == "TYPE_CHECKING"
-    assert {type(node) for node in choice.body} == {ast.ImportFrom}
-    assert [node.name for node in choice.orelse if isinstance(node, Function)] == ["__getattr__", "__dir__"]
+    seen = [node for node in choice.body if isinstance(node, ast.ImportFrom)]
+    assert len(seen) == len(choice.body)
+    homes = choice.orelse[0]
+    assert isinstance(homes, ast.Assign)
+    modules, *packages = ast.literal_eval(homes.value).items()
+    assert modules == ("", tuple(alias.name for node in seen if node.module is None for alias in node.names))
+    assert dict(packages) == {
+        f".{node.module}": tuple(alias.name for alias in node.names) for node in seen if node.module is not None
+    }
+    assert ast.unparse(names).partition(" = (")[0] == "__all__"
+    assert type(jobcancel.__all__) is tuple
+    assert sorted(jobcancel.__all__) == sorted(name for _, home in packages for name in home)
 
 
 FIRST_USES = {
@@ -136,8 +124,6 @@ def test_a_name_that_is_not_there_is_missed_by_its_name() -> None:
         getattr(jobcancel, "Stagee")  # noqa: B009  # checkers know that it is not there
     with pytest.raises(ImportError, match="Stagee"):
         exec("from jobcancel import Stagee")  # noqa: S102
-    with pytest.raises(ImportError, match="Stagee"):
-        exec("from jobcancel._exports import Stagee")  # noqa: S102
 
 
 def test_asking_for_what_python_asks_of_every_module_loads_nothing() -> None:
@@ -146,7 +132,7 @@ def test_asking_for_what_python_asks_of_every_module_loads_nothing() -> None:
 
 
 SPARED = {
-    "who enters none": ("_core.snapshot", "_core.shown", "_core.diagram"),
+    "who enters none": ("_core.snapshot", "_core.view"),
     "who has no store": ("_core.replay", "_runtime.durable", "_runtime.journal", "_runtime.recovery", "stores"),
     "who blocks no thread": ("_runtime.blocking",),
 }
@@ -154,7 +140,7 @@ SPARED = {
 
 @pytest.mark.parametrize("modules", SPARED.values(), ids=SPARED)
 def test_a_scheduler_is_loaded_without_what_not_everybody_uses(modules: tuple[str, ...]) -> None:
-    code = "import sys; from jobcancel import JobContext, Registry, Scheduler, Stage, StoreError; Scheduler(Registry())"
+    code = "import sys; from jobcancel import JobContext, Registry, Scheduler, Stage; Scheduler(Registry())"
     unloaded = " and ".join(f"'jobcancel.{name}' not in sys.modules" for name in modules)
     subprocess.run([sys.executable, "-c", f"{code}; assert {unloaded}"], check=True, cwd=TOP)
     exist = "; ".join(f"import jobcancel.{name}" for name in modules)
@@ -168,7 +154,7 @@ from jobcancel import Registry, Scheduler
 
 async def main():
     async with Scheduler(Registry()):
-        assert {"jobcancel._core.shown", "jobcancel._core.snapshot"} <= {*sys.modules}
+        assert {"jobcancel._core.view", "jobcancel._core.snapshot"} <= {*sys.modules}
 
 anyio.run(main)
 """

@@ -372,7 +372,7 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         ONCE,
-        "jobcancel/_core/record.py",
+        "jobcancel/_core/job.py",
         "return (self.state if cell is None else cell.state) in self.spec.compensate_on",
         "return True",
         _CREDITS + "failed_reverses_nothing",

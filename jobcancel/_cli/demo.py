@@ -11,7 +11,8 @@ from typing import Any
 import anyio
 from attrs import frozen
 
-from jobcancel import JobState, Scheduler, Snapshot, StoreError
+from jobcancel import JobState, Scheduler, Snapshot
+from jobcancel.errors import StoreError
 from jobcancel.stores import SqliteStore
 
 from .ingest import Ingested, project_ingest_github, registry

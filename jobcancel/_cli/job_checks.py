@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from jobcancel import Event, JobState, StoreFormatError
-from jobcancel._core.entry import Entry
-from jobcancel._core.history import implied_history
+from jobcancel import Event, JobState
+from jobcancel._core.job import implied_history
+from jobcancel._core.journal import Entry
 from jobcancel._core.replay import Replay
 from jobcancel._core.states import step
+from jobcancel.errors import StoreFormatError
 from jobcancel.stores.sqlite_reading import JournalFile
 
 from .stored import StoredJob, is_forgotten

@@ -17,12 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from jobcancel import IdempotencyConflictError, JobService, SchedulerClosedError, StoreError
-from jobcancel._core.numbers import Range
+from jobcancel._core.arguments import Range
+from jobcancel.abc import JobService
 from jobcancel.asgi import TokenTable, idempotency_key
 from jobcancel.asgi.endpoints import UNKEPT
 from jobcancel.asgi.ids import minting
 from jobcancel.contracts import Case, Context, Contract, refuse, reply
+from jobcancel.errors import IdempotencyConflictError, SchedulerClosedError, StoreError
 
 from .demonstration import OWNER, REVERSAL, Demonstration
 

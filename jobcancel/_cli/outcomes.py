@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobcancel import ContractDataError
 from jobcancel.contracts import Case, Contract, Row, Source, load, names
+from jobcancel.errors import ContractDataError
 
 from .preflight import BadInputError
 

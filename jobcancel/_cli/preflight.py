@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from attrs import frozen
 
-from jobcancel import StoreError
+from jobcancel.errors import StoreError
 
 from .git import Git, GitError, without_credentials
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from jobcancel import JobState, Snapshot
 from jobcancel._core.decision import Cancellation
-from jobcancel._core.entry import Entry
-from jobcancel._core.packing import snapshot_of
+from jobcancel._core.journal import Entry
 from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
+from jobcancel._core.view import snapshot_of
 from jobcancel.stores.sqlite_reading import JournalFile
 
 from .preflight import BadInputError

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from jobcancel import StoreInUseError
+from jobcancel.errors import StoreInUseError
 from jobcancel.stores.sqlite_format import refuse_what_is_no_file
 from jobcancel.stores.sqlite_reading import reading
 

@@ -14,11 +14,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, cast
 
 from attrs import frozen
 
-from jobcancel.errors import UnknownCompensationError
-
-from .functions import is_generator
+from .arguments import excerpt, is_generator, type_name
+from .errors import UnknownCompensationError
 from .plain import plain
-from .reprs import excerpt, type_name
 
 P = ParamSpec("P")
 

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from os import PathLike
     from subprocess import CompletedProcess
 
+    from .calls import Call
     from .compensations import Undo
     from .decision import Verdict
-    from .kinds import Call
     from .snapshot import Snapshot
 
 P = ParamSpec("P")

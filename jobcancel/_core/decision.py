@@ -9,8 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from .causes import CancelCause
-from .policies import OnCancel
+from .policies import CancelCause, OnCancel
 from .states import Event, JobState
 
 

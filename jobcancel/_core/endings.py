@@ -6,10 +6,13 @@ says which event that is. The table in ``states`` says which state follows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from .causes import CancelCause, FailureCode
+from attrs import Factory, frozen
+
+from .policies import CancelCause, FailureCode
 from .states import Event
 
 
@@ -32,6 +35,21 @@ class Ending(StrEnum):
     EXPIRED = "expired"
     INTERRUPTED = "interrupted"
     LOST = "lost"
+
+
+@frozen
+class Failure:
+    """Why a job failed, as a record: never a pickled exception.
+
+    Attributes:
+        code: The sort of failure.
+        message: One line for a person.
+        details: For an exception ``type`` (its qualified name) and ``traceback`` (formatted).
+    """
+
+    code: FailureCode
+    message: str
+    details: Mapping[str, Any] = Factory(dict[str, Any])
 
 
 # One line for a person; a handler's error and a lost job bring their own.

@@ -8,61 +8,15 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
-from attrs import frozen
-
-from jobcancel.errors import MissingHandlerError, UnknownStageError
-
+from .arguments import excerpt, is_async_callable, is_generator, type_name
+from .calls import Call, Partial
 from .context import JobContext
-from .functions import is_async_callable, is_generator
-from .plain import all_scalar, plain
-from .reprs import excerpt, type_name
+from .errors import MissingHandlerError, UnknownStageError
 from .specs import KindSpec, Stage
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-
-
-@frozen
-class Partial(Generic[R_co]):
-    """Returned by a handler whose work was done in part: the job ends ``partially_succeeded`` with this value."""
-
-    value: R_co
-
-
-class Call(Generic[R_co]):
-    """A kind and the arguments of one job, checked against the handler's signature; nothing has started."""
-
-    __slots__ = ("_handler", "args", "kind", "kwargs")
-
-    def __init__(
-        self, kind: Kind[..., R_co], handler: Handler[..., R_co], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
-        self.kind: Kind[..., R_co] = kind
-        self._handler = handler
-        self.args: tuple[Any, ...] = args
-        self.kwargs: Mapping[str, Any] = kwargs
-
-    def start(self, job: JobContext) -> Coroutine[Any, Any, R_co | Partial[R_co]]:
-        """Return the handler's coroutine, not begun."""
-        if self.kwargs:
-            return self._handler(job, *self.args, **self.kwargs)
-        return self._handler(job, *self.args)  # a third of the cost of passing an empty mapping on
-
-    def plainly(self) -> Call[R_co]:
-        """Return the call with its arguments as plain data, which is what a journal hands to every attempt.
-
-        Raises:
-            TypeError: An argument is something else.
-        """
-        if not self.kwargs and all_scalar(self.args):
-            return self
-        where = f"kind {self.kind.name!r}, which is kept in a journal: args"
-        kwargs = plain(self.kwargs, where) if self.kwargs else self.kwargs
-        return Call(self.kind, self._handler, tuple(plain(self.args, where)), kwargs)
-
-    def __repr__(self) -> str:
-        return f"<call of {self.kind.name}>"
 
 
 Handler: TypeAlias = Callable[Concatenate[JobContext, P], Coroutine[Any, Any, "R | Partial[R]"]]

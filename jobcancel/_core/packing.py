@@ -10,16 +10,12 @@ from __future__ import annotations
 
 import marshal
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from .decision import Cancellation, Verdict, decide_cancel
-from .origin import NO_ORIGIN
+from .job import NO_ORIGIN, JobRecord
 from .policies import OnCancel
-from .record import JobRecord
 from .states import JobState
-
-if TYPE_CHECKING:
-    from .snapshot import Snapshot
 
 Packed: TypeAlias = bytes | tuple[bytes, Any]
 Fields: TypeAlias = tuple[Any, ...]
@@ -49,7 +45,7 @@ def pack(job: JobRecord) -> Packed:
             + job.spec.name.encode()
         )
     else:
-        packed = _marshaled(_fields(job))
+        packed = _marshaled(fields_of(job))
     return packed if job.result is None else (packed, job.result)
 
 
@@ -99,26 +95,21 @@ def facts_of(job: JobRecord) -> Facts:
     return Facts(job.seq, job.state, job.spec.name, job.origin.owner, job.origin.labels)
 
 
-def snapshot_of(job: JobRecord) -> Snapshot[Any]:
-    """Return what a job looks like now."""
-    return _shown(job.id, _fields(job), job.result)
-
-
 class Settled:
     """A kept job, opened to be read."""
 
-    __slots__ = ("_fields", "id", "result")
+    __slots__ = ("fields", "id", "result")
 
     def __init__(self, job_id: str, packed: Packed) -> None:
         blob, result = (packed, None) if isinstance(packed, bytes) else packed
         self.result: Any = result
         self.id: str = job_id
-        self._fields = _unpack(blob)
+        self.fields: Fields = _unpack(blob)
 
     @property
     def facts(self) -> Facts:
         """What the job is searched by."""
-        return Facts(*self._fields[: len(Facts._fields)])
+        return Facts(*self.fields[: len(Facts._fields)])
 
     @property
     def state(self) -> JobState:
@@ -128,23 +119,19 @@ class Settled:
     @property
     def settled(self) -> float:
         """When it reached that, on the monotonic clock."""
-        at: float = self._fields[8]
+        at: float = self.fields[8]
         return at
 
     @property
     def created_at(self) -> float:
         """When it was submitted, in seconds since 1970."""
-        at: float = self._fields[5]
+        at: float = self.fields[5]
         return at
 
     @property
     def key(self) -> str | None:
         """Its idempotency key, or None."""
-        return self._fields[10] if len(self._fields) > 10 else None  # noqa: PLR2004  # the first of what is rare
-
-    def snapshot(self) -> Snapshot[Any]:
-        """Return what the job looks like."""
-        return _shown(self.id, self._fields, self.result)
+        return self.fields[10] if len(self.fields) > 10 else None  # noqa: PLR2004  # the first of what is rare
 
     def verdict(self, request: Cancellation) -> Verdict:
         """Return the answer to a request."""
@@ -152,8 +139,8 @@ class Settled:
         return Verdict(self.id, decision.outcome, self.state)
 
 
-def _fields(job: JobRecord) -> Fields:
-    """Return everything but id and result as plain data, in the order that ``shown`` reads.
+def fields_of(job: JobRecord) -> Fields:
+    """Return everything but id and result as plain data, in the order that ``view`` reads.
 
     What few jobs have comes last, and is left out if none of it is there: most jobs are kept in half the room.
     """
@@ -205,10 +192,3 @@ def _cancel_fields(cancel: Cancellation) -> Fields:
         cancel.stuck,
         cancel.unresponsive,
     )
-
-
-def _shown(job_id: str, fields: Fields, result: Any) -> Snapshot[Any]:
-    """Return what is shown; who imports a scheduler and never enters it does not load that."""
-    from .shown import shown  # noqa: PLC0415
-
-    return shown(job_id, fields, result)

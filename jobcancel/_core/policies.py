@@ -36,3 +36,27 @@ class OnRestart(StrEnum):
 
     FAIL = "fail"
     RERUN = "rerun"
+
+
+class CancelCause(StrEnum):
+    """Who asked for a cancel. Only a user's request can be refused."""
+
+    USER = "user"
+    SHUTDOWN = "shutdown"
+    TIMEOUT = "timeout"
+    PARENT = "parent"
+
+
+class FailureCode(StrEnum):
+    """Why a job failed.
+
+    ``CLEANUP_FAILED`` never ends a job: it marks a compensation in the history that raised or overran.
+    ``WORKER_LOST`` is given by a durable store's recovery.
+    """
+
+    HANDLER_ERROR = "HANDLER_ERROR"
+    TIMED_OUT = "TIMED_OUT"
+    FOREIGN_CANCEL = "FOREIGN_CANCEL"
+    WORKER_LOST = "WORKER_LOST"
+    EXPIRED = "EXPIRED"
+    CLEANUP_FAILED = "CLEANUP_FAILED"

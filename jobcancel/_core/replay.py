@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .causes import CancelCause, Failure, FailureCode
 from .decision import Cancellation, Outcome
-from .entry import Body
-from .origin import NO_ORIGIN, Origin
-from .progress import ProgressRecord
-from .record import JobRecord
+from .endings import Failure
+from .job import NO_ORIGIN, JobRecord, Origin, ProgressRecord
+from .journal import Body
+from .policies import CancelCause, FailureCode
 from .specs import KindSpec, Stage
 from .states import JobState
 

@@ -8,10 +8,11 @@ from typing import Any, Generic, TypeVar, cast
 
 from attrs import Factory, field, fields, frozen, has
 
-from .causes import CancelCause, Failure
+from .arguments import described
 from .decision import Outcome
-from .json_form import json_form
-from .reprs import described
+from .endings import Failure
+from .plain import json_form
+from .policies import CancelCause
 from .states import TERMINAL, JobState
 
 R_co = TypeVar("R_co", covariant=True)

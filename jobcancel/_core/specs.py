@@ -9,8 +9,7 @@ from typing import Any, Final, TypedDict, cast
 
 from attrs import Attribute, field, frozen
 
-from .arguments import flag, member, one_of, refusal
-from .numbers import COUNT, TIMEOUT
+from .arguments import COUNT, TIMEOUT, flag, member, one_of, refusal
 from .policies import OnCancel, OnGraceExpired, OnRestart
 from .states import TERMINAL, JobState
 

@@ -132,3 +132,15 @@ _DENSE: Final = tuple(_dense_row(TRANSITIONS[state]) for state in JobState)
 def step(state: JobState, event: Event) -> Step | None:
     """Return what ``event`` does to a job in ``state``, or None if the table has no such transition."""
     return _DENSE[state.ordinal][event.ordinal]
+
+
+def mermaid() -> str:
+    """Return the table of transitions as a Mermaid state diagram, one arrow a pair of states."""
+    lines = ["stateDiagram-v2", "    [*] --> pending"]
+    for state, row in TRANSITIONS.items():
+        events: dict[str, list[str]] = {}
+        for event, target in row.items():
+            events.setdefault(target, []).append(event)
+        lines += [f"    {state} --> {target}: {', '.join(names)}" for target, names in events.items()]
+    lines += [f"    {state} --> [*]" for state in TRANSITIONS if state in TERMINAL]
+    return "\n".join(lines) + "\n"

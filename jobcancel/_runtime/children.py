@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from jobcancel._core.kinds import Call, no_call
-from jobcancel._core.origin import Origin
+from jobcancel._core.calls import Call
+from jobcancel._core.job import Origin
+from jobcancel._core.kinds import no_call
 from jobcancel.errors import DeadlockError
 
 from .handle import Handle
-from .job import Job
+from .job import Job, snapshot_of
 from .stage import deliver_first
 from .waiting import until_told
 
@@ -64,7 +65,7 @@ async def run_batch(job: Job, calls: Iterable[Call[R]], labels: dict[str, str] |
         job.changed()
     for child in children:
         await until_told(kernel, child)
-    return [cast("Snapshot[R]", child.snapshot()) for child in children]
+    return [cast("Snapshot[R]", snapshot_of(child)) for child in children]
 
 
 def _calls(given: Iterable[Call[R]]) -> list[Call[R]]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint
 
-from jobcancel._core.causes import FailureCode
+from jobcancel._core.arguments import is_async_callable
+from jobcancel._core.calls import Call
 from jobcancel._core.compensations import AnyUndo, Undo, name_of, undo_of
-from jobcancel._core.functions import is_async_callable
-from jobcancel._core.kinds import Call
+from jobcancel._core.policies import FailureCode
 
 from .failure import describe, interrupts
 from .job import Job

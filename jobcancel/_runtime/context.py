@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, Unpack,
 
 from anyio import from_thread
 
+from jobcancel._core.arguments import AMOUNT
+from jobcancel._core.calls import Call
 from jobcancel._core.compensations import AnyUndo, Undo, undo_of
 from jobcancel._core.context import JobHandle
-from jobcancel._core.kinds import Call
-from jobcancel._core.numbers import AMOUNT
+from jobcancel._core.job import ProgressRecord
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import plain, string, text
-from jobcancel._core.progress import ProgressRecord
 from jobcancel.errors import StaleAttemptError
 
 from .children import run_batch, submit_child

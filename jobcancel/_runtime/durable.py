@@ -11,16 +11,16 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jobcancel._core.causes import Failure
+from jobcancel._core.arguments import described
+from jobcancel._core.calls import Call
 from jobcancel._core.decision import Verdict
-from jobcancel._core.entry import Entry
-from jobcancel._core.kinds import Call
-from jobcancel._core.origin import Origin
+from jobcancel._core.endings import Failure
+from jobcancel._core.job import Origin
+from jobcancel._core.journal import Entry
 from jobcancel._core.packing import Packed, Settled
 from jobcancel._core.plain import plain
 from jobcancel._core.policies import OnRestart
 from jobcancel._core.registry import Registry
-from jobcancel._core.reprs import described
 from jobcancel._core.states import Event, JobState
 from jobcancel.abc import Clock, Store
 from jobcancel.errors import SchedulerClosedError, StoreError

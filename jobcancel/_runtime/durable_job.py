@@ -9,12 +9,10 @@ from typing import Any, Final, cast
 
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from jobcancel._core.causes import Failure
-from jobcancel._core.context import JobContext
+from jobcancel._core.calls import Call
 from jobcancel._core.decision import shutdown_request
-from jobcancel._core.endings import Ending
+from jobcancel._core.endings import Ending, Failure
 from jobcancel._core.journal import JobJournal
-from jobcancel._core.kinds import Call
 from jobcancel._core.policies import OnCancel, OnRestart
 from jobcancel._core.states import Event
 from jobcancel.errors import StageUnavailableError, StoreError
@@ -187,11 +185,11 @@ class OnceCall(Call[Any]):
         super().__init__(call.kind, cast("Any", call.kind.handler), call.args, call.kwargs)
         self._job = job
 
-    def start(self, job: JobContext) -> Coroutine[Any, Any, Any]:
+    def start(self, job: object) -> Coroutine[Any, Any, Any]:
         """Return the coroutine that begins when it may."""
         return self._begin(job)
 
-    async def _begin(self, job: JobContext) -> Any:
+    async def _begin(self, job: object) -> Any:
         live = self._job
         if not live.pages.says("starting") and live.pages.says("started") is None:
             await live.journal.promise(live.pages, Ticket[None](live.kernel, patient=True)).done()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jobcancel._core.entry import Body, remains
-from jobcancel._core.kinds import Call
+from jobcancel._core.arguments import described
+from jobcancel._core.calls import Call
+from jobcancel._core.journal import Body, remains
 from jobcancel._core.packing import Facts, Settled
 from jobcancel._core.plain import plain
-from jobcancel._core.reprs import described
 
 from .keys import Keys
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import anyio
 
+from jobcancel._core.calls import Call
 from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Verdict
-from jobcancel._core.kinds import Call
 from jobcancel._core.states import JobState
 from jobcancel.abc import JobService
 from jobcancel.errors import SchedulerClosedError

@@ -11,8 +11,8 @@ from typing import Any
 
 import anyio
 
+from jobcancel._core.arguments import type_name
 from jobcancel._core.endings import Ending
-from jobcancel._core.reprs import type_name
 from jobcancel.errors import StageUnavailableError
 
 from .job import Job

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from jobcancel._core.arguments import flag
-from jobcancel._core.causes import CancelCause
 from jobcancel._core.decision import Cancellation, Verdict
 from jobcancel._core.packing import Settled
 from jobcancel._core.plain import text
+from jobcancel._core.policies import CancelCause
 from jobcancel._core.states import JobState
 from jobcancel.errors import JobCanceledError, JobFailedError, SchedulerClosedError
 
-from .job import Job
+from .job import Job, snapshot_of
 from .waiting import until_told
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Handle(Generic[R_co]):
         """Wait until the job is settled or the time is up."""
         job = self.job
         await until_told(self._kernel, job, timeout_s)
-        return cast("Snapshot[R_co]", job.snapshot())
+        return cast("Snapshot[R_co]", snapshot_of(job))
 
     async def result(self) -> R_co:
         """Wait until the job is settled and return its value."""
@@ -84,7 +84,7 @@ class Handle(Generic[R_co]):
             return value
         if isinstance(job, Job) and job.settled is None:
             raise SchedulerClosedError(f"give the result of job {job.id}, which is {job.state} in its journal")
-        snapshot = job.snapshot()
+        snapshot = snapshot_of(job)
         raise (JobCanceledError if snapshot.state is JobState.CANCELED else JobFailedError)(snapshot)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from os import urandom
 from typing import Final, cast
 
-from jobcancel._core.reprs import excerpt, type_name
+from jobcancel._core.arguments import excerpt, type_name
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS: Final = tuple(  # the last two characters, which are counted

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
-from jobcancel._core.entry import Entry
-from jobcancel._core.journal import JobJournal
+from jobcancel._core.journal import Entry, JobJournal
 from jobcancel.abc import Store
 from jobcancel.errors import SchedulerClosedError, StoreError
 

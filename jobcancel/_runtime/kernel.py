@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from jobcancel._core.causes import CancelCause, Failure
+from jobcancel._core.calls import Call
 from jobcancel._core.decision import Cancellation, Outcome, Verdict, shutdown_request
-from jobcancel._core.endings import Ending
-from jobcancel._core.kinds import Call
-from jobcancel._core.origin import NO_ORIGIN, Origin
+from jobcancel._core.endings import Ending, Failure
+from jobcancel._core.job import NO_ORIGIN, Origin
 from jobcancel._core.packing import Settled
+from jobcancel._core.policies import CancelCause
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import Event
 from jobcancel.abc import Clock

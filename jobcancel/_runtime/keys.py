@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from jobcancel._core.kinds import Call
+from jobcancel._core.calls import Call
 from jobcancel._core.plain import Copy, Where
 from jobcancel._core.states import JobState
 from jobcancel.errors import IdempotencyConflictError

@@ -67,7 +67,7 @@ class Session:
             StoreError: The store cannot be opened or read. Nothing is open then.
             BaseException: An interruption of the host came meanwhile. Nothing is open then.
         """
-        import_module("jobcancel._core.shown")  # now: when somebody looks at a job there may be no file to open
+        import_module("jobcancel._core.view")  # now: when somebody looks at a job there may be no file to open
         kernel = self._kernel
         loop, durable = kernel.loop, kernel.durable
         if durable is not None:

@@ -15,7 +15,7 @@ from subprocess import DEVNULL, PIPE, CalledProcessError, CompletedProcess
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 
-from jobcancel._core.numbers import PATIENCE
+from jobcancel._core.arguments import PATIENCE
 
 from .job import Job
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anyio.lowlevel import checkpoint
 
-from jobcancel._core.arguments import member
-from jobcancel._core.numbers import COUNT
+from jobcancel._core.arguments import COUNT, excerpt, member
 from jobcancel._core.packing import Facts
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import text
-from jobcancel._core.reprs import excerpt
 from jobcancel._core.states import TERMINAL, JobState
 
+from .job import snapshot_of
 from .table import JobTable
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def _look(table: JobTable, filters: Filters, cursor: str | None, limit: int) -> 
                 following = str(last)
                 break
             last = seq
-            found.append(job.snapshot())
+            found.append(snapshot_of(job))
             work += _SNAPSHOT
         work += 1
         if work > _WORK:

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define, field
 
-from jobcancel._core.entry import Body, Entry
+from jobcancel._core.journal import Body, Entry
 from jobcancel._core.packing import Packed, pack
 from jobcancel._core.registry import Registry
 from jobcancel._core.replay import Replay

@@ -12,13 +12,13 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from jobcancel._core.causes import CancelCause
+from jobcancel._core.calls import Call
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending
-from jobcancel._core.entry import Body
-from jobcancel._core.kinds import Call, Kind
-from jobcancel._core.policies import OnRestart
+from jobcancel._core.journal import Body
+from jobcancel._core.kinds import Kind
+from jobcancel._core.policies import CancelCause, OnRestart
 from jobcancel._core.registry import Registry
 from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec

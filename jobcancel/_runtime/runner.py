@@ -13,10 +13,10 @@ from typing import Any, Final, cast
 
 import anyio
 
-from jobcancel._core.causes import Failure, FailureCode
-from jobcancel._core.endings import Ending
-from jobcancel._core.kinds import Call, Partial
-from jobcancel._core.reprs import described
+from jobcancel._core.arguments import described
+from jobcancel._core.calls import Call, Partial
+from jobcancel._core.endings import Ending, Failure
+from jobcancel._core.policies import FailureCode
 from jobcancel._core.states import Event
 
 from .compensation import compensate

@@ -7,17 +7,16 @@ from os import getpid
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
-from jobcancel._core.arguments import lacks, refusal
+from jobcancel._core.arguments import COUNT, PATIENCE, TIMEOUT, excerpt, lacks, refusal
+from jobcancel._core.calls import Call
 from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Verdict
-from jobcancel._core.kinds import Call, no_call
-from jobcancel._core.numbers import COUNT, PATIENCE, TIMEOUT
-from jobcancel._core.origin import NO_ORIGIN, Origin
+from jobcancel._core.job import NO_ORIGIN, Origin
+from jobcancel._core.kinds import no_call
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import text
 from jobcancel._core.registry import Registry
-from jobcancel._core.reprs import excerpt
 from jobcancel._core.states import JobState
 from jobcancel.abc import Clock, Store
 from jobcancel.errors import SchedulerClosedError
@@ -27,6 +26,7 @@ from .compensation import checked as checked_undos
 from .facade import BlockingJobs, Portal
 from .handle import Handle, request_cancel, user_request
 from .ids import Ids, checked, ulids
+from .job import snapshot_of
 from .kernel import Kernel, durable_kernel
 from .lifecycle import Session, end_jobs, refuse_own
 from .query import Filters, find, find_at_once
@@ -236,7 +236,7 @@ class Scheduler:
 
     async def get(self, job_id: str, *, owner: str | None = None) -> Snapshot[Any]:
         """Return the job as it is now; see ``JobService.get``."""
-        return self._kernel.table.get(job_id, owner).snapshot()
+        return snapshot_of(self._kernel.table.get(job_id, owner))
 
     async def find(
         self,
@@ -260,7 +260,7 @@ class Scheduler:
         """Wait until the job is settled or the time is up; see ``JobService.wait``."""
         job = self._kernel.table.get(job_id, owner)
         await until_told(self._kernel, job, timeout_s)
-        return job.snapshot()
+        return snapshot_of(job)
 
     def watch(self, job_id: str, *, owner: str | None = None) -> Watcher:
         """Return a context manager that gives the job after each change; see ``JobService.watch``."""

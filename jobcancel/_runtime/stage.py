@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from jobcancel._core.release import Release
+from jobcancel._core.job import Release
 from jobcancel._core.specs import Stage
 from jobcancel.errors import StageTimeoutError, StageUnavailableError, StaleAttemptError
 

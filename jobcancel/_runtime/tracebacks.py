@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from typing import Final, cast
 
-from jobcancel._core.reprs import type_name
+from jobcancel._core.arguments import type_name
 
 _MOST: Final = 200  # exceptions to format: with more it takes tens of milliseconds, and some take for ever
 

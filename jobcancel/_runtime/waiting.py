@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from jobcancel._core.numbers import PATIENCE
+from jobcancel._core.arguments import PATIENCE
 from jobcancel._core.packing import Settled
 from jobcancel.errors import DeadlockError
 

@@ -9,7 +9,7 @@ import anyio
 
 from jobcancel._core.packing import Settled
 
-from .job import Job
+from .job import Job, snapshot_of
 from .waiting import until_told
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Watcher:
         if self._done:
             raise StopAsyncIteration
         await self._changed.wait()
-        snapshot = self._job.snapshot()
+        snapshot = snapshot_of(self._job)
         if snapshot.settled:
             await until_told(self._kernel, self._job)  # cancelled here, it is asked again: it stays changed
         else:

@@ -10,9 +10,8 @@ from typing import TypeAlias, cast
 from attrs import field, frozen
 from starlette.requests import Request
 
-from jobcancel._core.arguments import refusal
+from jobcancel._core.arguments import refusal, type_name
 from jobcancel._core.plain import string
-from jobcancel._core.reprs import type_name
 from jobcancel.contracts import Contract, RateLimit
 
 

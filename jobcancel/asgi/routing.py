@@ -8,8 +8,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.routing import Route as Path
 from starlette.types import ASGIApp
 
-from jobcancel._core.arguments import lacks, refusal
-from jobcancel._core.reprs import type_name
+from jobcancel._core.arguments import lacks, refusal, type_name
 from jobcancel._runtime.facade import BlockingJobs
 from jobcancel.abc import JobService
 from jobcancel.contracts import Contract, Reply, Route

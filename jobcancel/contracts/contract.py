@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from attrs import Factory, field, frozen
 
-from jobcancel._core.causes import FailureCode
+from jobcancel._core.policies import FailureCode
 from jobcancel._core.states import JobState
 
 from .cases import Case

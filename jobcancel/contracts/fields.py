@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar, cast, get_args
 
-from jobcancel._core.numbers import DELAY, LARGEST, N, Range
+from jobcancel._core.arguments import DELAY, LARGEST, N, Range
 from jobcancel.errors import ContractDataError
 
 E = TypeVar("E", bound=StrEnum)

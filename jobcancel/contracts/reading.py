@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jobcancel._core.causes import FailureCode
-from jobcancel._core.kind_data import specs_from
+from jobcancel._core.policies import FailureCode
+from jobcancel._core.registry import specs_from
 from jobcancel._core.states import JobState
 from jobcancel.errors import ContractDataError, KindDataError
 

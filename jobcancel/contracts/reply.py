@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from attrs import Attribute, Factory, evolve, field, frozen
 
-from jobcancel._core.numbers import DELAY, NATURAL
+from jobcancel._core.arguments import DELAY, NATURAL
 from jobcancel._core.snapshot import Snapshot
 
 from .cases import Case

@@ -10,8 +10,8 @@ from typing import Any, Final, cast
 
 from attrs import evolve
 
-from jobcancel._core.causes import FailureCode
-from jobcancel._core.json_form import json_form
+from jobcancel._core.plain import json_form
+from jobcancel._core.policies import FailureCode
 from jobcancel._core.snapshot import HistoryEntry, Snapshot
 from jobcancel._core.states import JobState
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from jobcancel._core.entry import Entry
+from jobcancel._core.journal import Entry
 from jobcancel.errors import StoreError, StoreFormatError
 
 Encode = Callable[[dict[str, Any]], str]

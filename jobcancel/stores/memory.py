@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from threading import Lock
 
-from jobcancel._core.entry import Entry
+from jobcancel._core.journal import Entry
 from jobcancel.errors import StoreError, StoreInUseError
 
 from .codec import ascii_only, entries_of, rows_of

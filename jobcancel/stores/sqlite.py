@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from jobcancel._core.entry import Entry
-from jobcancel._core.numbers import Range
+from jobcancel._core.arguments import Range
+from jobcancel._core.journal import Entry
 from jobcancel.errors import StoreError, StoreInUseError
 
 from .codec import ascii_only, entries_of, rows_of

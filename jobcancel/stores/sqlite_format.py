@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from jobcancel._core.entry import FORMAT
+from jobcancel._core.journal import FORMAT
 from jobcancel.errors import StoreError, StoreFormatError
 
 from .sqlite_errors import DAMAGED, primary_code, telling

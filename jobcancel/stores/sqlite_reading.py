@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jobcancel._core.entry import Entry
+from jobcancel._core.journal import Entry
 from jobcancel.errors import StoreError, StoreFormatError
 
 from .codec import damage, entries_of

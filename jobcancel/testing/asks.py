@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from jobcancel._core.causes import CancelCause
 from jobcancel._core.decision import Cancellation
+from jobcancel._core.policies import CancelCause
 
 
 class Ask(StrEnum):

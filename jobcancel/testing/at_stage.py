@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from jobcancel._core.calls import Call
 from jobcancel._core.decision import Verdict
-from jobcancel._core.kinds import Call
 from jobcancel._runtime.handle import Handle, request_cancel
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.scheduler import Scheduler

@@ -7,7 +7,7 @@ from typing import Final
 import anyio
 from anyio.lowlevel import checkpoint
 
-from jobcancel._core.numbers import DELAY
+from jobcancel._core.arguments import DELAY
 
 EPOCH: Final = 1_800_000_000.0
 """What a new clock's ``time()`` reads, in seconds since 1970: 2027-01-15T08:00:00Z."""

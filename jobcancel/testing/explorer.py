@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from jobcancel._core.numbers import COUNT, TIMEOUT
+from jobcancel._core.arguments import COUNT, TIMEOUT
 
 from .asks import Ask
 from .findings import Symptom

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from attrs import frozen
 
-from jobcancel._core.causes import FailureCode
 from jobcancel._core.decision import Outcome
+from jobcancel._core.policies import FailureCode
 from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
 

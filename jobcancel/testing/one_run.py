@@ -17,8 +17,8 @@ from anyio import to_thread
 from anyio.lowlevel import checkpoint
 from attrs import field, frozen
 
+from jobcancel._core.calls import Call
 from jobcancel._core.context import JobContext
-from jobcancel._core.kinds import Call
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import JobState
 from jobcancel._runtime.job import Job

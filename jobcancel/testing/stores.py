@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from jobcancel._core.entry import Entry
+from jobcancel._core.journal import Entry
 from jobcancel.errors import StoreError
 
 from .store_places import OpenStore, StoreCheck, opened, read, refused, same

@@ -12,7 +12,8 @@ import httpx
 from attrs import field, frozen
 from starlette.types import ASGIApp
 
-from jobcancel import JobContext, JobService, Registry, Scheduler, Stage
+from jobcancel import JobContext, Registry, Scheduler, Stage
+from jobcancel.abc import JobService
 from jobcancel.asgi import Authenticate, Caller, TokenTable, app, id_factory
 from jobcancel.contracts import Contract, load
 from jobcancel.testing import ManualClock

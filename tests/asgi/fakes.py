@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from jobcancel import JobNotFoundError, JobService, JobState, Outcome, Page, Snapshot, Verdict
+from jobcancel import JobState, Outcome, Page, Snapshot, Verdict
+from jobcancel.abc import JobService
+from jobcancel.errors import JobNotFoundError
 
 UUID = "00000000-0000-4000-8000-000000000001"
 

@@ -8,7 +8,8 @@ import anyio
 import attrs
 import pytest
 
-from jobcancel import JobNotFoundError, JobState, Outcome, Verdict
+from jobcancel import JobState, Outcome, Verdict
+from jobcancel.errors import JobNotFoundError
 
 from .bench import EVE, over, serving, vendor
 from .fakes import UUID, FakeService, a_job, service

@@ -11,8 +11,9 @@ import attrs
 import pytest
 from starlette.requests import Request
 
-from jobcancel import JobState, SchedulerClosedError, StoreError
+from jobcancel import JobState
 from jobcancel.asgi import Caller, TokenTable, app
+from jobcancel.errors import SchedulerClosedError, StoreError
 
 from .bench import ANN, CALLERS, HEADERS, over, serving, vendor
 from .fakes import UUID, FakeService, a_job, service

@@ -16,16 +16,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from jobcancel import (
-    BlockingScheduler,
-    JobContext,
-    JobNotFoundError,
-    JobState,
-    Registry,
-    Scheduler,
-    SchedulerClosedError,
-)
+from jobcancel import BlockingScheduler, JobContext, JobState, Registry, Scheduler
 from jobcancel.asgi import TokenTable, app, routes
+from jobcancel.errors import JobNotFoundError, SchedulerClosedError
 
 from .bench import ANN, CALLERS, HEADERS, Bench, client_of, serving, vendor
 from .fakes import FakeService, service

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from jobcancel import Entry, JobState, Page, Snapshot, StoreError
+from jobcancel import JobState, Page, Snapshot
 from jobcancel._cli import demo, ingest, orders, serve
 from jobcancel._cli.demonstration import Credits
 from jobcancel._cli.job_checks import Check
 from jobcancel._cli.preflight import BadInputError, _lasting_home  # pyright: ignore[reportPrivateUsage]
 from jobcancel._cli.stored import replays
+from jobcancel.abc import Entry
 from jobcancel.asgi.endpoints import UNKEPT
+from jobcancel.errors import StoreError
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobcancel import IdempotencyConflictError, Registry
+from jobcancel import Registry
 from jobcancel.contracts import Context, load, refuse
+from jobcancel.errors import IdempotencyConflictError
 from tests.conformance.acts import Act, Committing, Finishing, Onward
 from tests.conformance.bench import Bench
 from tests.conformance.served import Served

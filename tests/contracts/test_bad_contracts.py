@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from jobcancel import ContractDataError, JobCancelError
 from jobcancel.contracts import load
+from jobcancel.errors import ContractDataError, JobCancelError
 
 from .bare import bare, changed
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from jobcancel import ContractDataError, KindDataError, Registry
+from jobcancel import Registry
 from jobcancel.contracts import RateLimit
 from jobcancel.contracts.reading import contract_from
+from jobcancel.errors import ContractDataError, KindDataError
 from tests.contracts.bare import bare
 
 SECONDS = r"a number of seconds from 0, up to 3155760000 \(a hundred years\)"

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 import jobcancel.contracts
-from jobcancel import ContractDataError, FailureCode, JobState
+from jobcancel import FailureCode, JobState
 from jobcancel.contracts import (
     Auth,
     Case,
@@ -32,6 +32,7 @@ from jobcancel.contracts import (
     refuse,
     reply,
 )
+from jobcancel.errors import ContractDataError
 
 from .bare import bare, changed
 from .jobs import job

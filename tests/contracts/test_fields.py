@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
-from jobcancel import ContractDataError
 from jobcancel.contracts.fields import Fields, joined, matching, table_at, text_at
+from jobcancel.errors import ContractDataError
 
 Size = Literal[0, 3, "big"]
 

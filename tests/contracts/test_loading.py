@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from jobcancel import ContractDataError, FailureCode, JobState, Registry
+from jobcancel import FailureCode, JobState, Registry
 from jobcancel.contracts import Case, load, names
+from jobcancel.errors import ContractDataError
 
 from .bare import bare, changed
 

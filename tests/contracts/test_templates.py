@@ -9,8 +9,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel import ContractDataError, HistoryEntry
+from jobcancel import HistoryEntry
 from jobcancel.contracts import Case, Context, RateLimit, Row, load, reply
+from jobcancel.errors import ContractDataError
 
 from .bare import bare
 from .jobs import AT, job

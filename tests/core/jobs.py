@@ -6,7 +6,7 @@ from typing import Any
 
 from jobcancel import CancelCause, JobState
 from jobcancel._core.decision import Cancellation
-from jobcancel._core.record import JobRecord
+from jobcancel._core.job import JobRecord
 from jobcancel._core.specs import KindSpec, Stage
 
 

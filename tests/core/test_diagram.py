@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import jobcancel
-from jobcancel._core.diagram import mermaid
+from jobcancel._core.states import mermaid
 
 DIAGRAM = """\
 stateDiagram-v2

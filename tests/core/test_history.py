@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobcancel import Event, JobState
-from jobcancel._core.history import RawEntry, implied_history
-from jobcancel._core.packing import Settled, pack, snapshot_of
-from jobcancel._core.record import JobRecord
+from jobcancel._core.job import JobRecord, RawEntry, implied_history
+from jobcancel._core.packing import Settled, pack
 from jobcancel._core.specs import KindSpec
 from jobcancel._core.states import TRANSITIONS
+from jobcancel._core.view import snapshot_of
 from tests.core.jobs import stage, user
 
 Change = Callable[[JobRecord], object]
@@ -45,7 +45,7 @@ def test_start_and_end_of_a_plain_job_are_shown_and_not_kept(end: str) -> None:
 
     assert job.history is None
     assert shown(job) == [("started", 2.0, "running"), (end, 3.0, end)]
-    assert Settled("job_1", pack(job)).snapshot() == snapshot_of(job)
+    assert snapshot_of(Settled("job_1", pack(job))) == snapshot_of(job)
     assert job.log() == [("started", 2.0, None, "running", None), (end, 3.0, None, end, None)]
 
 
@@ -102,7 +102,7 @@ def test_what_happens_in_a_stage_comes_after_its_begin_while_it_is_open_and_when
     assert shown(job)[1:] == [before, DONE, inside]
     job.apply(Event.SUCCEEDED, 4.0)
     assert shown(job)[1:] == [before, DONE, inside, ("succeeded", 4.0, "succeeded")]
-    assert Settled("job_1", pack(job)).snapshot() == snapshot_of(job)
+    assert snapshot_of(Settled("job_1", pack(job))) == snapshot_of(job)
 
 
 @pytest.mark.parametrize("status", ["canceled", "abandoned", "failed"])
@@ -207,7 +207,7 @@ def test_whatever_happens_the_history_tells_all_of_it_in_order(picks: list[int])
             happened.append(("delivered", now, None, "noted", None))
         assert shown(job) == [(step, at, status) for step, at, _, status, _ in happened]
     if job.settled is not None:
-        assert Settled("job_1", pack(job)).snapshot() == snapshot_of(job)
+        assert snapshot_of(Settled("job_1", pack(job))) == snapshot_of(job)
     assert job.log() == happened
     assert job.log() is job.history
 
@@ -227,7 +227,7 @@ def test_start_cancel_and_end_of_a_canceled_job_are_shown_and_not_kept() -> None
     job.deliver(4.0)
     job.apply(Event.UNWOUND, 5.0)
     assert job.history is None
-    assert Settled("job_1", pack(job)).snapshot() == snapshot_of(job)
+    assert snapshot_of(Settled("job_1", pack(job))) == snapshot_of(job)
     assert len(snapshot_of(job).history) == 4
 
 

@@ -13,14 +13,12 @@ from hypothesis import strategies as st
 from jobcancel import CancelCause, Event, Failure, FailureCode, JobState, Outcome, Stage
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
-from jobcancel._core.entry import FORMAT, Entry, remains
-from jobcancel._core.journal import JobJournal
-from jobcancel._core.origin import NO_ORIGIN, Origin
-from jobcancel._core.packing import Facts, snapshot_of
-from jobcancel._core.progress import ProgressRecord
-from jobcancel._core.record import JobRecord
+from jobcancel._core.job import NO_ORIGIN, JobRecord, Origin, ProgressRecord
+from jobcancel._core.journal import FORMAT, Entry, JobJournal, remains
+from jobcancel._core.packing import Facts
 from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
+from jobcancel._core.view import snapshot_of
 from jobcancel.errors import JobCancelError
 
 STAGES = (Stage("load"), Stage("charge", on_cancel="defer"), Stage("publish", commits=True))

@@ -14,7 +14,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel._core.json_form import json_form
+from jobcancel._core.plain import json_form
 from tests.core.odd import CYCLE, ODD, deep, doubled
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from jobcancel import KindDataError, OnCancel, Registry, Stage
-from jobcancel._core.kind_data import specs_from
+from jobcancel import OnCancel, Registry, Stage
+from jobcancel._core.registry import specs_from
 from jobcancel._core.specs import KindSpec
+from jobcancel.errors import KindDataError
 
 NAME = "a name of lower-case letters, digits and _, beginning with a letter"
 SECONDS = "a number of seconds above 0, up to 3155760000 (a hundred years), inf for no limit"

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobcancel import Call, JobContext, Kind, MissingHandlerError, OnCancel, Stage, UnknownStageError
-from jobcancel._core.functions import is_async_callable
+from jobcancel import Call, JobContext, Kind, OnCancel, Stage
+from jobcancel._core.arguments import is_async_callable
 from jobcancel._core.specs import KindSpec
+from jobcancel.errors import MissingHandlerError, UnknownStageError
 
 
 async def ingest(job: JobContext, url: str, depth: int = 1) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobcancel._core.numbers import AMOUNT, COUNT, DELAY, NATURAL, PATIENCE, TIMEOUT, Range
+from jobcancel._core.arguments import AMOUNT, COUNT, DELAY, NATURAL, PATIENCE, TIMEOUT, Range
 
 CENTURY = 3_155_760_000
 LARGEST_FLOAT = 1.7976931348623157e308

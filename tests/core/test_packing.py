@@ -22,11 +22,10 @@ from jobcancel import (
     Progress,
 )
 from jobcancel._core.decision import Cancellation
-from jobcancel._core.origin import NO_ORIGIN, Origin
-from jobcancel._core.packing import Facts, Settled, facts_of, pack, snapshot_of
-from jobcancel._core.progress import ProgressRecord
-from jobcancel._core.record import JobRecord
+from jobcancel._core.job import NO_ORIGIN, JobRecord, Origin, ProgressRecord
+from jobcancel._core.packing import Facts, Settled, facts_of, pack
 from jobcancel._core.specs import KindSpec, Stage
+from jobcancel._core.view import snapshot_of
 from tests.core.jobs import job_in, user
 
 TEXT = st.none() | st.text(max_size=5)
@@ -103,7 +102,7 @@ RARE: dict[str, Callable[[JobRecord], None]] = {
 @given(records() | plain_records())
 def test_a_packed_job_looks_as_the_live_one_did(job: JobRecord) -> None:
     kept = Settled(job.id, pack(job))
-    assert kept.snapshot() == snapshot_of(job)
+    assert snapshot_of(kept) == snapshot_of(job)
     assert kept.facts == facts_of(job)
     assert (kept.state, kept.result, kept.settled) == (job.state, job.result, job.settled)
 
@@ -122,10 +121,10 @@ def test_a_plain_job_is_kept_as_a_few_numbers_and_its_kinds_name() -> None:
     assert type(packed) is bytes
     assert len(packed) == PLAIN_SIZE
     kept = Settled("job_1", packed)
-    assert kept.snapshot() == snapshot_of(job)
+    assert snapshot_of(kept) == snapshot_of(job)
     assert kept.facts == Facts(7, "succeeded", "ingest", None, None)
     assert (kept.state, kept.result, kept.settled) == ("succeeded", None, 3.0)
-    assert [(entry.step, entry.status, entry.at) for entry in kept.snapshot().history] == [
+    assert [(entry.step, entry.status, entry.at) for entry in snapshot_of(kept).history] == [
         ("started", "running", at(2)),
         ("succeeded", "succeeded", at(3)),
     ]
@@ -138,7 +137,7 @@ def test_a_plain_job_is_kept_with_its_state(state: str) -> None:
     packed = pack(job)
     assert len(packed) == PLAIN_SIZE
     assert Settled("job_1", packed).state is JobState(state)
-    assert Settled("job_1", packed).snapshot() == snapshot_of(job)
+    assert snapshot_of(Settled("job_1", packed)) == snapshot_of(job)
 
 
 def test_a_place_of_64_bits_is_kept() -> None:
@@ -172,7 +171,7 @@ def test_a_job_of_a_clock_whose_numbers_are_of_its_own_class_is_kept_all_the_sam
     job.note("halfway", OddFloat(2.5), details={"half": [0.5]})
     packed, before = pack(job), snapshot_of(job)
     assert type(packed) is bytes
-    assert Settled("job_1", packed).snapshot() == before
+    assert snapshot_of(Settled("job_1", packed)) == before
 
 
 @pytest.mark.parametrize("what", RARE)
@@ -183,7 +182,7 @@ def test_a_job_of_which_more_was_said_is_kept_with_all_of_it(what: str) -> None:
     assert type(packed) is bytes
     assert len(packed) > PLAIN_SIZE
     assert before != snapshot_of(plain())
-    assert Settled("job_1", packed).snapshot() == before
+    assert snapshot_of(Settled("job_1", packed)) == before
 
 
 def lived() -> JobRecord:
@@ -238,7 +237,7 @@ def test_a_stages_duration_is_in_milliseconds() -> None:
 def test_a_failure_is_kept_as_a_record() -> None:
     job = job_in("failed")
     job.failure = Failure(FailureCode.EXPIRED, "too late", {"type": "x"})
-    assert Settled("job_1", pack(job)).snapshot().failure == job.failure
+    assert snapshot_of(Settled("job_1", pack(job))).failure == job.failure
 
 
 def test_only_a_result_is_kept_beside_the_bytes() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from jobcancel import BatchProgress, JobState, Progress
-from jobcancel._core.progress import ProgressRecord
-from jobcancel._core.shown import progress_of
+from jobcancel._core.job import ProgressRecord
+from jobcancel._core.view import progress_of
 
 
 def test_a_job_that_said_nothing_has_no_progress() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jobcancel import Event, FailureCode, JobState, Outcome, StageActiveError, StageUnavailableError, Verdict
+from jobcancel import Event, FailureCode, JobState, Outcome, Verdict
 from jobcancel._core.compensations import Undo
 from jobcancel._core.endings import Ending
-from jobcancel._core.release import Release
+from jobcancel._core.job import Release
+from jobcancel.errors import StageActiveError, StageUnavailableError
 from tests.core.jobs import job_in, stage, timeout, user
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from jobcancel import Event, FailureCode, JobState, Outcome, StageActiveError, StageUnavailableError, Verdict
+from jobcancel import Event, FailureCode, JobState, Outcome, Verdict
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import shutdown_request
 from jobcancel._core.endings import Ending
-from jobcancel._core.origin import NO_ORIGIN
-from jobcancel._core.record import JobRecord
-from jobcancel._core.release import Release
+from jobcancel._core.job import NO_ORIGIN, JobRecord, Release
 from jobcancel._core.specs import KindSpec, Stage
+from jobcancel.errors import StageActiveError, StageUnavailableError
 from tests.core.jobs import job_in, stage, user
 
 

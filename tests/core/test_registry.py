@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from jobcancel import CompensationContext, JobContext, RegistrationError, Registry, Stage, UnknownKindError
+from jobcancel import CompensationContext, JobContext, Registry, Stage
+from jobcancel.errors import RegistrationError, UnknownKindError
 
 
 async def work(job: JobContext, url: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobcancel._core.reprs import described, excerpt, is_too_long, type_name
+from jobcancel._core.arguments import described, excerpt, is_too_long, type_name
 from tests.core.odd import ODD, deep, doubled
 
 

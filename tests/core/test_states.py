@@ -7,8 +7,9 @@ from itertools import product
 import pytest
 from attrs import asdict
 
-from jobcancel import Event, IllegalTransitionError, JobState
+from jobcancel import Event, JobState
 from jobcancel._core.states import TERMINAL, TRANSITIONS, step
+from jobcancel.errors import IllegalTransitionError
 from tests.core.jobs import job_in
 
 LEGAL = [

@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar, cast
 import anyio
 import trio
 
-from jobcancel import Entry, JobHandle, Scheduler, Store, Verdict
+from jobcancel import JobHandle, Scheduler, Verdict
+from jobcancel.abc import Entry, Store
 
 from .cells import ALONE, ASYNCIO, Ending
 from .scene import Scene

@@ -11,7 +11,8 @@ import anyio
 import anyio.lowlevel
 from attrs import define, field
 
-from jobcancel import CompensationContext, JobContext, JobHandle, Registry, Scheduler, SchedulerClosedError, Stage
+from jobcancel import CompensationContext, JobContext, JobHandle, Registry, Scheduler, Stage
+from jobcancel.errors import SchedulerClosedError
 
 _LOOK_S: Final = 0.002  # between two looks at what another thread sets
 _LONG_S: Final = 60.0  # longer than any cell may take

@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 from typing import Any, Final
 
-from jobcancel import Scheduler, Snapshot, Store
+from jobcancel import Scheduler, Snapshot
 from jobcancel._core.replay import Replay
+from jobcancel.abc import Store
 
 from .cells import Cell
 from .kinds import World

@@ -9,7 +9,9 @@ from typing import Any, Final, cast
 
 import anyio
 
-from jobcancel import Scheduler, Store, StoreError
+from jobcancel import Scheduler
+from jobcancel.abc import Store
+from jobcancel.errors import StoreError
 
 from .cells import ASYNCIO, CTRL_C, Ending
 from .hosts import serve

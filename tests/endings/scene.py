@@ -15,7 +15,8 @@ from typing import Any, Final
 import trio
 import uvloop
 
-from jobcancel import Scheduler, Store
+from jobcancel import Scheduler
+from jobcancel.abc import Store
 from jobcancel.stores import MemoryStore, SqliteStore
 
 from .cells import Cell

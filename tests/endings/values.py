@@ -10,7 +10,8 @@ from typing import Any, Final, NoReturn
 
 import anyio
 
-from jobcancel import CompensationContext, JobContext, JobFailedError, JobHandle, Registry, Snapshot
+from jobcancel import CompensationContext, JobContext, JobHandle, Registry, Snapshot
+from jobcancel.errors import JobFailedError
 
 from .cells import ALONE, Ending
 from .scene import Scene

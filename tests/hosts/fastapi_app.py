@@ -19,7 +19,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from jobcancel import JobContext, JobNotFoundError, Registry, Scheduler, Stage
+from jobcancel import JobContext, Registry, Scheduler, Stage
+from jobcancel.errors import JobNotFoundError
 
 MARKERS = Path(os.environ["JOBS_MARKERS"])
 

@@ -12,17 +12,8 @@ import anyio
 import pytest
 from attrs import Factory, define
 
-from jobcancel import (
-    IdempotencyConflictError,
-    JobContext,
-    JobHandle,
-    JobState,
-    Kind,
-    QueueFullError,
-    Registry,
-    Scheduler,
-    Stage,
-)
+from jobcancel import JobContext, JobHandle, JobState, Kind, Registry, Scheduler, Stage
+from jobcancel.errors import IdempotencyConflictError, QueueFullError
 
 COST = 5
 

@@ -14,7 +14,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import anyio
 import httpx
 
-from jobcancel import BlockingScheduler, JobContext, JobNotFoundError, Registry, SchedulerClosedError, Stage
+from jobcancel import BlockingScheduler, JobContext, Registry, Stage
+from jobcancel.errors import JobNotFoundError, SchedulerClosedError
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

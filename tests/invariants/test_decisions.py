@@ -8,18 +8,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from jobcancel import (
-    FailureCode,
-    IllegalTransitionError,
-    JobContext,
-    JobHandle,
-    JobState,
-    Outcome,
-    Snapshot,
-    Stage,
-    Verdict,
-)
+from jobcancel import FailureCode, JobContext, JobHandle, JobState, Outcome, Snapshot, Stage, Verdict
 from jobcancel._core.states import Event
+from jobcancel.errors import IllegalTransitionError
 from tests.invariants.conftest import Live, turns
 
 

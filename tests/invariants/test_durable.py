@@ -11,8 +11,9 @@ import anyio.lowlevel
 import pytest
 from anyio import to_thread
 
-from jobcancel import CancelCause, Entry, JobContext, JobState, Outcome, Stage, Verdict
+from jobcancel import CancelCause, JobContext, JobState, Outcome, Stage, Verdict
 from jobcancel._core.decision import Cancellation
+from jobcancel.abc import Entry
 from jobcancel.stores.memory import MemoryStore
 from tests.invariants.conftest import Live, turns
 

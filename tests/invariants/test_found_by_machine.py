@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio.lowlevel
 import pytest
 
-from jobcancel import FailureCode, JobContext, JobNotFoundError, JobState, Outcome, Stage, StageActiveError
+from jobcancel import FailureCode, JobContext, JobState, Outcome, Stage
+from jobcancel.errors import JobNotFoundError, StageActiveError
 from tests.invariants.conftest import Live, turns
 
 

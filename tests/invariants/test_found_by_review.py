@@ -13,7 +13,6 @@ import pytest
 
 from jobcancel import (
     BlockingScheduler,
-    DeadlockError,
     FailureCode,
     JobContext,
     JobHandle,
@@ -23,8 +22,8 @@ from jobcancel import (
     Registry,
     Scheduler,
     Stage,
-    UnknownKindError,
 )
+from jobcancel.errors import DeadlockError, UnknownKindError
 from tests.invariants.conftest import Live, turns
 
 ASYNCIO = pytest.mark.parametrize("anyio_backend", [("asyncio", {"debug": True})], ids=["asyncio"])

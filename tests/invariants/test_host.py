@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import DeadlockError, FailureCode, JobContext, JobHandle, JobState
+from jobcancel import FailureCode, JobContext, JobHandle, JobState
+from jobcancel.errors import DeadlockError
 from tests.invariants.conftest import Live, turns
 
 COLOUR: ContextVar[str] = ContextVar("colour", default="none")

@@ -9,17 +9,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import (
-    CancelCause,
-    FailureCode,
-    JobContext,
-    JobHandle,
-    JobState,
-    Outcome,
-    Stage,
-    StageTimeoutError,
-    StageUnavailableError,
-)
+from jobcancel import CancelCause, FailureCode, JobContext, JobHandle, JobState, Outcome, Stage
+from jobcancel.errors import StageTimeoutError, StageUnavailableError
 from tests.invariants.conftest import Live, turns
 
 

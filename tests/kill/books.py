@@ -12,6 +12,7 @@ from attrs import define, field
 from jobcancel._core.packing import Settled
 from jobcancel._core.registry import Registry
 from jobcancel._core.replay import Replay
+from jobcancel._core.view import snapshot_of
 from jobcancel._runtime.recovered import Recovered
 from jobcancel.errors import StoreError
 from jobcancel.stores.sqlite_reading import reading
@@ -176,4 +177,4 @@ class Books:
 
 
 def _snapshots(recovered: Recovered) -> dict[str, Line]:
-    return {job_id: Settled(job_id, job.packed).snapshot().to_dict() for job_id, job in recovered.settled.items()}
+    return {job_id: snapshot_of(Settled(job_id, job.packed)).to_dict() for job_id, job in recovered.settled.items()}

@@ -15,7 +15,8 @@ from typing import Any, Final
 import anyio
 from attrs import define, field
 
-from jobcancel import Compensation, JobHandle, JobNotFoundError, Scheduler, Snapshot, Verdict
+from jobcancel import Compensation, JobHandle, Scheduler, Snapshot, Verdict
+from jobcancel.errors import JobNotFoundError
 from jobcancel.stores.sqlite import SqliteStore
 
 from .kinds import World, registry

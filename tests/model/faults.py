@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from jobcancel._core import decision, record
-from jobcancel._core.causes import CancelCause
+from jobcancel._core import decision
+from jobcancel._core import job as record
 from jobcancel._core.decision import Cancellation, Decision, Outcome, Verdict, decide_cancel
 from jobcancel._core.endings import Ending, decide_ending
-from jobcancel._core.record import JobRecord
-from jobcancel._core.release import Release
+from jobcancel._core.job import JobRecord, Release
+from jobcancel._core.policies import CancelCause
 from jobcancel._core.specs import Stage
 from jobcancel._core.states import Event, JobState, Step, step
 

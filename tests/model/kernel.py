@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jobcancel._core.causes import CancelCause, Failure
 from jobcancel._core.decision import Cancellation, Outcome
-from jobcancel._core.endings import Ending
-from jobcancel._core.release import Release
+from jobcancel._core.endings import Ending, Failure
+from jobcancel._core.job import Release
+from jobcancel._core.policies import CancelCause
 from jobcancel._core.states import Event
 from jobcancel.errors import IllegalTransitionError
 

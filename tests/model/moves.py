@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from jobcancel._core.causes import CancelCause
 from jobcancel._core.endings import Ending
+from jobcancel._core.policies import CancelCause
 from jobcancel._core.states import Event, JobState
 
 from .kernel import Ask

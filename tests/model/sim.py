@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from jobcancel._core.causes import Failure
 from jobcancel._core.decision import Cancellation
-from jobcancel._core.endings import Ending
-from jobcancel._core.record import JobRecord
+from jobcancel._core.endings import Ending, Failure
+from jobcancel._core.job import JobRecord
 from jobcancel._core.specs import KindSpec
 from jobcancel._core.states import Event
 

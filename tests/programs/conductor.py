@@ -14,7 +14,8 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 from attrs import Factory, define, field
 
-from jobcancel import JobCancelError, JobNotFoundError, Snapshot, StoreError, Verdict
+from jobcancel import Snapshot, Verdict
+from jobcancel.errors import JobCancelError, JobNotFoundError, StoreError
 
 from .onlookers import Onlooker
 from .plan import Op

@@ -12,10 +12,9 @@ import sniffio
 from anyio.lowlevel import checkpoint
 from attrs import Factory, define, frozen
 
-from jobcancel import (
+from jobcancel import JobContext, JobHandle
+from jobcancel.errors import (
     JobCancelError,
-    JobContext,
-    JobHandle,
     StageActiveError,
     StageTimeoutError,
     StageUnavailableError,

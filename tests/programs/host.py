@@ -12,7 +12,8 @@ import anyio
 import sniffio
 from anyio.abc import TaskGroup
 
-from jobcancel import Scheduler, StoreError
+from jobcancel import Scheduler
+from jobcancel.errors import StoreError
 
 from .world import World
 

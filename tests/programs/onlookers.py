@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 from attrs import Factory, define
 
-from jobcancel import JobCancelError
+from jobcancel.errors import JobCancelError
 
 from .world import World
 

@@ -13,7 +13,8 @@ from typing import Any, Final, NoReturn
 import anyio
 from attrs import define, field
 
-from jobcancel import JobContext, Kind, OnCancel, Registry, Scheduler, SchedulerClosedError, Snapshot, Stage
+from jobcancel import JobContext, Kind, OnCancel, Registry, Scheduler, Snapshot, Stage
+from jobcancel.errors import SchedulerClosedError
 from jobcancel.testing import ManualClock
 
 from .conductor import Conductor

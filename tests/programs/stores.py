@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jobcancel import Entry, Store, StoreError
+from jobcancel.abc import Entry, Store
+from jobcancel.errors import StoreError
 from jobcancel.stores import MemoryStore, SqliteStore
 
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 import anyio
 from attrs import Factory, define
 
-from jobcancel import Kind, Registry, Scheduler, Snapshot, Store
+from jobcancel import Kind, Registry, Scheduler, Snapshot
+from jobcancel.abc import Store
 from jobcancel.testing import ManualClock
 
 from .plan import Program

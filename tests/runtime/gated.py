@@ -8,8 +8,8 @@ from typing import Any
 
 from anyio import to_thread
 
-from jobcancel import StoreError
 from jobcancel.abc import Entry
+from jobcancel.errors import StoreError
 from jobcancel.stores import MemoryStore
 
 

@@ -9,7 +9,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio.lowlevel
 
-from jobcancel import CompensationContext, Entry, JobContext, Kind, Registry, Scheduler, Snapshot
+from jobcancel import CompensationContext, JobContext, Kind, Registry, Scheduler, Snapshot
+from jobcancel.abc import Entry
 from jobcancel.errors import StoreError
 from jobcancel.stores.memory import MemoryStore
 from jobcancel.testing import ManualClock

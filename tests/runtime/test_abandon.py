@@ -7,17 +7,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import (
-    FailureCode,
-    JobContext,
-    JobState,
-    Kind,
-    Registry,
-    Scheduler,
-    Snapshot,
-    StageUnavailableError,
-    StaleAttemptError,
-)
+from jobcancel import FailureCode, JobContext, JobState, Kind, Registry, Scheduler, Snapshot
+from jobcancel.errors import StageUnavailableError, StaleAttemptError
 from jobcancel.testing import ManualClock
 
 

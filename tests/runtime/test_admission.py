@@ -6,7 +6,8 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import JobContext, JobHandle, JobState, Outcome, QueueFullError, Registry, Scheduler, Snapshot
+from jobcancel import JobContext, JobHandle, JobState, Outcome, Registry, Scheduler, Snapshot
+from jobcancel.errors import QueueFullError
 
 
 async def forever(job: JobContext) -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobcancel import JobContext
+from jobcancel._core.job import NO_ORIGIN
 from jobcancel._core.kinds import Kind
-from jobcancel._core.origin import NO_ORIGIN
 from jobcancel._core.specs import KindSpec
 from jobcancel._runtime.admission import Admission
 from jobcancel._runtime.job import Job

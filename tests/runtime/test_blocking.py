@@ -15,21 +15,11 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from jobcancel import (
-    BlockingScheduler,
-    JobContext,
-    JobFailedError,
-    JobNotFoundError,
-    JobState,
-    Outcome,
-    Registry,
-    Scheduler,
-    SchedulerClosedError,
-    UnknownKindError,
-)
+from jobcancel import BlockingScheduler, JobContext, JobState, Outcome, Registry, Scheduler
 from jobcancel._runtime import facade
 from jobcancel._runtime.facade import BlockingJobs, Portal
 from jobcancel._runtime.loops import Loop, current_loop
+from jobcancel.errors import JobFailedError, JobNotFoundError, SchedulerClosedError, UnknownKindError
 
 Backend = tuple[str, dict[str, Any]]
 
@@ -423,7 +413,8 @@ def test_a_loop_that_cannot_be_had_is_told_to_who_starts() -> None:
 def test_a_child_of_a_fork_waits_for_no_scheduler_of_its_parent() -> None:
     program = """
 import os, sys
-from jobcancel import BlockingScheduler, Registry, SchedulerClosedError
+from jobcancel import BlockingScheduler, Registry
+from jobcancel.errors import SchedulerClosedError
 jobs = BlockingScheduler(Registry())
 jobs.start()
 if os.fork() == 0:

@@ -9,8 +9,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jobcancel import BlockingScheduler, JobContext, Registry, StoreError
+from jobcancel import BlockingScheduler, JobContext, Registry
 from jobcancel.abc import Entry
+from jobcancel.errors import StoreError
 from jobcancel.stores import MemoryStore, SqliteStore
 
 BACKENDS = ["asyncio", "trio"]

@@ -7,18 +7,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import (
-    CancelCause,
-    JobContext,
-    JobNotFoundError,
-    JobState,
-    Outcome,
-    Registry,
-    Scheduler,
-    Snapshot,
-    Stage,
-    Verdict,
-)
+from jobcancel import CancelCause, JobContext, JobState, Outcome, Registry, Scheduler, Snapshot, Stage, Verdict
+from jobcancel.errors import JobNotFoundError
 
 
 class Staged:

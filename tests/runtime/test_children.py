@@ -6,20 +6,8 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import (
-    BatchProgress,
-    DeadlockError,
-    JobContext,
-    JobState,
-    Outcome,
-    Partial,
-    QueueFullError,
-    Registry,
-    Scheduler,
-    Snapshot,
-    Stage,
-    StageUnavailableError,
-)
+from jobcancel import BatchProgress, JobContext, JobState, Outcome, Partial, Registry, Scheduler, Snapshot, Stage
+from jobcancel.errors import DeadlockError, QueueFullError, StageUnavailableError
 
 
 async def part(job: JobContext, number: int) -> int | Partial[int]:

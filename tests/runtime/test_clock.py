@@ -8,8 +8,8 @@ from time import monotonic, time
 import anyio
 import pytest
 
-from jobcancel import Clock
 from jobcancel._runtime.clock import SystemClock, Timers
+from jobcancel.abc import Clock
 from jobcancel.testing import ManualClock
 from jobcancel.testing.clock import EPOCH
 

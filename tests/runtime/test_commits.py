@@ -19,14 +19,12 @@ from jobcancel import (
     JobHandle,
     JobState,
     Outcome,
-    QueueFullError,
     Registry,
     Scheduler,
-    SchedulerClosedError,
     Stage,
-    StoreError,
     Verdict,
 )
+from jobcancel.errors import QueueFullError, SchedulerClosedError, StoreError
 from jobcancel.testing import ManualClock
 
 from .gated import GatedStore

@@ -9,17 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from jobcancel import (
-    JobContext,
-    JobState,
-    Registry,
-    Scheduler,
-    Snapshot,
-    Stage,
-    StageActiveError,
-    StaleAttemptError,
-    UnknownStageError,
-)
+from jobcancel import JobContext, JobState, Registry, Scheduler, Snapshot, Stage
+from jobcancel.errors import StageActiveError, StaleAttemptError, UnknownStageError
 
 
 def entries(snapshot: Snapshot[Any]) -> list[tuple[str, str, dict[str, Any]]]:

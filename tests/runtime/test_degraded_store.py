@@ -12,9 +12,10 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import JobContext, JobState, Outcome, Registry, Scheduler, StoreError
-from jobcancel._core.entry import Entry
+from jobcancel import JobContext, JobState, Outcome, Registry, Scheduler
+from jobcancel._core.journal import Entry
 from jobcancel._runtime.recovered import Recovered
+from jobcancel.errors import StoreError
 from jobcancel.stores import SqliteStore
 from jobcancel.stores.sqlite_reading import reading
 

@@ -9,26 +9,15 @@ import pytest
 from anyio import from_thread
 from anyio.lowlevel import checkpoint
 
-from jobcancel import (
-    CancelCause,
-    Entry,
-    JobContext,
-    JobState,
-    Outcome,
-    RegistrationError,
-    Registry,
-    Scheduler,
-    Stage,
-    StoreError,
-    UnknownKindError,
-    Verdict,
-)
+from jobcancel import CancelCause, JobContext, JobState, Outcome, Registry, Scheduler, Stage, Verdict
 from jobcancel._core.decision import Cancellation
 from jobcancel._runtime import journal
 from jobcancel._runtime.durable_job import DurableJob
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.recovered import Recovered
 from jobcancel._runtime.ticket import Ticket
+from jobcancel.abc import Entry
+from jobcancel.errors import RegistrationError, StoreError, UnknownKindError
 from jobcancel.stores import MemoryStore
 
 from .gated import GatedStore

@@ -15,12 +15,12 @@ from jobcancel import (
     JobState,
     Outcome,
     Scheduler,
-    SchedulerClosedError,
     Snapshot,
     Stage,
 )
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.watch import Watcher, attach
+from jobcancel.errors import SchedulerClosedError
 from tests.runtime.restarts import Host, never, settle, written
 
 COMMITS = [Stage("publish", commits=True)]

@@ -8,20 +8,8 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import (
-    CancelCause,
-    DeadlockError,
-    FailureCode,
-    JobCanceledError,
-    JobContext,
-    JobFailedError,
-    JobHandle,
-    JobState,
-    Outcome,
-    Partial,
-    Registry,
-    Scheduler,
-)
+from jobcancel import CancelCause, FailureCode, JobContext, JobHandle, JobState, Outcome, Partial, Registry, Scheduler
+from jobcancel.errors import DeadlockError, JobCanceledError, JobFailedError
 from jobcancel.testing import ManualClock
 
 

@@ -8,15 +8,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import (
-    IdempotencyConflictError,
-    JobContext,
-    JobNotFoundError,
-    JobState,
-    Kind,
-    Registry,
-    Scheduler,
-)
+from jobcancel import JobContext, JobState, Kind, Registry, Scheduler
+from jobcancel.errors import IdempotencyConflictError, JobNotFoundError
 from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
 from tests.core.odd import CYCLE

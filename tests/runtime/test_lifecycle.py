@@ -10,19 +10,9 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from jobcancel import (
-    CancelCause,
-    DeadlockError,
-    JobContext,
-    JobHandle,
-    JobState,
-    Outcome,
-    Registry,
-    Scheduler,
-    SchedulerClosedError,
-    WrongTaskError,
-)
+from jobcancel import CancelCause, JobContext, JobHandle, JobState, Outcome, Registry, Scheduler
 from jobcancel._runtime.lifecycle import Session
+from jobcancel.errors import DeadlockError, SchedulerClosedError, WrongTaskError
 
 
 async def at_once(job: JobContext, value: int = 1) -> int:

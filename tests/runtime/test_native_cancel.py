@@ -10,7 +10,8 @@ import pytest
 from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
-from jobcancel import JobContext, Registry, Scheduler, SchedulerClosedError
+from jobcancel import JobContext, Registry, Scheduler
+from jobcancel.errors import SchedulerClosedError
 from tests.runtime.restarts import Host, never
 
 NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing

@@ -7,7 +7,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import FailureCode, JobContext, JobHandle, JobState, QueueFullError
+from jobcancel import FailureCode, JobContext, JobHandle, JobState
+from jobcancel.errors import QueueFullError
 from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 

@@ -16,11 +16,11 @@ from jobcancel import (
     Outcome,
     Snapshot,
     Stage,
-    StoreError,
     Verdict,
 )
 from jobcancel._core.decision import Cancellation
 from jobcancel._runtime.durable_job import durable
+from jobcancel.errors import StoreError
 from tests.runtime.restarts import Host, never, settle, written
 
 

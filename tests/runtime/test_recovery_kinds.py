@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobcancel import FailureCode, IdempotencyConflictError, JobContext, JobState, Registry, Stage
+from jobcancel import FailureCode, JobContext, JobState, Registry, Stage
+from jobcancel.errors import IdempotencyConflictError
 from tests.runtime.restarts import Host, never, written
 
 

@@ -9,17 +9,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import (
-    CancelCause,
-    JobContext,
-    JobHandle,
-    JobState,
-    Kind,
-    Registry,
-    Scheduler,
-    SchedulerClosedError,
-    Stage,
-)
+from jobcancel import CancelCause, JobContext, JobHandle, JobState, Kind, Registry, Scheduler, Stage
+from jobcancel.errors import SchedulerClosedError
 from jobcancel.testing import ManualClock
 
 NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task

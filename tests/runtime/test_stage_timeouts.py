@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from jobcancel import JobContext, JobState, Outcome, Registry, Scheduler, Stage, StageTimeoutError
+from jobcancel import JobContext, JobState, Outcome, Registry, Scheduler, Stage
+from jobcancel.errors import StageTimeoutError
 from jobcancel.testing import ManualClock
 
 

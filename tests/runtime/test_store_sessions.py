@@ -10,7 +10,9 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import Entry, JobContext, JobHandle, JobState, Scheduler, StoreError, StoreFormatError, StoreInUseError
+from jobcancel import JobContext, JobHandle, JobState, Scheduler
+from jobcancel.abc import Entry
+from jobcancel.errors import StoreError, StoreFormatError, StoreInUseError
 from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 

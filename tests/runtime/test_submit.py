@@ -9,18 +9,8 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from jobcancel import (
-    JobContext,
-    JobHandle,
-    JobState,
-    MissingHandlerError,
-    Registry,
-    Scheduler,
-    SchedulerClosedError,
-    Stage,
-    UnknownCompensationError,
-    UnknownKindError,
-)
+from jobcancel import JobContext, JobHandle, JobState, Registry, Scheduler, Stage
+from jobcancel.errors import MissingHandlerError, SchedulerClosedError, UnknownCompensationError, UnknownKindError
 from jobcancel.stores import MemoryStore
 
 

@@ -13,9 +13,9 @@ import pytest
 import trio
 from anyio.lowlevel import checkpoint
 
-from jobcancel import StoreError
 from jobcancel._runtime.loops import current_loop
 from jobcancel._runtime.ticket import Ticket
+from jobcancel.errors import StoreError
 
 NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
 Step = Callable[[Ticket[str], anyio.CancelScope], None]

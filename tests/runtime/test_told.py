@@ -13,7 +13,8 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from jobcancel import JobContext, JobHandle, JobState, Registry, Scheduler, StoreError
+from jobcancel import JobContext, JobHandle, JobState, Registry, Scheduler
+from jobcancel.errors import StoreError
 from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from jobcancel import JobContext, Kind, Registry, Scheduler, UnknownKindError
+from jobcancel import JobContext, Kind, Registry, Scheduler
+from jobcancel.errors import UnknownKindError
 from jobcancel.stores import MemoryStore, SqliteStore
 
 

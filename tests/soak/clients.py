@@ -10,15 +10,8 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from jobcancel import (
-    IdempotencyConflictError,
-    JobHandle,
-    JobNotFoundError,
-    QueueFullError,
-    Scheduler,
-    SchedulerClosedError,
-    Snapshot,
-)
+from jobcancel import JobHandle, Scheduler, Snapshot
+from jobcancel.errors import IdempotencyConflictError, JobNotFoundError, QueueFullError, SchedulerClosedError
 
 from .handlers import Setting, repay
 from .judge import unpaid, wrong_in

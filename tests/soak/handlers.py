@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 import anyio
 from anyio.lowlevel import checkpoint
 
-from jobcancel import JobContext, JobHandle, Partial, QueueFullError, Registry, StageTimeoutError, StageUnavailableError
+from jobcancel import JobContext, JobHandle, Partial, Registry
+from jobcancel.errors import QueueFullError, StageTimeoutError, StageUnavailableError
 
 from .ledger import CLEAN, DIRTY, EITHER, Ledger, Left
 from .pace import Pace

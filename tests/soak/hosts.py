@@ -8,7 +8,8 @@ from typing import Final
 import anyio
 from anyio import to_thread
 
-from jobcancel import JobNotFoundError, Scheduler, SchedulerClosedError
+from jobcancel import Scheduler
+from jobcancel.errors import JobNotFoundError, SchedulerClosedError
 
 from .handlers import Setting
 

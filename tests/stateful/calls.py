@@ -11,7 +11,8 @@ import anyio
 from anyio.abc import TaskGroup
 from attrs import frozen
 
-from jobcancel import JobCancelError, Registry, Scheduler, Verdict
+from jobcancel import Registry, Scheduler, Verdict
+from jobcancel.errors import JobCancelError
 from jobcancel.testing import ManualClock
 
 from .actions import Action

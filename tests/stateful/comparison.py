@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from jobcancel import JobCancelError, Scheduler, Snapshot
+from jobcancel import Scheduler, Snapshot
+from jobcancel.errors import JobCancelError
 from jobcancel.testing.clock import EPOCH
 
 from .life import TERMINAL

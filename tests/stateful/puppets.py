@@ -11,17 +11,8 @@ import anyio
 from anyio.lowlevel import checkpoint
 from attrs import Factory, define, field
 
-from jobcancel import (
-    DeadlockError,
-    JobContext,
-    Kind,
-    Partial,
-    QueueFullError,
-    Scheduler,
-    StageActiveError,
-    StageTimeoutError,
-    UnknownStageError,
-)
+from jobcancel import JobContext, Kind, Partial, Scheduler
+from jobcancel.errors import DeadlockError, QueueFullError, StageActiveError, StageTimeoutError, UnknownStageError
 
 GO_ON: Final = object()
 ERRORS: Final[dict[str, type[BaseException]]] = {

@@ -8,8 +8,9 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import Call, JobContext, Registry, Scheduler, Stage, StageNotReachedError, Verdict
+from jobcancel import Call, JobContext, Registry, Scheduler, Stage, Verdict
 from jobcancel._runtime.handle import request_cancel
+from jobcancel.errors import StageNotReachedError
 from jobcancel.testing import Run, at_stage, cancel_at
 
 

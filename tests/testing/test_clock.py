@@ -8,8 +8,9 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import Clock, JobContext, Registry, Scheduler
+from jobcancel import JobContext, Registry, Scheduler
 from jobcancel._runtime.clock import Timers
+from jobcancel.abc import Clock
 from jobcancel.testing import ManualClock
 
 BEGINNING = 1_800_000_000.0  # 2027-01-15T08:00:00Z

@@ -13,7 +13,8 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import JobContext, Stage, StageTimeoutError
+from jobcancel import JobContext, Stage
+from jobcancel.errors import StageTimeoutError
 from jobcancel.testing import explore
 
 from .exploring import making

@@ -47,7 +47,7 @@ def job_registry():
 PASSING = """
 import anyio
 from conftest import publish
-from jobcancel import JobNotFoundError
+from jobcancel.errors import JobNotFoundError
 from jobcancel.testing import cancel_at
 
 async def test_cancel(job_scheduler):
@@ -272,7 +272,7 @@ def test_in_the_loop_of_another_plugin_the_scheduler_says_so_in_place_of_waiting
 NOT_LOADED = """
 import sys
 def test_nothing_of_it_is_here():
-    heavy = ("anyio", "attr", "attrs", "trio", "jobcancel._exports", "jobcancel._core", "jobcancel._runtime",
+    heavy = ("anyio", "attr", "attrs", "trio", "jobcancel._core", "jobcancel._runtime",
              "jobcancel.abc", "jobcancel.errors", "jobcancel.testing")
     assert [name for name in heavy if name in sys.modules] == []
     assert "jobcancel.pytest_plugin" in sys.modules

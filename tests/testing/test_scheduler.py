@@ -7,7 +7,8 @@ import re
 import anyio
 import pytest
 
-from jobcancel import Call, JobContext, JobNotFoundError, Registry, Scheduler, Stage
+from jobcancel import Call, JobContext, Registry, Scheduler, Stage
+from jobcancel.errors import JobNotFoundError
 from jobcancel.testing import ManualClock
 from jobcancel.testing import scheduler as scheduler_for_a_test
 

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
-from jobcancel import (
-    BlockingScheduler,
-    Call,
-    Clock,
-    JobContext,
-    JobHandle,
-    JobService,
-    Partial,
-    Registry,
-    Scheduler,
-    Snapshot,
-    Stage,
-)
+from jobcancel import BlockingScheduler, Call, JobContext, JobHandle, Partial, Registry, Scheduler, Snapshot, Stage
+from jobcancel.abc import Clock, JobService
 from jobcancel.testing import ManualClock
 
 registry = Registry()

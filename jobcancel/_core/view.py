@@ -10,10 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from .causes import CancelCause, Failure, FailureCode
 from .decision import Outcome
-from .history import RawEntry, implied_history
-from .packing import NOTHING_RARE
+from .endings import Failure
+from .job import JobRecord, RawEntry, implied_history
+from .packing import NOTHING_RARE, Settled, fields_of
+from .policies import CancelCause, FailureCode
 from .snapshot import BatchProgress, CancelStatus, HistoryEntry, Progress, Snapshot
 from .states import JobState
 
@@ -21,8 +22,9 @@ _STAGE_ENDS: Final = frozenset({"done", "failed", "timed_out", "canceled", "aban
 _INSIDE: Final = frozenset({"noted", "canceling"})  # no stage begins after an accepted cancel
 
 
-def shown(job_id: str, fields: tuple[Any, ...], result: Any) -> Snapshot[Any]:
-    """Return the snapshot."""
+def snapshot_of(job: JobRecord | Settled) -> Snapshot[Any]:
+    """Return what a job looks like now."""
+    fields = job.fields if isinstance(job, Settled) else fields_of(job)
     _, state, kind, owner, labels, created_at, created, started, settled, history, *rest = fields
     key, parent_id, stage, failure, cancel, progress, attempt = rest or (*NOTHING_RARE, 1)
     if history is None:
@@ -34,7 +36,7 @@ def shown(job_id: str, fields: tuple[Any, ...], result: Any) -> Snapshot[Any]:
         return datetime.fromtimestamp(created_at + (at - created), UTC)
 
     return Snapshot(
-        id=job_id,
+        id=job.id,
         kind=kind,
         owner=owner,
         labels=dict(labels or {}),
@@ -47,7 +49,7 @@ def shown(job_id: str, fields: tuple[Any, ...], result: Any) -> Snapshot[Any]:
         started_at=None if started is None else utc(started),
         settled_at=None if settled is None else utc(settled),
         progress=progress_of(progress),
-        result=result,
+        result=job.result,
         failure=None if failure is None else Failure(FailureCode(failure[0]), failure[1], failure[2]),
         cancel=None if cancel is None else _cancel_status(cancel, utc),
         history=tuple(
