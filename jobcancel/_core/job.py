@@ -167,7 +167,8 @@ class JobRecord:
         children_canceled: Children that ended canceled because of this job's cancel.
         failure: Why it failed, or None.
         result: What the handler returned.
-        heard: Whether somebody has begun to hear of changes: ``changed`` is called after each that a watcher can see.
+        observed: Whether the job has had an observer: ``changed`` is called after each change that one can see.
+        interrupted: Whether the host's code raised a ``KeyboardInterrupt`` in it, which belongs to the host.
     """
 
     __slots__ = (
@@ -178,9 +179,10 @@ class JobRecord:
         "created",
         "created_at",
         "failure",
-        "heard",
         "history",
         "id",
+        "interrupted",
+        "observed",
         "origin",
         "progress",
         "result",
@@ -226,7 +228,8 @@ class JobRecord:
         self.code_ended: bool = False
         self.failure: Failure | None = None
         self.result: Any = None
-        self.heard: bool = False
+        self.observed: bool = False
+        self.interrupted: bool = False
 
     def apply(self, event: Event, now: float) -> None:
         """Let ``event`` happen; the only method that changes ``state``.
@@ -246,11 +249,11 @@ class JobRecord:
             self.started = now
         elif event is Event.INTERRUPTED:
             self.attempt, self.started = self.attempt + 1, None
-        if self.heard:
+        if self.observed:
             self.changed()
 
     def changed(self) -> None:
-        """Tell whoever hears of changes, if ``heard`` says that somebody does; a record by itself has nobody."""
+        """Notify the observers of a change; a record by itself has none."""
 
     def log(self) -> list[RawEntry]:
         """Return the history, to add to."""
@@ -301,7 +304,7 @@ class JobRecord:
         cancel.held, cancel.delivered_at = False, now
         if self.history is not None:  # else that time says it
             self.history.append(("delivered", now, None, "noted", None))
-        if self.heard:
+        if self.observed:
             self.changed()
         return True
 
@@ -319,7 +322,7 @@ class JobRecord:
         if stage.commits:
             self.undo = None
         self.stage, self.stage_at = stage, now
-        if self.heard:
+        if self.observed:
             self.changed()
 
     def leave_stage(self, status: str, now: float, *, raised: bool) -> Release:
@@ -333,7 +336,7 @@ class JobRecord:
             return Release.NOTHING
         self.stage = None
         self.log().append((stage.name, self.stage_at, now - self.stage_at, status, None))
-        if self.heard:
+        if self.observed:
             self.changed()
         if self.cancel is None or not self.cancel.held:
             return Release.NOTHING
@@ -345,13 +348,13 @@ class JobRecord:
             self.undo = []
         self.undo.append(undo)
         self.undos = number([undo], self.undos)
-        if self.heard:
+        if self.observed:
             self.changed()
 
     def note(self, name: str, now: float, status: str = "noted", details: dict[str, Any] | None = None) -> None:
         """Add an entry to the history."""
         self.log().append((name, now, None, status, details))
-        if self.heard:
+        if self.observed:
             self.changed()
 
     def ending(

@@ -209,12 +209,12 @@ class JobJournal:
         made = _Said(said, len(history), tuple(undo), len(results), len(children))
         return _SUBMITTED if made == _SUBMITTED else made
 
-    def kept(self) -> None:
-        """Know that the entry made last was kept."""
+    def committed(self) -> None:
+        """Mark the last entry as committed."""
         self._written = self._made
 
-    def says(self, name: str) -> Any:
-        """Return what the journal says now."""
+    def was_written(self, name: str) -> Any:
+        """Return the value of a field in the last committed entry, or None."""
         return self._written.fields.get(name)
 
     @property
@@ -222,11 +222,6 @@ class JobJournal:
         """Whether the journal says all of the job's compensations; it may say more, which have run or were dropped."""
         undo = self.job.undo or ()
         return _common(self._written.undo, undo) == len(undo)
-
-    @property
-    def begun(self) -> bool:
-        """Whether the journal says anything of the job."""
-        return bool(self._written.fields)
 
     def final(self, result: Any, arguments: Body | None) -> Entry:
         """Return all that is kept of a settled job: what it looks like and, if a key leads to it, its arguments.

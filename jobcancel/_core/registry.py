@@ -10,6 +10,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar, Unpack, cast
 from attrs import Attribute, fields
 
 from .arguments import COUNT, TIMEOUT, one_of, type_name
+from .calls import Call
 from .compensations import Compensation, CompensationContext
 from .errors import KindDataError, RegistrationError, UnknownKindError
 from .kinds import Handler, Kind, Register
@@ -244,6 +245,11 @@ class Registry:
         except (ValueError, RecursionError) as error:  # see above
             raise KindDataError("the document", str(error), "JSON") from None
         return cls.from_mapping(data)
+
+    def require_own(self, call: Call[Any]) -> None:
+        """Refuse a call of another registry's kind; raises ``UnknownKindError``."""
+        if call.kind.home is not self:
+            raise UnknownKindError(call.kind.name, tuple(self._kinds), foreign=True)
 
     def _add(self, kind: Kind[..., Any]) -> None:
         if kind.name in self._kinds:

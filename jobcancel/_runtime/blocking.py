@@ -16,7 +16,7 @@ from anyio.from_thread import BlockingPortal
 from jobcancel._core.registry import Registry
 from jobcancel.abc import Clock, Store
 
-from .facade import BlockingJobs
+from .from_thread import BlockingJobs
 from .log import guard
 from .scheduler import Scheduler
 

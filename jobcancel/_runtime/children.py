@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from jobcancel._core.calls import Call
 from jobcancel._core.job import Origin
 from jobcancel._core.kinds import no_call
 from jobcancel.errors import DeadlockError
 
+from .admission import Admission
 from .handle import Handle
-from .job import Job, snapshot_of
+from .job import Job, JobHost, snapshot_of
+from .journal import Pending
+from .observers import wait_persisted
 from .stage import deliver_first
-from .waiting import until_told
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Snapshot
@@ -21,50 +23,74 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-async def submit_child(job: Job, call: Call[R], labels: dict[str, str] | None) -> Handle[R]:
-    """Submit one child of ``job``.
+class ChildHost(JobHost, Protocol):
+    """What submits children, as the functions here know it: the dispatcher.
+
+    Attributes:
+        admission: The queues of the kinds.
+    """
+
+    admission: Admission
+
+    def reserve(
+        self,
+        call: Call[Any],
+        parent: Job | None,
+        origin: Origin,
+        timeout_s: float | None,
+        undo: list[Any] | None,
+        *,
+        in_batch: bool = False,
+    ) -> Job:
+        """Return a new job that has its place in its kind's queue, and is neither visible nor started."""
+        ...
+
+    def reference(self, job: Job) -> Job | str:
+        """Return what a handle stores of a job."""
+        ...
+
+
+async def submit_child(host: ChildHost, parent: Job, call: Call[R], labels: dict[str, str] | None) -> Handle[R]:
+    """Submit one child of ``parent``.
 
     Raises:
-        TypeError: It is no call of a kind.
+        TypeError: ``call`` is no call of a kind.
     """
     if type(call) is not Call:
         raise no_call(call, "submit")
-    await _may_submit(job)
-    _refuse_deadlock(job, call)
-    kernel, origin = job.kernel, _origin(job, labels)
-    if kernel.durable is not None:
-        child = await kernel.durable.reserve(call.plainly(), job, origin, None, None).answer()
-        return Handle(kernel, child.id, call.kind.name)
-    return Handle(kernel, kernel.take(call, job, origin, None, None), call.kind.name)
+    await _before_child(parent)
+    _refuse_deadlock(host, parent, call)
+    child = host.reserve(host.journal.plain_call(call), parent, _origin(parent, labels), None, None)
+    await host.journal.submit(child).answer()
+    return Handle(host, host.reference(child), call.kind.name)
 
 
-async def run_batch(job: Job, calls: Iterable[Call[R]], labels: dict[str, str] | None) -> list[Snapshot[R]]:
-    """Submit one child a call, all or none; wait for all, return them in order.
+async def run_batch(
+    host: ChildHost, parent: Job, calls: Iterable[Call[R]], labels: dict[str, str] | None
+) -> list[Snapshot[R]]:
+    """Submit one child for each call, all or none; wait for all of them, and return them in order.
 
     Raises:
-        TypeError: Something among them is no call of a kind; no child was submitted.
+        TypeError: One of them is no call of a kind; no child was submitted.
     """
     calls = _calls(calls)
-    await _may_submit(job)
-    kernel, origin = job.kernel, _origin(job, labels)
-    if kernel.durable is not None:
-        calls = [call.plainly() for call in calls]
+    await _before_child(parent)
+    origin = _origin(parent, labels)
+    calls = [host.journal.plain_call(call) for call in calls]
     for call in calls:
-        kernel.check_kind(call)
-        _refuse_deadlock(job, call)
-    kernel.admission.check_room(call.kind.spec for call in calls)
-    if kernel.durable is None:
-        children: list[Job] = [kernel.take(call, job, origin, None, None) for call in calls]
-        for child in children:
-            job.enlist(child)
-    else:
-        reserve = kernel.durable.reserve
-        tickets = [reserve(call, job, origin, None, None, in_batch=True) for call in calls]
-        children = [await ticket.answer() for ticket in tickets]
-    if job.heard:
-        job.changed()
+        host.registry.require_own(call)
+        _refuse_deadlock(host, parent, call)
+    host.admission.check_room(call.kind.spec for call in calls)
+    children, submits = list[Job](), list[Pending[None]]()
+    for call in calls:
+        children.append(host.reserve(call, parent, origin, None, None, in_batch=True))
+        submits.append(host.journal.submit(children[-1]))  # at once: the next reservation may fail
+    for submit in submits:
+        await submit.answer()
+    if parent.observed:
+        parent.changed()
     for child in children:
-        await until_told(kernel, child)
+        await wait_persisted(host, child)
     return [cast("Snapshot[R]", snapshot_of(child)) for child in children]
 
 
@@ -73,33 +99,33 @@ def _calls(given: Iterable[Call[R]]) -> list[Call[R]]:
     if isinstance(passed, str) or not isinstance(passed, Iterable):
         raise no_call(passed, "batch")
     calls = list(given)
-    refused = [no_call(call, "batch") for call in calls if type(call) is not Call]  # all: every coroutine is closed
+    refused = [no_call(call, "batch") for call in calls if type(call) is not Call]  # no_call closes each coroutine
     if refused:
         raise refused[0]
     return calls
 
 
 def _origin(job: Job, labels: dict[str, str] | None) -> Origin:
-    """Return what is known of a child: its parent's owner and labels, and those of its own laid over."""
+    """Return a child's origin: its parent's owner, and its parent's labels updated with its own."""
     inherited = job.origin.labels
     if inherited is not None:
         labels = inherited | labels if labels else inherited
     return Origin(job.origin.owner, labels, None, job.id)
 
 
-async def _may_submit(job: Job) -> None:
-    """Let an accepted cancel out first, unless it is held: then the stage goes on, children and all."""
-    if job.code_ended or (job.cancel is not None and not job.cancel.held):
-        await deliver_first(job, "a child")
-    if job.stopped:
-        await job.stop_first("a child", stage=False)
+async def _before_child(parent: Job) -> None:
+    """Raise an accepted cancel first, unless it is held: then the open stage goes on and may have children."""
+    if parent.code_ended or (parent.cancel is not None and not parent.cancel.held):
+        await deliver_first(parent, "a child")
+    if parent.persistence.stopped:
+        await parent.persistence.before_child()
 
 
-def _refuse_deadlock(job: Job, call: Call[Any]) -> None:
+def _refuse_deadlock(host: ChildHost, job: Job, call: Call[Any]) -> None:
     """Refuse a child that would wait for ever.
 
     Raises:
-        DeadlockError: The child's kind has a limit and is among its own ancestors, or all its slots belong to jobs
+        DeadlockError: The child's kind has a limit and is among its own ancestors, or all its slots are held by jobs
             that wait, in the end, for this child.
     """
     if call.kind.spec.max_running is None:
@@ -111,7 +137,7 @@ def _refuse_deadlock(job: Job, call: Call[Any]) -> None:
                 job.id, f"submit a child of kind {call.kind.name!r}, which has a limit and is its own ancestor"
             )
         ancestor = ancestor.parent
-    if job.kernel.admission.waits_for_ever(job, call.kind.spec):
+    if host.admission.waits_for_ever(job, call.kind.spec):
         raise DeadlockError(
-            job.id, f"submit a child of kind {call.kind.name!r}: all who hold its slots wait for this job's end"
+            job.id, f"submit a child of kind {call.kind.name!r}: all jobs that hold its slots wait for this job's end"
         )

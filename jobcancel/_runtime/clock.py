@@ -17,7 +17,7 @@ import anyio
 
 from jobcancel.abc import Clock
 
-from .log import guard, tell
+from .log import guard, log_scheduler
 
 _RETRY_S: Final = 1.0  # between two tries while the host's clock raises
 _COMPACT_ABOVE: Final = 64  # dead timers; below that, keeping them is cheaper than sweeping them out
@@ -33,11 +33,11 @@ class SystemClock:
         """Return when ``monotonic()`` has reached ``deadline``; ``inf`` sleeps until cancelled."""
         if deadline == inf:
             await anyio.sleep_forever()
-        await anyio.sleep(max(0.0, deadline - self.monotonic()))  # it may have come since the caller looked
+        await anyio.sleep(max(0.0, deadline - self.monotonic()))  # the deadline may have passed since the call
 
 
 class Timer:
-    """One call in the future, until it is cancelled or made."""
+    """One callback due in the future, until it is cancelled or called."""
 
     __slots__ = ("_timers", "callback", "deadline")
 
@@ -47,16 +47,16 @@ class Timer:
         self.callback: Callable[[], object] | None = callback
 
     def cancel(self) -> None:
-        """Do not make the call; no effect if it was made or cancelled."""
+        """Cancel the timer; no effect if the callback was called or the timer cancelled."""
         if self.callback is not None:
             self.callback = None
             self._timers.died()
 
 
 class Timers:
-    """The pending timers, and the loop that makes their calls.
+    """The pending timers, and the task that calls their callbacks.
 
-    A cancelled timer stays in the heap as a tombstone until its time comes or tombstones are the majority.
+    A cancelled timer stays in the heap as a tombstone until its deadline, or until tombstones are the majority.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -72,7 +72,7 @@ class Timers:
         self._made += 1
         heappush(self._heap, (deadline, self._made, timer))
         if self._heap[0][2] is timer and self._sleep is not None:
-            self._sleep.cancel()  # it slept for a later one
+            self._sleep.cancel()  # the task sleeps until a later deadline
         return timer
 
     def died(self) -> None:
@@ -84,17 +84,17 @@ class Timers:
             self._dead = 0
 
     def open(self) -> None:
-        """Make ``run`` possible; those that are pending wait for it."""
+        """Make ``run`` possible; pending timers wait for it."""
         self._open = True
 
     def close(self) -> None:
-        """End ``run``; what is pending stays so."""
+        """End ``run``; pending timers stay pending."""
         self._open = False
         if self._sleep is not None:
             self._sleep.cancel()
 
     async def run(self) -> None:
-        """Make the calls as their time comes, until they are closed."""
+        """Call each callback at its deadline, until the timers are closed."""
         failed = False
         while self._open:
             try:
@@ -103,15 +103,15 @@ class Timers:
                         await anyio.sleep(_RETRY_S)
                     await self._clock.sleep_until(self._heap[0][0] if self._heap else inf)
                 self._sleep = None
-                self._make_due_calls()
+                self._call_due()
                 failed = False
             except anyio.get_cancelled_exc_class():
-                pass  # not ours: asyncio.run cancels every task before it ends, and jobs that end need their timers
+                pass  # not ours: asyncio.run cancels every task before it ends, and unwinding jobs need their timers
             except Exception as error:  # noqa: BLE001  # the host's clock
                 failed = True
-                tell(logging.ERROR, "the clock has failed; it is asked again in %g s", _RETRY_S, error=error)
+                log_scheduler(logging.ERROR, "the clock has failed; it is read again in %g s", _RETRY_S, error=error)
 
-    def _make_due_calls(self) -> None:
+    def _call_due(self) -> None:
         now = self._clock.monotonic()
         while self._heap and self._heap[0][0] <= now:
             timer = heappop(self._heap)[2]
@@ -119,4 +119,4 @@ class Timers:
             if callback is None:
                 self._dead -= 1
             else:
-                guard("a timer's call", callback)
+                guard("a timer's callback", callback)

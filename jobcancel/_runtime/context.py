@@ -20,7 +20,6 @@ from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import plain, string, text
 from jobcancel.errors import StaleAttemptError
 
-from .children import run_batch, submit_child
 from .job import Job
 from .processes import run_process
 from .stage import StageScope
@@ -36,7 +35,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class RunningJob:
-    """What a handler gets; ``JobContext`` says what each method promises."""
+    """A handler's first argument; ``JobContext`` says what each method promises."""
 
     __slots__ = ("_job",)
 
@@ -69,7 +68,7 @@ class RunningJob:
     @property
     def app(self) -> Any:
         """What the host gave the scheduler."""
-        return self._job.kernel.app
+        return self._job.host.app
 
     @property
     def cancel_requested(self) -> bool:
@@ -81,7 +80,7 @@ class RunningJob:
         job = self._job
         if job.call is None:
             raise StaleAttemptError(job.id, job.attempt)
-        return job.kernel.stage_type(job, job.call.kind.stage(job.id, name))
+        return StageScope(job, job.call.kind.stage(job.id, name))
 
     async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run an async function as a stage."""
@@ -94,8 +93,8 @@ class RunningJob:
     @overload
     def add_compensation(self, fn: Undo) -> None: ...
     def add_compensation(self, fn: Callable[..., object] | str | Undo, *args: Any, **kwargs: Any) -> None:
-        """Register an undo. An abandoned job's code may still do so: what it did has to be undone too."""
-        undo = undo_of(self._job.kernel.registry.compensations, fn, args, kwargs)
+        """Register an undo. Code of an abandoned job may still do so: what it did has to be undone too."""
+        undo = undo_of(self._job.host.registry.compensations, fn, args, kwargs)
         self._in_loop(partial(self._add_compensation, undo))
 
     def _add_compensation(self, undo: AnyUndo) -> None:
@@ -116,7 +115,7 @@ class RunningJob:
         if job.progress is None:
             job.progress = ProgressRecord()
         job.progress.done, job.progress.total, job.progress.message = done, total, message
-        if job.heard:
+        if job.observed:
             job.changed()
 
     def note(self, step: str, **details: object) -> None:
@@ -126,15 +125,15 @@ class RunningJob:
 
     def _note(self, step: str, details: dict[str, Any] | None) -> None:
         job = self._writable()
-        job.note(step, job.kernel.now(), details=details)
+        job.note(step, job.host.now(), details=details)
 
     async def submit(self, call: Call[R], *, labels: Mapping[str, str] | None = None) -> JobHandle[R]:
         """Submit a child."""
-        return await submit_child(self._job, call, plain_labels(labels))
+        return await self._job.host.submit_child(self._job, call, plain_labels(labels))
 
     async def batch(self, calls: Iterable[Call[R]], *, labels: Mapping[str, str] | None = None) -> list[Snapshot[R]]:
         """Submit children and wait for all."""
-        return await run_batch(self._job, calls, plain_labels(labels))
+        return await self._job.host.run_batch(self._job, calls, plain_labels(labels))
 
     async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         """Run a function in a thread."""
@@ -168,7 +167,7 @@ class RunningJob:
 
     def _in_loop(self, write: Callable[[], None]) -> None:
         """Call ``write`` in the loop's thread, also from a thread of ``run_sync``."""
-        if get_ident() == self._job.kernel.thread:
+        if get_ident() == self._job.host.thread:
             write()
         else:
             from_thread.run_sync(write)

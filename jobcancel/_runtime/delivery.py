@@ -8,51 +8,50 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from jobcancel._core.endings import Ending
 from jobcancel._core.policies import OnGraceExpired
 
-from .job import CURRENT, Job
-from .log import guard, say
-
-if TYPE_CHECKING:
-    from .kernel import Kernel
+from .job import CURRENT, Job, JobHost
+from .log import guard, log_job
 
 _CHUNK: Final = 200  # deliveries in one turn of the loop: their jobs all end in the next
-_SAMPLE_S: Final = 0.5  # between two looks at a job whose cancel was delivered
-_CLIMB: Final = 100  # repeated cancellations between two looks that mean it swallows them; an orderly end has a few
+_SAMPLE_S: Final = 0.5  # between two samples of a job whose cancel was delivered
+_CLIMB: Final = 100  # repeated cancellations between two samples of a job that swallows them; a right job has a few
 
 
 class Deliveries:
-    """The cancels on their way, and those delivered to jobs that still unwind.
+    """The queued deliveries, and the jobs that still unwind after theirs.
 
     Args:
-        kernel: The scheduler's inside.
+        host: What runs the jobs.
+        cancel_child: Requests the cancel of a child because its parent's children are canceled.
     """
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, host: JobHost, cancel_child: Callable[[Job, Job], None]) -> None:
+        self._host, self._cancel_child = host, cancel_child
         self._queue: deque[Job] = deque()
         self._flushing = False
         self._unwinding: deque[Job] = deque()
         self._watching = False
 
     def queue(self, job: Job) -> None:
-        """Deliver soon, from the loop; to a job that cancels itself at once: its next checkpoint may be sooner."""
+        """Deliver from a loop callback. A job that cancels itself gets it at once, before its next checkpoint."""
         if CURRENT.get() is job:
             self.deliver(job)
             return
         self._queue.append(job)
         if not self._flushing:
             self._flushing = True
-            self._kernel.loop.soon(self._flush)
+            self._host.loop.soon(self._flush)
 
     def clear(self) -> None:
-        """Forget what is on its way and who unwound: the session is over, and all jobs have settled."""
+        """Forget all deliveries and unwinding jobs: the session is over, and all jobs have settled."""
         self._queue.clear()
-        self._unwinding.clear()  # the next look may be a session away, and would keep them whole until then
+        self._unwinding.clear()  # the next sample may be a session away, and would keep the jobs until then
         self._flushing = False
 
     def _flush(self) -> None:
@@ -60,13 +59,13 @@ class Deliveries:
             guard("a delivery", partial(self.deliver, self._queue.popleft()))
         self._flushing = bool(self._queue)
         if self._flushing:
-            self._kernel.loop.soon(self._flush)
+            self._host.loop.soon(self._flush)
 
     def deliver(self, job: Job) -> None:
         """Deliver now: cancel the job's scope, then its children. No effect on one delivered, settled or undone."""
         if job.code_ended and not job.children:
-            return  # there is nothing that it could reach: compensations are not disturbed
-        if not job.deliver(self._kernel.now()):
+            return  # nothing is left that it could reach: compensations are not disturbed
+        if not job.deliver(self._host.now()):
             return
         if job.scope is not None and not job.code_ended:
             job.scope.cancel()
@@ -79,21 +78,21 @@ class Deliveries:
     def cancel_children(self, job: Job) -> None:
         """Ask every unsettled child to cancel; each has its own policy."""
         for child in list((job.children or {}).values()):
-            child.cancel_for(job)
+            self._cancel_child(child, job)
 
     def count_grace(self, job: Job) -> None:
-        """Begin to count the grace of a job whose cancel was delivered and whose children, if any, have settled."""
+        """Start the grace of a job whose cancel was delivered and whose children, if any, have settled."""
         if not job.code_ended and job.settled is None:
-            job.grace_ends = self._kernel.now() + job.spec.grace_s
+            job.grace_ends = self._host.now() + job.spec.grace_s
             if job.spec.grace_s < _SAMPLE_S:
                 self._arm_grace(job, job.grace_ends)
 
     def _arm_grace(self, job: Job, deadline: float) -> None:
         job.grace_ends = None
-        job.arm("grace", self._kernel.timers.add(deadline, lambda: self._grace_expired(job)))
+        job.arm("grace", self._host.timers.add(deadline, lambda: self._grace_expired(job)))
 
     def open_shields(self, job: Job) -> None:
-        """Open the library's own shields inside the job: what waits politely waits no longer."""
+        """Open the library's own shields inside the job: a polite wait for a process ends."""
         for scope in job.polite or ():
             scope.shield = False
 
@@ -101,11 +100,11 @@ class Deliveries:
         cancel = job.cancel
         if job.code_ended or job.settled is not None or cancel is None:
             return
-        now, policy = self._kernel.now(), job.spec.on_grace_expired
+        now, policy = self._host.now(), job.spec.on_grace_expired
         if policy is OnGraceExpired.ABANDON:
             cancel.abandoned = True
             job.leave_stage("abandoned", now, raised=True)
-            self._kernel.end(job, *job.ending(Ending.ABANDONED))
+            self._host.end(job, *job.ending(Ending.ABANDONED))
             return
         if policy is OnGraceExpired.FORCE:
             cancel.forced = True
@@ -114,32 +113,32 @@ class Deliveries:
             return
         cancel.stuck = True
         job.note("stuck", now)
-        say(logging.WARNING, job, "is still canceling %g s after its cancel was delivered", job.spec.grace_s)
+        log_job(logging.WARNING, job, "is still canceling %g s after its cancel was delivered", job.spec.grace_s)
 
     def _watch(self, job: Job) -> None:
         self._unwinding.append(job)
         if not self._watching:
             self._watching = True
-            self._kernel.timers.add(self._kernel.now() + _SAMPLE_S, self._look)
+            self._host.timers.add(self._host.now() + _SAMPLE_S, self._sample_all)
 
-    def _look(self) -> None:
-        """Look at every job that still unwinds; one that is cancelled over and over swallows it."""
+    def _sample_all(self) -> None:
+        """Sample every job that still unwinds; one that is cancelled over and over swallows the cancellation."""
         still = deque(job for job in self._unwinding if not job.code_ended)
         self._unwinding = still
         for job in still:
-            guard("the watch on a job that unwinds", partial(self._look_at, job))
+            guard("the watch on a job that unwinds", partial(self._sample, job))
         self._watching = bool(still)
         if still:
-            self._kernel.timers.add(self._kernel.now() + _SAMPLE_S, self._look)
+            self._host.timers.add(self._host.now() + _SAMPLE_S, self._sample_all)
         else:
-            self._kernel.loop.relax()
+            self._host.loop.relax()
 
-    def _look_at(self, job: Job) -> None:
-        sample = self._kernel.loop.strain(job.task)
+    def _sample(self, job: Job) -> None:
+        sample = self._host.loop.strain(job.task)
         if job.strain is not None and sample - job.strain > _CLIMB:
             self._unresponsive(job)
         job.strain = sample
-        if job.grace_ends is not None:  # a job that ends before the first look has cost no timer
+        if job.grace_ends is not None:  # a job that ends before the first sample costs no timer
             self._arm_grace(job, job.grace_ends)
 
     def _unresponsive(self, job: Job) -> None:
@@ -147,5 +146,9 @@ class Deliveries:
         if cancel is None or cancel.unresponsive:
             return
         cancel.unresponsive = True
-        job.note("unresponsive", self._kernel.now())
-        say(logging.WARNING, job, "swallows its cancellation over and over and keeps a processor busy; let it out")
+        job.note("unresponsive", self._host.now())
+        log_job(
+            logging.WARNING,
+            job,
+            "swallows its cancellation over and over and keeps a processor busy; let the cancellation out",
+        )

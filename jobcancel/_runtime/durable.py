@@ -1,278 +1,255 @@
-"""The inside of a scheduler with a store: what is answered is kept first.
+"""The journal of a scheduler with a store: commit, then apply.
 
-A submit and a cancel are decided twice. The first decision costs nothing and changes nothing: it says whether there is
-anything to keep. What it would lead to is kept, and then, in the step in which the commit is known, it is decided
-again and applied. A failed commit has therefore nothing to take back.
+A submit and a cancel are decided twice. The first decision changes nothing: it finds out whether there is anything to
+commit. What it would lead to is committed, and then, in the step in which the commit is known, it is decided again and
+applied. After a failed commit nothing has to be taken back.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from jobcancel._core.arguments import described
 from jobcancel._core.calls import Call
-from jobcancel._core.decision import Verdict
-from jobcancel._core.endings import Failure
-from jobcancel._core.job import Origin
+from jobcancel._core.decision import Cancellation, Outcome, Verdict
 from jobcancel._core.journal import Entry
 from jobcancel._core.packing import Packed, Settled
 from jobcancel._core.plain import plain
 from jobcancel._core.policies import OnRestart
-from jobcancel._core.registry import Registry
-from jobcancel._core.states import Event, JobState
-from jobcancel.abc import Clock, Store
+from jobcancel._core.states import JobState
+from jobcancel.abc import Store
 from jobcancel.errors import SchedulerClosedError, StoreError
 
-from .admission import Admission
-from .clock import Timers
-from .closing import close
-from .durable_cancel import cancel_durably
-from .durable_job import DurableJob, durable
-from .durable_keys import DurableKeys
-from .durable_stage import DurableStage
-from .durable_table import DurableTable
-from .failure import interrupts
-from .job import Job
-from .journal import Journal
-from .kernel import Kernel
-from .keys import Keys
-from .log import say
-from .recovery import load
-from .stage import StageScope
-from .table import JobTable
+from .dispatcher import Dispatcher
+from .exceptions import interrupts
+from .idempotency import Keys, plain_arguments
+from .job import CURRENT, Job, Slot
+from .journal import Applied, Pending
+from .journal_writer import JournalWriter, PendingCommit
+from .log import log_job
+from .persistence import JobPersistence, persistence_of
+from .recovery import Recovered, resume
 from .threads import StoreThread
-from .ticket import Ticket
+
+T = TypeVar("T")
+
+_LATER: Final = (Outcome.CANCELING, Outcome.DEFERRED)  # the job goes on until the cancel reaches its code
+_CHANGES: Final = (Outcome.CANCELED, *_LATER)
 
 
-class DurableKernel(Kernel):
-    """The state of one scheduler with a store, where its ``journal`` is kept."""
+class DurableJournal:
+    """Commits the submits, cancels and ends of one scheduler's jobs to a store; see ``Journal``.
 
-    seq: int
+    Args:
+        dispatcher: The scheduler's dispatcher.
+        store: The store.
+    """
 
-    stage_type: type[StageScope] = DurableStage
+    commits: bool = True
 
-    def __init__(
-        self,
-        registry: Registry,
-        app: Any,
-        max_running: int | None,
-        clock: Clock,
-        new_id: Callable[[], str],
-        store: Store,
-    ) -> None:
-        super().__init__(registry, app, max_running, clock, new_id)
-        self.durable: DurableKernel | None = self
-        self.store: Store = store
-        self._max_running = max_running
-        self._reset()
+    def __init__(self, dispatcher: Dispatcher, store: Store) -> None:
+        self._dispatcher, self._store = dispatcher, store
+        self._writer: JournalWriter | None = None
+        self._open = False  # the store
 
-    def begin_anew(self) -> None:
-        """Forget everything: the store knows it all. To be called in the loop."""
-        self._reset()
-        self.store_thread: StoreThread = StoreThread(self.loop)
+    @property
+    def writer(self) -> JournalWriter:
+        """Writes the entries; there is one from the first ``begin`` on."""
+        assert self._writer is not None  # noqa: S101  # for type checkers
+        return self._writer
 
-    def _reset(self) -> None:
-        self.timers: Timers = Timers(self.clock)
-        self.table: JobTable = DurableTable(self.timers, self._forget)
-        self.journal: Journal = Journal(self, self.store)
-        self.admission: Admission = Admission(self._max_running)
-        self._kept_keys = DurableKeys(self._key_gone)
-        self.keys: Keys = self._kept_keys
-        self._limbo: set[str] = set()
-        self.closing: bool = False
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is written any more."""
+        return self.writer.closed
+
+    def begin(self) -> None:
+        """See ``Journal``: all jobs are forgotten, since the store has them."""
+        self._dispatcher.reset(Keys(plain_arguments, self._forget_key))
+        self._thread = StoreThread(self._dispatcher.loop)
+        self._writer = JournalWriter(self._dispatcher, self._store, self._thread)
+
+    async def run(self) -> None:
+        """See ``Journal``."""
+        await self.writer.run()
 
     async def load(self) -> None:
-        """Open the store and let its jobs go on; see ``recovery``."""
-        await load(self)
+        """See ``Journal``."""
+        dispatcher, store = self._dispatcher, self._store
+        await self._thread.run(store.open)
+        try:
+            recovered = Recovered(dispatcher.registry, dispatcher.now() - dispatcher.clock.time())
+            await self._thread.run(lambda: recovered.read(store.read()))
+            resume(dispatcher, self.writer, recovered)
+        except BaseException:
+            await self._thread.run(store.close)
+            raise
+        self._open = True
 
     async def close(self) -> StoreError | None:
-        """Write what is left and let the store go; see ``closing``."""
-        return await close(self)
+        """See ``Journal``: no job has a task left, and none can have changes afterwards."""
+        if not self._open:
+            return None
+        self._open = False
+        while True:
+            problem = await self.writer.close()
+            if not self._dispatcher.tasks:
+                break
+            await self._dispatcher.idle()  # a cancel that came last has compensations to run
+        self.writer.closed = True
+        for job in self._dispatcher.table.live.values():
+            persistence_of(job).detach()
+        try:
+            await self.writer.call(self._store.close)
+        except StoreError as error:
+            problem = problem or error
+        return problem
 
-    async def cancel_all(
-        self, jobs: Iterable[Job | Settled], by: str | None, reason: str | None, *, defer: bool, force: bool
-    ) -> dict[str, Verdict]:
-        """Let a user ask for the cancel of jobs; see ``durable_cancel``."""
-        return await cancel_durably(self, jobs, by, reason, defer=defer, force=force)
+    def stop(self) -> None:
+        """See ``Journal``."""
+        self.writer.stop()
+        self._thread.close()
 
-    async def submit_once(
-        self, call: Call[Any], key: str, origin: Origin, timeout_s: float | None, undo: list[Any] | None
-    ) -> tuple[str, bool]:
-        """Take a job with an idempotency key, or find the key's first one; return its id, and whether it is new.
+    def plain_call(self, call: Call[T]) -> Call[T]:
+        """See ``Journal``."""
+        return call.plainly()
 
-        It returns when that is kept.
+    def submit(self, job: Job) -> Pending[None]:
+        """See ``Journal``."""
+        dispatcher = self._dispatcher
+        assert job.call is not None  # noqa: S101  # for type checkers: it is new
+        persistence = JobPersistence(job, self.writer, job.call.args, job.call.kwargs)
+        persistence.starting = job.slot is not Slot.WAITING
+        job.persistence, job.observed = persistence, True
+        dispatcher.uncommitted[job.id] = False
 
-        Raises:
-            UnknownKindError: The call is one of another registry's kinds.
-            QueueFullError: Too many of the kind are waiting; nothing was taken.
-            IdempotencyConflictError: The key was used with other arguments.
-            TypeError: An argument is no plain data.
-            StoreError: It was not kept; nothing was taken.
-            SchedulerClosedError: The scheduler was left while the key's first submit was on its way.
-        """
-        call = call.plainly()
-        while (first := self.keys.find(origin.owner, call, key, self.now())) is not None:
-            if first not in self._limbo:
-                return first, False
-            await self.journal.attempt(first).done()  # if that submit fails, the key is free again
-        job = await self.reserve(call, None, origin, timeout_s, undo).answer()
-        return job.id, True
+        def apply() -> None:
+            dispatcher.enter_committed(job)
 
-    def reserve(
-        self,
-        call: Call[Any],
-        parent: Job | None,
-        origin: Origin,
-        timeout_s: float | None,
-        undo: list[Any] | None,
-        *,
-        in_batch: bool = False,
-    ) -> Ticket[DurableJob]:
-        """Take a new job into limbo: it has its place and its key, and neither starts nor is seen before it is kept.
+        def give_up() -> None:
+            self.writer.drop(job.id)
+            dispatcher.drop(job)
 
-        Args:
-            call: With plain arguments.
-            parent: The job that submits it, or None.
-            origin: What is said of it.
-            timeout_s: Seconds it may run, or None for its kind's.
-            undo: Its first compensations, or None.
-            in_batch: Whether it counts in its parent's progress.
+        return self.writer.commit(persistence, apply, give_up)
 
-        Raises:
-            UnknownKindError: The call is one of another registry's kinds.
-            QueueFullError: Too many of the kind are waiting; nothing was taken.
-            SchedulerClosedError: The store was closed while the caller waited for the key's first submit.
-        """
-        if self.journal.closed:
-            raise SchedulerClosedError("submit")
-        self.check_kind(call)
-        self.seq += 1
-        job = DurableJob(
-            self, call, parent, self._new_id(), self.seq, self._time(), self.now(), origin, timeout_s, undo
-        )
-        if job.id in self.table or job.id in self._limbo:
-            raise ValueError(f"the id factory gave {job.id!r} twice; ids must be unique")
-        job.in_batch = in_batch
-        job.limbo, job.admitted = True, self.admission.admit(job)
-        if origin.key is not None:
-            self.keys.remember(job, call, origin.key, job.created)
-        job.keep(self.journal, call.args, call.kwargs)
-        job.pages.starting = job.admitted
-        self._limbo.add(job.id)
-        if parent is not None:
-            parent.adopt(job)  # at once: the parent does not settle while it is on its way
-        return self.journal.promise(job.pages, Submitted(self, job))
+    def request(self, job: Job | Settled, request: Cancellation) -> Pending[Verdict]:
+        """See ``Journal``."""
+        verdict = job.verdict(request)
+        if isinstance(job, Settled) or verdict.outcome not in _CHANGES:
+            return PendingVerdict(self, job, Applied(verdict), changes=False)
+        if self.closed:
+            raise SchedulerClosedError("cancel")
+        persistence = persistence_of(job)
+        persistence.ask(request)
 
-    def taken(self, job: Job) -> None:
-        """Let a job that is kept out of limbo."""
-        self._limbo.remove(job.id)
-        durable(job).limbo = False
-        self.table.add(job)
-        parent = job.parent
-        if parent is not None and job.in_batch:
-            parent.enlist(job)  # now: it may settle before its parent's code hears of it
-        if parent is not None and durable(job).unwanted:
-            self._leave_line(job)
-            job.cancel_for(parent)
-        elif parent is None and self.closing:
-            self._leave_pending(durable(job))
-        elif durable(job).admitted:
-            self.start(job, self.now())
-        else:
-            self.expect(job)
+        def apply() -> Verdict:
+            persistence.answer(request)
+            self.writer.write(persistence)
+            return self._dispatcher.cancel(job, request)
 
-    def _leave_line(self, job: Job) -> None:
-        """Take a job that has not begun out of its line, or give back the slot that it got."""
-        if job.queue is not None and job in job.queue.holders:
-            for next_job in self.admission.release(job):
-                self.start(next_job, self.now())
-        else:
-            self.admission.withdraw(job)
+        commit = self.writer.commit(persistence, apply, lambda: persistence.answer(request))
+        return PendingVerdict(self, job, commit, changes=True)
 
-    def dropped(self, job: Job) -> None:
-        """Take back the place and the key of a job that was not kept."""
-        self._limbo.remove(job.id)
-        self.journal.drop(job)
-        if job.origin.key is not None:
-            self.keys.drop(job, job.origin.key)
-        self._leave_line(job)
-        if job.parent is not None:
-            self.child_gone(job.parent, job)
-
-    def start(self, job: Job, now: float) -> None:
-        """Start a job that has its slot; one whose submit is not committed yet starts with the commit."""
-        if durable(job).limbo:
-            durable(job).admitted = True
-        else:
-            super().start(job, now)
-
-    def _leave_pending(self, job: DurableJob) -> None:
-        """Leave a job that the next start will run; who waits for it here waits no longer."""
-        if job.pages.starting:
-            job.pages.starting = False
-            self.journal.write(job.pages)
-        self._leave_line(job)  # its slot may be what a child waits for
-        job.part()
-
-    def stop(self, job: Job) -> None:
-        """Stop a job for a shutdown: what waits goes on waiting, and what can be run again is interrupted."""
+    def retain_for_restart(self, job: Job) -> bool:
+        """See ``Journal``: a waiting job goes on waiting, and a job that can run again is interrupted."""
+        persistence = persistence_of(job)
         if job.state is JobState.PENDING:
-            self._leave_pending(durable(job))
-            return
-        if job.spec.on_restart is OnRestart.RERUN and job.cancel is None and not durable(job).committed:
-            durable(job).stop()
-        else:
-            super().stop(job)
+            if persistence.starting:
+                persistence.starting = False
+                self.writer.write(persistence)
+            self._dispatcher.leave_queue(job)  # a child may wait for its slot
+            persistence.detach()
+            return True
+        if job.spec.on_restart is OnRestart.RERUN and job.cancel is None and not persistence.committed_stage:
+            persistence.stop()
+            return True
+        return False
 
-    def end(self, job: Job, event: Event, failure: Failure | None, value: Any = None) -> None:
-        """Settle a job, or make it wait for its next attempt."""
-        if event is Event.INTERRUPTED:
-            job.apply(event, self.now())
-        else:
-            super().end(job, event, failure, value)
-
-    def let_go(self, job: Job) -> None:
-        """Let a job go whose code has ended: what the journal says of it is final, unless another attempt follows."""
+    def retire(self, job: Job) -> None:
+        """See ``Journal``: the job's final entry replaces all others, unless another attempt follows."""
         if job.settled is None:
-            durable(job).part()
+            persistence_of(job).detach()
         else:
-            self.journal.replace(self._final(durable(job)))
-        super().let_go(job)
+            self.writer.replace(self._final(job))
 
-    def _final(self, job: DurableJob) -> Entry:
+    def _final(self, job: Job) -> Entry:
+        now = self._dispatcher.now()
         try:
             result = plain(job.result, "result")
         except (TypeError, ValueError, RecursionError, KeyboardInterrupt) as error:
             job.interrupted, result = job.interrupted or interrupts(error), None
-            job.log().append(("result_not_kept", self.now(), None, "noted", {"repr": described(job.result)}))
-            say(logging.WARNING, job, "has a result that is no plain data: a restart will not know it")
-        return job.pages.final(result, self._kept_keys.arguments_of(job.id, job.facts, job.origin.key, self.now()))
+            job.log().append(("result_not_kept", now, None, "noted", {"repr": described(job.result)}))
+            log_job(logging.WARNING, job, "has a result that is no plain data: after a restart it is gone")
+        return persistence_of(job).final(result, self._dispatcher.keys.arguments_of(job, now))
 
-    def _forget(self, job_id: str, packed: Packed) -> None:
-        """Have a job forgotten whose retention is over; its key, if it has one, is kept as long as was promised."""
-        self.journal.replace(Entry(job_id, self._kept_keys.remains(Settled(job_id, packed), self.now()), final=True))
+    def forget(self, job_id: str, packed: Packed) -> None:
+        """See ``Journal``: the job's key, if it has one, stays as long as was promised."""
+        tombstone = self._dispatcher.keys.tombstone(Settled(job_id, packed), self._dispatcher.now())
+        self.writer.replace(Entry(job_id, tombstone, final=True))
 
-    def _key_gone(self, job_id: str) -> None:
-        if job_id not in self.table and job_id not in self._limbo:
-            self.journal.replace(Entry(job_id, None, final=True))
+    def _forget_key(self, job_id: str) -> None:
+        if job_id not in self._dispatcher.table and job_id not in self._dispatcher.uncommitted:
+            self.writer.replace(Entry(job_id, None, final=True))
+
+    def is_current(self, job_id: str) -> bool:
+        """See ``Journal``."""
+        return self.writer.is_current(job_id)
+
+    async def wait_current(self, job_id: str) -> None:
+        """See ``Journal``."""
+        if not self.is_current(job_id):
+            await self.wait_attempt(job_id)
+
+    async def wait_attempt(self, job_id: str) -> None:
+        """See ``Journal``."""
+        await self.writer.next_commit(job_id).done()
 
 
-class Submitted(Ticket[DurableJob]):
-    """Somebody waits for a job to be taken."""
+class PendingVerdict:
+    """A verdict that has to be committed first; see ``Pending``.
 
-    __slots__ = ("_job", "_taker")
+    Args:
+        journal: The scheduler's journal.
+        job: The job.
+        decided: The decision, perhaps after a commit.
+        changes: Whether there is such a commit.
+    """
 
-    def __init__(self, kernel: DurableKernel, job: DurableJob) -> None:
-        super().__init__(kernel)
-        self._taker, self._job = kernel, job
+    def __init__(
+        self,
+        journal: DurableJournal,
+        job: Job | Settled,
+        decided: Applied[Verdict] | PendingCommit[Verdict],
+        *,
+        changes: bool,
+    ) -> None:
+        self._journal, self._job, self._decided, self._changes = journal, job, decided, changes
 
-    def apply(self) -> DurableJob:
-        """Take it."""
-        self._taker.taken(self._job)
-        return self._job
+    async def answer(self) -> Verdict:
+        """Return the verdict when it is committed, with the compensations that were registered before it."""
+        job, writer = self._job, self._journal.writer
+        verdict = await self._decided.answer()
+        current = CURRENT.get()
+        if current is not None and current is job and verdict.outcome is Outcome.CANCELING:
+            current.host.deliver(
+                current
+            )  # a job that cancels itself: its next checkpoint may come before the loop's turn
+        if not self._changes or verdict.outcome not in _CHANGES:
+            await writer.commit_all(job.id)
+        while self._changes and self._has_new_undos(verdict):
+            with suppress(StoreError):  # the cancel is applied: no error is due
+                await writer.next_commit(job.id).answer()
+        return verdict
 
-    def give_up(self) -> None:
-        """Take back what it had."""
-        self._taker.dropped(self._job)
+    def _has_new_undos(self, verdict: Verdict) -> bool:
+        """Return whether the job has registered compensations that must be committed before its cancel is answered.
+
+        The job goes on, and may have ended by now. Another process would decide the request again, and undo what it
+        knows of.
+        """
+        job = self._job
+        if verdict.outcome not in _LATER or self._journal.is_current(job.id) or not isinstance(job, Job):
+            return False
+        return not persistence_of(job).knows_undo

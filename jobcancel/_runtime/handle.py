@@ -12,13 +12,11 @@ from jobcancel._core.policies import CancelCause
 from jobcancel._core.states import JobState
 from jobcancel.errors import JobCanceledError, JobFailedError, SchedulerClosedError
 
-from .job import Job, snapshot_of
-from .waiting import until_told
+from .job import Job, JobHost, snapshot_of
+from .observers import wait_persisted
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Snapshot
-
-    from .kernel import Kernel
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -29,15 +27,14 @@ _HAS_VALUE = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
 class Handle(Generic[R_co]):
     """A job's handle; ``JobHandle`` says what each method promises.
 
-    It keeps its job readable past its retention. Only the handle of a key whose job was let go before, and that of a
-    scheduler with a store, knows nothing but the id: reading through it past the retention raises
-    ``JobNotFoundError``.
+    It keeps its job readable past its retention. The handle of a scheduler with a store, and of a key whose job was
+    dropped before, has the id alone: past the retention it raises ``JobNotFoundError``.
     """
 
-    __slots__ = ("_job", "_kernel", "created", "kind")
+    __slots__ = ("_host", "_job", "created", "kind")
 
-    def __init__(self, kernel: Kernel, job: Job | Settled | str, kind: str, created: bool = True) -> None:
-        self._kernel = kernel
+    def __init__(self, host: JobHost, job: Job | Settled | str, kind: str, created: bool = True) -> None:
+        self._host = host
         self._job = job
         self.kind: str = kind
         self.created: bool = created
@@ -55,30 +52,28 @@ class Handle(Generic[R_co]):
         """The job.
 
         Raises:
-            JobNotFoundError: It was let go before there was this handle.
+            JobNotFoundError: The handle has the id alone, and the job's retention is over.
         """
-        return self._kernel.table.get(self._job) if isinstance(self._job, str) else self._job
+        return self._host.get(self._job) if isinstance(self._job, str) else self._job
 
     async def cancel(
         self, *, by: str | None = None, reason: str | None = None, defer: bool = False, force: bool = False
     ) -> Verdict:
         """Ask for a cancel."""
-        if self._kernel.durable is not None:
-            verdicts = await self._kernel.durable.cancel_all([self.job], by, reason, defer=defer, force=force)
-            return verdicts[self.id]
-        return request_cancel(self.job, by, reason, defer=defer, force=force)
+        verdicts = await self._host.request_cancels([self.job], by, reason, defer=defer, force=force)
+        return verdicts[self.id]
 
     async def wait(self, *, timeout_s: float | None = None) -> Snapshot[R_co]:
         """Wait until the job is settled or the time is up."""
         job = self.job
-        await until_told(self._kernel, job, timeout_s)
+        await wait_persisted(self._host, job, timeout_s)
         return cast("Snapshot[R_co]", snapshot_of(job))
 
     async def result(self) -> R_co:
         """Wait until the job is settled and return its value."""
         job = self.job
-        if job.settled is None or self._kernel.durable is not None:
-            await until_told(self._kernel, job)
+        if job.settled is None or not self._host.journal.is_current(job.id):
+            await wait_persisted(self._host, job)
         if job.state in _HAS_VALUE:
             value: R_co = job.result
             return value
@@ -86,15 +81,6 @@ class Handle(Generic[R_co]):
             raise SchedulerClosedError(f"give the result of job {job.id}, which is {job.state} in its journal")
         snapshot = snapshot_of(job)
         raise (JobCanceledError if snapshot.state is JobState.CANCELED else JobFailedError)(snapshot)
-
-
-def request_cancel(job: Job | Settled, by: str | None, reason: str | None, *, defer: bool, force: bool) -> Verdict:
-    """Let a user ask for the cancel of one job."""
-    request = user_request(by, reason, defer=defer, force=force)
-    if not isinstance(job, Job):
-        return job.verdict(request)
-    job.kernel.check_thread("cancel")
-    return job.kernel.cancel(job, request)
 
 
 def user_request(by: str | None, reason: str | None, *, defer: bool, force: bool) -> Cancellation:

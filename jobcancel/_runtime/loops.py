@@ -1,4 +1,4 @@
-"""Where jobs become tasks: what the scheduler asks of a loop, and asyncio's answer (uvloop's too).
+"""Event loops: what the scheduler needs of one, and asyncio's (and uvloop's) implementation.
 
 Jobs are spawned natively. An anyio task group would give each a second scope, an event and a wrapper, three times
 the cost of a task; the loop's own task factory might be eager and run the job's code inside ``submit``.
@@ -19,8 +19,8 @@ T = TypeVar("T")
 Main = Callable[[T], Coroutine[Any, Any, None]]
 
 
-class Signal(Protocol):
-    """What one task waits for, once; an event, for which any number may wait, costs three times as much."""
+class Wakeup(Protocol):
+    """What one task waits for, once. An event, for which any number of tasks may wait, costs three times as much."""
 
     def set(self) -> None:
         """End the wait."""
@@ -33,25 +33,25 @@ class Signal(Protocol):
     def wait_uninterrupted(self) -> Awaitable[None]:
         """Wait, unless it was set before, whatever cancels the waiting task.
 
-        No cancellation is lost by that: one that came meanwhile, of a scope around the task or a native
-        ``Task.cancel()``, is raised at the task's next checkpoint. However often it comes, it costs no CPU.
+        No cancellation is lost: one that arrived meanwhile, from a scope around the task or a native
+        ``Task.cancel()``, is raised at the task's next checkpoint. However often it arrives, it costs no CPU.
         """
         ...
 
 
 class Loop(Protocol):
-    """What the scheduler asks of the loop it runs on.
+    """What the scheduler needs of the loop it runs on."""
 
-    Attributes:
-        job_scope: Makes the scope around a job's code, which a cancellation of the host does not reach.
-        signal: Makes a signal.
-    """
+    def job_scope(self) -> anyio.CancelScope:
+        """Return the scope around a job's code, which a cancellation of the host does not reach."""
+        ...
 
-    job_scope: Callable[[], anyio.CancelScope]
-    signal: Callable[[], Signal]
+    def wakeup(self) -> Wakeup:
+        """Return a new wakeup."""
+        ...
 
     def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
-        """Start ``main(argument)`` as a task in ``context``; return what ``strain`` knows it by. Keep that."""
+        """Start ``main(argument)`` as a task in ``context``; return what ``strain`` takes. The caller keeps it."""
         ...
 
     def soon(self, callback: Callable[[], None]) -> None:
@@ -59,7 +59,7 @@ class Loop(Protocol):
         ...
 
     def soon_from_thread(self, callback: Callable[[], None]) -> None:
-        """Do that from another thread."""
+        """Call ``callback`` from the loop; to be called from another thread."""
         ...
 
     async def interruption(self) -> BaseException | None:
@@ -70,26 +70,26 @@ class Loop(Protocol):
         ...
 
     def strain(self, spawned: object) -> int:
-        """Return a number that climbs fast while the task swallows cancellation after cancellation."""
+        """Return a number that rises fast while the task swallows one cancellation after another."""
         ...
 
     def relax(self) -> None:
-        """Stop counting what ``strain`` needs counted."""
+        """Stop the counting that ``strain`` started."""
         ...
 
     def current(self) -> object:
-        """Return the current task, to compare."""
+        """Return the current task, to be compared."""
         ...
 
     def when_ended(self, task: object, callback: Callable[[], None]) -> None:
-        """Call ``callback`` when a task that ``current`` or ``spawn`` gave has ended; without effect on trio.
+        """Call ``callback`` when a task from ``current`` or ``spawn`` has ended.
 
-        There no task ends without having run.
+        No effect on trio, where no task ends before its first step.
         """
         ...
 
     async def open(self) -> None:
-        """Begin to take tasks."""
+        """Prepare to spawn tasks."""
         ...
 
     async def close(self) -> None:
@@ -97,8 +97,8 @@ class Loop(Protocol):
         ...
 
 
-class AsyncioSignal(asyncio.Future[None]):
-    """asyncio and uvloop: a future, the object that an event of theirs would make for its waiter.
+class AsyncioWakeup(asyncio.Future[None]):
+    """asyncio and uvloop: a future, which is what an event of theirs creates for a waiter.
 
     ``Task.cancel()`` has the future that the task waits for cancel itself, and leaves the task alone when that returns
     True. So a future that only remembers the request keeps its task waiting, and no turn of the loop is spent on it.
@@ -111,16 +111,16 @@ class AsyncioSignal(asyncio.Future[None]):
     scope_type: ClassVar[type[anyio.CancelScope]]
 
     def set(self) -> None:
-        """See ``Signal``."""
-        if not self.done():  # else its waiter was cancelled
+        """See ``Wakeup``."""
+        if not self.done():  # else the waiting task was cancelled
             self.set_result(None)
 
     def wait(self) -> Awaitable[None]:
-        """See ``Signal``."""
+        """See ``Wakeup``."""
         return self
 
     async def wait_uninterrupted(self) -> None:
-        """See ``Signal``."""
+        """See ``Wakeup``."""
         if self.done():
             return
         self._uninterrupted, self._interrupted = True, False
@@ -130,7 +130,7 @@ class AsyncioSignal(asyncio.Future[None]):
             self._repeat()
 
     def cancel(self, msg: Any | None = None) -> bool:
-        """End the wait, or remember that somebody wanted to."""
+        """End the wait, or, in an uninterrupted one, remember the request."""
         if not getattr(self, "_uninterrupted", False):
             return super().cancel(msg)
         self._interrupted = True
@@ -158,10 +158,10 @@ class AsyncioLoop:
     def __init__(self) -> None:
         # anyio's own class for this loop: the look-up costs half of making one. A native task is in no other scope,
         # so there is nothing to shield this one from.
-        self._scope_type = AsyncioSignal.scope_type = type(anyio.CancelScope())
+        self._scope_type = AsyncioWakeup.scope_type = type(anyio.CancelScope())
         self.job_scope: Callable[[], anyio.CancelScope] = self._scope_type
         self._loop = asyncio.get_running_loop()
-        self.signal: Callable[[], Signal] = partial(AsyncioSignal, loop=self._loop)
+        self.wakeup: Callable[[], Wakeup] = partial(AsyncioWakeup, loop=self._loop)
 
     def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
         """See ``Loop``."""

@@ -40,7 +40,7 @@ async def run_process(
     try:
         await pumps.run(input, kill_after_s)
     finally:
-        with job.kernel.scope_type(shield=True):
+        with job.host.scope_type(shield=True):
             await process.aclose()
     code = process.returncode or 0
     stdout, stderr = pumps.outputs
@@ -53,7 +53,7 @@ async def _start(
     job: Job, cmd: Command, cwd: str | PathLike[str] | None, env: Mapping[str, str] | None, stdin: int
 ) -> Process:
     """Start the process, shielded: interrupted in the middle, nobody would end what has started."""
-    shield = job.kernel.scope_type(shield=True)
+    shield = job.host.scope_type(shield=True)
     shield.__enter__()
     try:
         return await anyio.open_process(
@@ -73,7 +73,7 @@ class Pumps:
     def __init__(self, job: Job, process: Process, on_line: Callable[[str], object] | None) -> None:
         self._job, self._process, self._on_line = job, process, on_line
         self._chunks: tuple[list[bytes], list[bytes]] = ([], [])
-        self._shields = [job.kernel.scope_type(shield=True) for _ in self._chunks]
+        self._shields = [job.host.scope_type(shield=True) for _ in self._chunks]
         self._open = len(self._chunks)
         self._all_read = anyio.Event()
         self._error: Exception | None = None
@@ -106,13 +106,13 @@ class Pumps:
 
     async def _end_group(self, kill_after_s: float) -> None:
         """Ask the whole group to end, wait politely, make it end, and reap the process."""
-        job, timers = self._job, self._job.kernel.timers
+        job, timers = self._job, self._job.host.timers
         _signal(self._process, signal.SIGTERM)
         if job.polite is None:
             job.polite = set()
-        polite = job.kernel.scope_type(shield=True)
+        polite = job.host.scope_type(shield=True)
         job.polite.add(polite)
-        timer = timers.add(job.kernel.now() + kill_after_s, polite.cancel)
+        timer = timers.add(job.host.now() + kill_after_s, polite.cancel)
         try:
             with polite:
                 await self._ended()
@@ -121,7 +121,7 @@ class Pumps:
         timer.cancel()
         job.polite.discard(polite)
         _signal(self._process, signal.SIGKILL)
-        with job.kernel.scope_type(shield=True):
+        with job.host.scope_type(shield=True):
             await self._process.wait()
         for shield in self._shields:
             shield.cancel()  # a descendant that left the group may hold the pipes open for ever

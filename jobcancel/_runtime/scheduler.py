@@ -23,15 +23,14 @@ from jobcancel.errors import SchedulerClosedError
 
 from .clock import SystemClock
 from .compensation import checked as checked_undos
-from .facade import BlockingJobs, Portal
-from .handle import Handle, request_cancel, user_request
+from .dispatcher import Dispatcher
+from .from_thread import BlockingJobs, Portal
+from .handle import user_request
 from .ids import Ids, checked, ulids
-from .job import snapshot_of
-from .kernel import Kernel, durable_kernel
-from .lifecycle import Session, end_jobs, refuse_own
-from .query import Filters, find, find_at_once
-from .waiting import until_told
-from .watch import Watcher
+from .job import check_thread, snapshot_of
+from .observers import Watcher, wait_persisted
+from .session import Session, end_jobs, refuse_own
+from .table import Filters, find, find_at_once
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Page, Snapshot
@@ -92,15 +91,18 @@ class Scheduler:
         self._max_threads, self._drain_s = COUNT.check(max_threads, "max_threads"), PATIENCE.check(drain_s, "drain_s")
         clock = clock or SystemClock()
         self.ids: Ids = Ids(ulids(clock.time) if new_id is None else checked(new_id))
-        inside = (registry, app, max_running, clock, self.ids)
-        self._kernel = Kernel(*inside) if store is None else durable_kernel(*inside, store)
+        self._dispatcher = Dispatcher(registry, app, max_running, clock, self.ids)
+        if store is not None:
+            from .durable import DurableJournal  # noqa: PLC0415  # a scheduler without a store does not load it
+
+            self._dispatcher.journal = DurableJournal(self._dispatcher, store)
         self._session: Session | None = None
         self._accepting = False
 
     async def __aenter__(self) -> Scheduler:
         if self._session is not None:
             raise RuntimeError("the scheduler is entered already; make another one for another place")
-        self._session = Session(self._kernel, self._max_threads, self._forget)
+        self._session = Session(self._dispatcher, self._max_threads, self._forget)
         try:
             await self._session.begin()
         except BaseException:
@@ -117,7 +119,7 @@ class Scheduler:
             raise SchedulerClosedError("leave")
         session.check_task()
         self._accepting = False
-        interruption = await end_jobs(self._kernel, self._drain_s if error is None else 0)
+        interruption = await end_jobs(self._dispatcher, self._drain_s if error is None else 0)
         self._session = None
         await session.end(interruption, quiet=error is not None)
 
@@ -171,25 +173,14 @@ class Scheduler:
             raise TypeError("the call has its arguments; pass more only with a kind's name")
         if not self._accepting:
             raise SchedulerClosedError("submit")
-        self._kernel.check_thread("submit")
+        check_thread(self._dispatcher, "submit")
         origin = NO_ORIGIN
         if owner is not None or labels is not None or key is not None:
             origin = Origin(text(owner, "owner"), plain_labels(labels), text(key, "key"))
         if timeout_s is not None:
             timeout_s = TIMEOUT.check(timeout_s, "timeout_s", "None for that of the kind")
-        kernel = self._kernel
-        undo = checked_undos(kernel, compensations) if compensations else None
-        if origin.key is not None:
-            once = origin.key, origin, timeout_s, undo
-            if kernel.durable is None:
-                found, created = kernel.take_once(call, *once)
-            else:
-                found, created = await kernel.durable.submit_once(call, *once)
-            return Handle(kernel, found, call.kind.name, created)
-        if kernel.durable is None:
-            return Handle(kernel, kernel.take(call, None, origin, timeout_s, undo), call.kind.name)
-        job = await kernel.durable.reserve(call.plainly(), None, origin, timeout_s, undo).answer()
-        return Handle(kernel, job.id, call.kind.name)
+        undo = checked_undos(self._registry, compensations) if compensations else None
+        return await self._dispatcher.submit(call, origin, timeout_s, undo)
 
     async def cancel(
         self,
@@ -202,10 +193,9 @@ class Scheduler:
         force: bool = False,
     ) -> Verdict:
         """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it."""
-        job = self._kernel.table.get(job_id, owner)
-        if self._kernel.durable is not None:
-            return (await self._kernel.durable.cancel_all([job], by, reason, defer=defer, force=force))[job_id]
-        return request_cancel(job, by, reason, defer=defer, force=force)
+        job = self._dispatcher.table.get(job_id, owner)
+        verdicts = await self._dispatcher.request_cancels([job], by, reason, defer=defer, force=force)
+        return verdicts[job_id]
 
     async def cancel_many(
         self,
@@ -221,22 +211,21 @@ class Scheduler:
     ) -> dict[str, Verdict]:
         """Ask for a cancel of every unsettled job that passes; see ``JobService.cancel_many``."""
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
-        user_request(by, reason, defer=defer, force=force)  # what makes no sense is refused though no job passes
-        jobs = [job for job in self._kernel.table.live.values() if job.settled is None and filters.admit(job.facts)]
-        if self._kernel.durable is not None:
-            return await self._kernel.durable.cancel_all(jobs, by, reason, defer=defer, force=force)
-        return {job.id: request_cancel(job, by, reason, defer=defer, force=force) for job in jobs}
+        user_request(by, reason, defer=defer, force=force)  # bad arguments are refused though no job matches
+        live = self._dispatcher.table.live.values()
+        jobs = [job for job in live if job.settled is None and filters.match(job.facts)]
+        return await self._dispatcher.request_cancels(jobs, by, reason, defer=defer, force=force)
 
     async def can_cancel(
         self, job_id: str, *, owner: str | None = None, defer: bool = False, force: bool = False
     ) -> Verdict:
         """Return what ``cancel`` would answer now; see ``JobService.can_cancel``."""
         request = user_request(None, None, defer=defer, force=force)
-        return self._kernel.table.get(job_id, owner).verdict(request)
+        return self._dispatcher.table.get(job_id, owner).verdict(request)
 
     async def get(self, job_id: str, *, owner: str | None = None) -> Snapshot[Any]:
         """Return the job as it is now; see ``JobService.get``."""
-        return snapshot_of(self._kernel.table.get(job_id, owner))
+        return snapshot_of(self._dispatcher.table.get(job_id, owner))
 
     async def find(
         self,
@@ -250,21 +239,21 @@ class Scheduler:
     ) -> Page:
         """Return a page of jobs, newest first; see ``JobService.find``."""
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
-        return await find(self._kernel.table, filters, cursor, limit)
+        return await find(self._dispatcher.table, filters, cursor, limit)
 
     def newest(self, limit: int) -> tuple[Snapshot[Any], ...]:
         """Return the newest jobs, ``limit`` at most. It needs no loop: for reports on one that has stopped."""
-        return find_at_once(self._kernel.table, Filters(), None, limit).jobs
+        return find_at_once(self._dispatcher.table, Filters(), None, limit).jobs
 
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or the time is up; see ``JobService.wait``."""
-        job = self._kernel.table.get(job_id, owner)
-        await until_told(self._kernel, job, timeout_s)
+        job = self._dispatcher.table.get(job_id, owner)
+        await wait_persisted(self._dispatcher, job, timeout_s)
         return snapshot_of(job)
 
     def watch(self, job_id: str, *, owner: str | None = None) -> Watcher:
         """Return a context manager that gives the job after each change; see ``JobService.watch``."""
-        return Watcher(self._kernel, self._kernel.table.get(job_id, owner))
+        return Watcher(self._dispatcher, self._dispatcher.table.get(job_id, owner))
 
     async def shutdown(self, drain_s: float = 0) -> None:
         """Take no more jobs and end all; see ``JobService.shutdown``. Leaving does this too."""
@@ -272,13 +261,13 @@ class Scheduler:
         drain_s = PATIENCE.check(drain_s, "drain_s")
         self._accepting = False
         if self._session is not None:
-            interruption = await end_jobs(self._kernel, drain_s)
+            interruption = await end_jobs(self._dispatcher, drain_s)
             if interruption is not None:
                 raise interruption
 
     def refuse_own(self, wanted: str) -> None:
         """Refuse what one of the scheduler's own jobs would wait for for ever; raises ``DeadlockError``."""
-        refuse_own(self._kernel, wanted)
+        refuse_own(self._dispatcher, wanted)
 
     @property
     def from_thread(self) -> BlockingJobs:

@@ -1,11 +1,11 @@
-"""Entering and leaving a stage: where held cancels are released, and where new work meets an accepted cancel."""
+"""Entering and leaving a stage: where a held cancel is released, and where new work meets an accepted cancel."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from math import inf
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -14,19 +14,16 @@ from jobcancel._core.job import Release
 from jobcancel._core.specs import Stage
 from jobcancel.errors import StageTimeoutError, StageUnavailableError, StaleAttemptError
 
-from .failure import is_cancellation
-from .tracebacks import cut_cycle
-
-if TYPE_CHECKING:
-    from .clock import Timer
-    from .job import Job
+from .clock import Timer
+from .exceptions import cut_cycle, is_cancellation
+from .job import Job
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
 async def deliver_first(job: Job, wanted: str) -> None:
-    """Let an accepted cancel out before something new begins; to be called if one was accepted, or the code has ended.
+    """Raise the accepted cancel before new work begins; to be called if one was accepted, or the code has ended.
 
     Raises:
         StageUnavailableError: It cannot be delivered here, under a shield of the job's own.
@@ -34,7 +31,7 @@ async def deliver_first(job: Job, wanted: str) -> None:
     """
     if job.code_ended:
         raise StaleAttemptError(job.id, job.attempt)
-    job.kernel.deliveries.deliver(job)
+    job.host.deliver(job)
     await checkpoint_if_cancelled()
     raise StageUnavailableError(job.id, wanted)
 
@@ -42,8 +39,8 @@ async def deliver_first(job: Job, wanted: str) -> None:
 class StageScope:
     """One passage through a stage, as a context manager.
 
-    A stage that must not be torn has no scope of its own: while nobody has asked it costs nothing, and when somebody
-    does the cancel is held and delivered at the stage's end. Only a stage with a ``timeout_s`` has a scope.
+    A stage that must not be torn has no scope of its own: it costs nothing until a cancel is accepted, which is then
+    held and delivered at the stage's end. Only a stage with a ``timeout_s`` has a scope.
     """
 
     __slots__ = ("_job", "_scope", "_stage", "_timer")
@@ -55,32 +52,38 @@ class StageScope:
 
     async def run(self, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run a function as the stage."""
-        async with self:
-            return await fn(*args)
+        return await self._job.persistence.run_stage(self._stage, self, fn, *args)
 
     async def __aenter__(self) -> None:
         job, stage = self._job, self._stage
-        if job.cancel is not None or job.code_ended:
-            held = job.cancel is not None and job.cancel.held and job.stage is not None
-            if not held or job.code_ended:  # else stages do not nest, and the open one shall not be torn
-                await deliver_first(job, stage.name)
-        kernel = job.kernel
-        job.enter_stage(stage, kernel.now())
-        if stage.timeout_s != inf:
-            scope = self._scope = kernel.scope_type()
-            self._timer = kernel.timers.add(job.stage_at + stage.timeout_s, scope.cancel)
-            scope.__enter__()
+        if job.persistence.journaled:
+            await job.persistence.before_stage(stage)
+        try:
+            if job.cancel is not None or job.code_ended:
+                held = job.cancel is not None and job.cancel.held and job.stage is not None
+                if not held or job.code_ended:  # else the open stage goes on, and entering another one raises
+                    await deliver_first(job, stage.name)
+            host = job.host
+            job.enter_stage(stage, host.now())
+            if stage.timeout_s != inf:
+                scope = self._scope = host.scope_type()
+                self._timer = host.timers.add(job.stage_at + stage.timeout_s, scope.cancel)
+                scope.__enter__()
+        except BaseException:
+            job.persistence.stage_not_entered()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         job = self._job
+        job.persistence.leaving_stage()
         if error is None and job.cancel is None and self._scope is None:
-            job.leave_stage("done", job.kernel.now(), raised=False)
+            job.leave_stage("done", job.host.now(), raised=False)
             return
         try:
             timed_out = self._leave_scope(kind, error, trace)
-        except BaseException as rest:  # trio takes its own cancellations out of a group and raises what is left
+        except BaseException as rest:  # trio removes its own cancellations from a group and raises the rest
             await self._leave(rest, timed_out=False)
             raise
         await self._leave(error, timed_out=timed_out)
@@ -90,7 +93,7 @@ class StageScope:
     def _leave_scope(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """Leave the stage's own scope, if it has one; True if its time was over and that ended the stage."""
+        """Leave the stage's own scope, if it has one; return whether its timeout ended the stage."""
         if self._scope is None or self._timer is None:
             return False
         self._timer.cancel()
@@ -106,9 +109,9 @@ class StageScope:
         elif error is not None and is_cancellation(error):
             status = "canceled"
             if cancel is not None and cancel.held and anyio.current_effective_deadline() != -inf:
-                cancel.pierced, cancel.tear = True, error  # no scope of the job's own asked for it either
-        release = job.leave_stage(status, job.kernel.now(), raised=error is not None)
+                cancel.pierced, cancel.tear = True, error  # no scope of the job's own requested it
+        release = job.leave_stage(status, job.host.now(), raised=error is not None)
         if release is not Release.NOTHING:
-            job.kernel.deliveries.deliver(job)
+            job.host.deliver(job)
             if release is Release.RAISE:
                 await checkpoint_if_cancelled()

@@ -1,4 +1,4 @@
-"""Blocking functions: a job's, in threads that the scheduler counts, and those that nobody may keep waiting."""
+"""Blocking functions: those of jobs in limited threads; compensations and the store without a limit."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Ts = TypeVarTuple("Ts")
 
 async def run_in_thread(job: Job, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
     """Run ``fn(*args)`` in a thread and return its value, though a cancel was delivered meanwhile."""
-    return await _run(job.kernel.loop, job.kernel.limiter, partial(fn, *args))
+    return await _run(job.host.loop, job.host.limiter, partial(fn, *args))
 
 
 async def run_at_once(loop: Loop, fn: Callable[[], T]) -> T:
-    """Run ``fn()`` in a thread that counts nowhere: the host's threads may all wait for what comes of it.
+    """Run ``fn()`` in a thread outside of every limit: all threads of the host may wait for its result.
 
-    A native cancel of the waiting task costs nothing of that: it waits, and returns or raises what the thread gave.
+    A native cancel of the waiting task does not end the wait: the thread's result is returned, or its error raised.
     """
     values, errors = list[T](), list[BaseException]()
 
     def call() -> None:
         try:
             values.append(fn())
-        except BaseException as error:  # noqa: BLE001  # it is raised where somebody waits for it
+        except BaseException as error:  # noqa: BLE001  # raised in the task that waits
             errors.append(error)
 
     while not values and not errors:
@@ -49,26 +49,26 @@ async def run_at_once(loop: Loop, fn: Callable[[], T]) -> T:
 
 
 async def _run(loop: Loop, limiter: CapacityLimiter, fn: Callable[[], T]) -> T:
-    """Run ``fn()`` in a thread, and end when that has ended, also if the waiting task is cancelled natively.
+    """Run ``fn()`` in a thread and wait until it has ended, also if the waiting task is cancelled natively.
 
-    anyio's shield holds off scopes alone. A native cancel is what ``gather``, ``asyncio.TaskGroup`` and ``asyncio.run``
-    use; it would leave the thread at work beside the compensations of its job, and behind the job's end.
+    anyio's shield stops scopes alone. ``gather``, ``asyncio.TaskGroup`` and ``asyncio.run`` cancel natively; the
+    thread would then run on beside the compensations of its job, and after the job's end.
     """
-    ended, taken = loop.signal(), dict[str, str]()
+    ended, first = loop.wakeup(), dict[str, str]()
 
     def run() -> T:
-        if taken.setdefault("by", "thread") != "thread":  # one step in CPython, whichever thread comes first
+        if first.setdefault("came", "thread") != "thread":  # one step in CPython, whichever thread comes first
             raise RuntimeError("the caller was cancelled before its function began")
         try:
             return fn()
         finally:
-            with suppress(RuntimeError):  # the loop has ended, and nobody waits
+            with suppress(RuntimeError):  # the loop has ended, and no task waits
                 loop.soon_from_thread(ended.set)
 
     try:
         return await to_thread.run_sync(run, limiter=limiter)
     except get_cancelled_exc_class():
-        if taken.setdefault("by", "cancel") == "thread":
+        if first.setdefault("came", "cancel") == "thread":
             await ended.wait_uninterrupted()
         raise
 
@@ -86,13 +86,13 @@ class StoreThread:
     def __init__(self, loop: Loop) -> None:
         self._loop, self._closed = loop, False
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        # A daemon: CPython waits for the others before it makes the calls of atexit, where a host may close.
+        # A daemon: CPython waits for other threads before it runs the atexit functions, in which a host may close.
         Thread(target=self._run, name="jobcancel store", daemon=True).start()
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:
             call()
-            del call  # what it holds goes now, and not at the next call
+            del call  # frees what it holds now, and not at the next call
 
     async def run(self, fn: Callable[[], T]) -> T:
         """Return what ``fn()`` returns, or raise what it raises.
@@ -102,14 +102,14 @@ class StoreThread:
         """
         if self._closed:
             raise RuntimeError("the thread for the store's calls has ended")
-        done, values, errors = self._loop.signal(), list[T](), list[BaseException]()
+        done, values, errors = self._loop.wakeup(), list[T](), list[BaseException]()
 
         def call() -> None:
             try:
                 values.append(fn())
-            except BaseException as error:  # noqa: BLE001  # it is raised where somebody waits for it
+            except BaseException as error:  # noqa: BLE001  # raised in the task that waits
                 errors.append(error)
-            with suppress(RuntimeError):  # the loop has ended, and nobody waits
+            with suppress(RuntimeError):  # the loop has ended, and no task waits
                 self._loop.soon_from_thread(done.set)
 
         self._calls.put(call)

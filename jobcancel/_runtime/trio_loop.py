@@ -1,15 +1,16 @@
-"""trio's answer to what the scheduler asks of a loop."""
+"""trio's implementation of what the scheduler needs of a loop (``loops.Loop``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
+from typing import Any, TypeVar
 
 import anyio
 import trio
 
-from .loops import Main, Signal, T
+T = TypeVar("T")
 
 
 class TrioLoop:
@@ -17,13 +18,13 @@ class TrioLoop:
 
     def __init__(self) -> None:
         self.job_scope: Callable[[], anyio.CancelScope] = partial(anyio.CancelScope, shield=True)
-        self.signal: Callable[[], Signal] = TrioSignal
+        self.wakeup: Callable[[], TrioWakeup] = TrioWakeup
         self._token = trio.lowlevel.current_trio_token()
         self._manager = trio.open_nursery()
         self._nursery: trio.Nursery | None = None
         self._steps: StepCounter | None = None
 
-    def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
+    def spawn(self, main: Callable[[T], Coroutine[Any, Any, None]], argument: T, context: Context, name: str) -> object:
         """See ``Loop``."""
         nursery = self._nursery
         assert nursery is not None  # noqa: S101  # for type checkers: opened before
@@ -77,7 +78,7 @@ class TrioLoop:
         await self._manager.__aexit__(None, None, None)
 
 
-class TrioSignal:
+class TrioWakeup:
     """trio: one parked task."""
 
     __slots__ = ("_set", "_task")
@@ -87,7 +88,7 @@ class TrioSignal:
         self._task: trio.lowlevel.Task | None = None
 
     def set(self) -> None:
-        """See ``Signal``."""
+        """See ``Wakeup``."""
         self._set = True
         task, self._task = self._task, None
         if task is not None:
@@ -98,19 +99,19 @@ class TrioSignal:
         return trio.lowlevel.Abort.SUCCEEDED
 
     async def wait(self) -> None:
-        """See ``Signal``."""
+        """See ``Wakeup``."""
         if not self._set:
             self._task = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._give_up)
 
     async def wait_uninterrupted(self) -> None:
-        """See ``Signal``: trio raises what it could not raise here at the task's next checkpoint."""
+        """See ``Wakeup``: trio raises what it could not raise here at the task's next checkpoint."""
         if not self._set:
             self._task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(_go_on)
+            await trio.lowlevel.wait_task_rescheduled(_keep_waiting)
 
 
-def _go_on(_: object) -> trio.lowlevel.Abort:
+def _keep_waiting(_: object) -> trio.lowlevel.Abort:
     """Keep the task waiting."""
     return trio.lowlevel.Abort.FAILED
 
@@ -131,5 +132,5 @@ class StepCounter(trio.abc.Instrument):
             self._counts[task.name] += 1
 
     def task_exited(self, task: trio.lowlevel.Task) -> None:
-        """Forget it, for trio: under steady load some job always unwinds, and the counting never stops."""
+        """Forget the task, for trio: under steady load some job always unwinds, and the counting never stops."""
         self._counts.pop(task.name, None)

@@ -9,7 +9,7 @@ from starlette.routing import Route as Path
 from starlette.types import ASGIApp
 
 from jobcancel._core.arguments import lacks, refusal, type_name
-from jobcancel._runtime.facade import BlockingJobs
+from jobcancel._runtime.from_thread import BlockingJobs
 from jobcancel.abc import JobService
 from jobcancel.contracts import Contract, Reply, Route
 

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 from jobcancel._core.calls import Call
 from jobcancel._core.decision import Verdict
-from jobcancel._runtime.handle import Handle, request_cancel
+from jobcancel._runtime.handle import Handle, user_request
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.scheduler import Scheduler
-from jobcancel._runtime.watch import attach, detach
 from jobcancel.errors import StageNotReachedError
 
 from .run import Run
@@ -55,16 +54,16 @@ async def cancel_at(
         raise TypeError(f"cancel_at needs a jobcancel.Scheduler of this process, not {type(scheduler).__name__}")
 
     def ask() -> Verdict:
-        return request_cancel(job, by, reason, defer=defer, force=force)
+        return job.host.cancel(job, user_request(by, reason, defer=defer, force=force))
 
     if stage is None:
         return Run((ask(),), await handle.wait())
     entry = _Entry(job, stage, ask)
-    attach(job, entry)
+    job.attach(entry)
     try:
         snapshot = await handle.wait()
     finally:
-        detach(job, entry)
+        job.detach(entry)
     if entry.verdict is None:
         raise StageNotReachedError(job.id, stage, snapshot)
     return Run((entry.verdict,), snapshot)
@@ -78,7 +77,7 @@ class _Entry:
         self._asked = False
         self.verdict: Verdict | None = None
 
-    def change(self) -> None:
+    def changed(self) -> None:
         """The job has changed, in this very step."""
         if not self._asked and self._job.stage_name == self._stage:
             self._asked = True  # first: what is asked here changes the job, and brings us here again

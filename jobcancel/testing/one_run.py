@@ -84,7 +84,7 @@ class DrivenScheduler(Scheduler):
 
     def drive(self, trace: Trace) -> None:
         """Drive every job that starts from now on."""
-        main = self._kernel.main
+        main = self._dispatcher.main
 
         def driven(job: Job) -> Driven:
             track = trace.job_starts(job)
@@ -92,7 +92,7 @@ class DrivenScheduler(Scheduler):
             job.call = _watched_call(trace, track, job.call)
             return Driven(main(job), track)
 
-        self._kernel.main = driven
+        self._dispatcher.main = driven
 
 
 def _watched_call(trace: Trace, track: Track, call: Call[Any]) -> Call[Any]:

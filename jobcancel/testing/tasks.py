@@ -67,4 +67,4 @@ def _in_a_group_of_anyios(coroutine: Driven) -> bool:
 def job_of(context: Context, trace: Trace) -> Job | None:
     """Return the job whose code a context belongs to, if it is one of this run's."""
     job = context.get(CURRENT)
-    return job if job is not None and trace.root is not None and job.kernel is trace.root.kernel else None
+    return job if job is not None and trace.root is not None and job.host is trace.root.host else None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import anyio
 
 from jobcancel._core.decision import Outcome, Verdict
-from jobcancel._runtime.watch import attach
 
 from .places import NOWHERE, Places, Spot
 from .points import Moment, Place, Plan, Point
@@ -88,7 +87,7 @@ class Trace:
             track = Track(self, "job", job, self.places.begin, own=True)
         else:
             track = Track(self, parent.next_child(), job, self.places.here(), own=True)
-        attach(job, track)
+        job.attach(track)
         return self._add(track)
 
     def task_starts(self, job: Job, coroutine: object) -> Track:
@@ -128,10 +127,10 @@ class Trace:
         assert job is not None  # noqa: S101  # for type checkers: it has a track
         step = self._plan[len(self.asked)]
         self.asked.append(point)
-        verdict = job.kernel.cancel(job, step.ask.request())
+        verdict = job.host.cancel(job, step.ask.request())
         self.verdicts.append(verdict)
         if verdict.outcome is Outcome.CANCELING and job.scope is not None:
-            job.kernel.deliveries.deliver(job)
+            job.host.deliver(job)
 
 
 def same(expected: Point, point: Point, *, own: bool) -> bool:

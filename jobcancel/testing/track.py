@@ -135,7 +135,7 @@ class Track:
         self.ended = True
         self.trace.running = None
 
-    def change(self) -> None:
+    def changed(self) -> None:
         """The job has changed; that may be its stage, in one of its tasks, or its end."""
         if self.job is self.trace.root and self.job.settled is not None:
             for track in self.trace.tracks:

@@ -10,8 +10,8 @@ from jobcancel._core.job import JobRecord
 from jobcancel._core.specs import KindSpec, Stage
 
 
-class HeardRecord(JobRecord):
-    """A record that lists its changes, if it is ``heard``: the state and the stage it is in after each."""
+class ObservedRecord(JobRecord):
+    """A record that lists its changes, if it is ``observed``: the state and the stage it is in after each."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -21,9 +21,9 @@ class HeardRecord(JobRecord):
         self.changes.append((self.state.value, self.stage_name))
 
 
-def job_in(state: str = "running", *, undo: list[Any] | None = None, **kind: Any) -> HeardRecord:
+def job_in(state: str = "running", *, undo: list[Any] | None = None, **kind: Any) -> ObservedRecord:
     """Return a job in ``state`` with an empty history, submitted at 100 s UTC, which is 1 s on its clock."""
-    job = HeardRecord("job_1", 1, KindSpec(name="ingest", **kind), 100.0, 1.0, undo=undo)
+    job = ObservedRecord("job_1", 1, KindSpec(name="ingest", **kind), 100.0, 1.0, undo=undo)
     job.state, job.history = JobState(state), []
     return job
 

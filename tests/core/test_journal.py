@@ -38,7 +38,6 @@ def body_of(entry: Entry) -> dict[str, Any]:
 def test_the_first_entry_says_who_the_job_is_and_what_it_was_called_with() -> None:
     job = JobRecord("job_1", 7, SPEC, 100.0, 10.0, Origin("ada", {"a": "b"}, "k", "job_0"))
     journal = JobJournal(job, [1], {"depth": 2}, 5.0)
-    assert not journal.begun
     assert journal.entry() == Entry(
         "job_1",
         {
@@ -57,8 +56,7 @@ def test_the_first_entry_says_who_the_job_is_and_what_it_was_called_with() -> No
         },
         final=False,
     )
-    journal.kept()
-    assert journal.begun
+    journal.committed()
 
 
 def test_what_is_not_said_of_a_job_is_left_out_of_its_first_entry() -> None:
@@ -87,14 +85,18 @@ def test_the_first_entry_of_a_job_to_which_much_has_happened_says_it_all() -> No
 
 def test_what_is_kept_can_be_asked() -> None:
     job, journal = journaled()
-    assert (journal.says("state"), journal.knows_undo) == (None, True)
+    assert (journal.was_written("state"), journal.knows_undo) == (None, True)
     assert (journal.starting, journal.finished) == (False, False)
     job.register(Undo("refund", [], {}))
     journal.starting = True
     assert body_of(journal.entry())["starting"] is True
-    assert (journal.says("state"), journal.knows_undo) == (None, False)
-    journal.kept()
-    assert (journal.says("state"), journal.says("starting"), journal.knows_undo) == ("pending", True, True)
+    assert (journal.was_written("state"), journal.knows_undo) == (None, False)
+    journal.committed()
+    assert (journal.was_written("state"), journal.was_written("starting"), journal.knows_undo) == (
+        "pending",
+        True,
+        True,
+    )
     journal.starting = False
     assert journal.entry().body == {"starting": None}
 
@@ -104,7 +106,7 @@ def test_jobs_that_wait_share_what_was_said_of_where_they_stand() -> None:
     for _ in range(2):
         _, journal = journaled()
         journal.entry()
-        journal.kept()
+        journal.committed()
         said.append(journal._written)  # pyright: ignore[reportPrivateUsage]  # memory is all that it saves
     assert said[0] is said[1]
 
@@ -113,7 +115,7 @@ def test_compensations_that_have_run_are_known_and_later_ones_are_not() -> None:
     job, journal = journaled()
     job.register(Undo("refund", [], {}))
     journal.entry()
-    journal.kept()
+    journal.committed()
     known = [journal.knows_undo]
     job.register(Undo("delete", [], {}))
     known.append(journal.knows_undo)
@@ -143,13 +145,13 @@ def test_the_format_of_the_files_that_are_out_there_is_the_first() -> None:
 def test_an_entry_says_what_has_changed_since_the_last_one_that_was_kept() -> None:
     job, journal = journaled()
     journal.entry()
-    journal.kept()
+    journal.committed()
     assert journal.entry().body == {}
     job.apply(Event.STARTED, 11.0)
     assert journal.entry().body == {"state": "running", "started": 1.0}
     job.enter_stage(STAGES[0], 12.0)
     assert journal.entry().body == {"state": "running", "started": 1.0, "stage": ["load", 2.0, False]}
-    journal.kept()
+    journal.committed()
     job.leave_stage("done", 15.0, raised=False)
     assert journal.entry().body == {
         "stage": None,
@@ -161,7 +163,7 @@ def test_an_entry_tells_of_a_cancel_what_it_was_and_what_became_of_it() -> None:
     job, journal = journaled()
     job.apply(Event.STARTED, 11.0)
     journal.entry()
-    journal.kept()
+    journal.committed()
     job.request_cancel(Cancellation(CancelCause.USER, "ada", "stop"), 12.0)
     job.deliver(13.0)
     body = body_of(journal.entry())
@@ -174,11 +176,11 @@ def test_an_entry_tells_of_a_cancel_what_it_was_and_what_became_of_it() -> None:
 def test_an_entry_tells_of_requests_that_are_not_decided_and_of_a_stage_that_is_about_to_commit() -> None:
     _, journal = journaled()
     journal.entry()
-    journal.kept()
+    journal.committed()
     journal.ask(Cancellation(CancelCause.USER, "ada", None, True, False))
     journal.committing = "publish"
     assert journal.entry().body == {"asked": [["ada", None, True, False]], "committing": "publish"}
-    journal.kept()
+    journal.committed()
     journal.asked = ()
     journal.committing = None
     assert journal.entry().body == {"asked": None, "committing": None}
@@ -189,15 +191,15 @@ def test_an_entry_tells_which_undos_stay_and_which_are_new() -> None:
     job.register(Undo("refund", [5], {"to": "ada"}))
     job.register(partial(print, "tidy"))
     assert body_of(journal.entry())["undo"] == [0, [["refund", 1, [5], {"to": "ada"}], ["print", 0, [], {}]]]
-    journal.kept()
+    journal.committed()
     assert journal.entry().body == {}
     assert job.undo is not None
     job.undo.pop()
     assert journal.entry().body == {"undo": [1, []]}
-    journal.kept()
+    journal.committed()
     job.register(Undo("delete", [], {}))
     assert journal.entry().body == {"undos": 2, "undo": [1, [["delete", 2, [], {}]]]}
-    journal.kept()
+    journal.committed()
     job.undo = None
     assert journal.entry().body == {"undo": [0, []]}
 
@@ -206,7 +208,7 @@ def test_what_grows_of_a_job_that_waits_is_said_once() -> None:
     job, journal = journaled()
     job.register(partial(print, "tidy"))
     assert body_of(journal.entry())["undo"] == [0, [["print", 0, [], {}]]]
-    journal.kept()
+    journal.committed()
     assert journal.entry().body == {}
 
 
@@ -218,9 +220,9 @@ def test_the_final_entry_says_all_that_is_kept_and_nothing_follows_it() -> None:
     job.note("halfway", 12.5)
     job.failure = Failure(FailureCode.TIMED_OUT, "too late", {"n": 1})
     job.apply(Event.FAILED, 13.0)
-    assert not journal.finished
+    before = journal.finished
     entry = journal.final({"n": 1}, {"url": "x"})
-    assert (journal.finished, journal.begun) == (True, False)
+    assert (before, journal.finished) == (False, True)
     assert entry == Entry(
         "job_1",
         {
@@ -376,7 +378,7 @@ class Life:
         entry = self.journal.entry()
         if kept:
             self.kept.append(Entry(entry.job_id, json.loads(json.dumps(entry.body))))
-            self.journal.kept()
+            self.journal.committed()
             self.at_kept = self.seen()
 
 

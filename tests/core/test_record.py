@@ -186,7 +186,7 @@ def test_leaving_without_an_open_stage_has_no_effect() -> None:
 
 def test_each_change_is_told_once_and_what_changes_nothing_is_not() -> None:
     job = job_in("running")
-    job.heard = True
+    job.observed = True
     told = list[list[tuple[str, str | None]]]()
     for change in (
         lambda: job.enter_stage(stage("refuse"), 2.0),

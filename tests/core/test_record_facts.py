@@ -25,7 +25,7 @@ def test_a_new_job_is_pending_and_nothing_has_happened_to_it() -> None:
     assert type(job.children_canceled) is int
     assert job.children_canceled == 0
     assert job.code_ended is False
-    assert (job.failure, job.result, job.heard) == (None, None, False)
+    assert (job.failure, job.result, job.observed) == (None, None, False)
 
 
 def test_a_dry_run_knows_of_the_cancel_that_is_held() -> None:

@@ -54,7 +54,7 @@ def test_exactly_four_states_are_terminal() -> None:
 @pytest.mark.parametrize(("state", "event", "after"), LEGAL)
 def test_a_legal_event_leads_to_its_state_and_is_in_the_history(state: str, event: str, after: str) -> None:
     job = job_in(state)
-    job.heard = True
+    job.observed = True
     job.apply(Event(event), 5.0)
 
     assert job.state == after

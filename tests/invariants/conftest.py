@@ -12,8 +12,9 @@ import pytest
 
 from jobcancel import JobContext, JobHandle, Kind, Registry, Scheduler
 from jobcancel._core.specs import KindOptions
+from jobcancel._runtime.dispatcher import Dispatcher
+from jobcancel._runtime.durable import DurableJournal
 from jobcancel._runtime.job import Job
-from jobcancel._runtime.kernel import Kernel
 from jobcancel.abc import Store
 from jobcancel.stores.sqlite import SqliteStore
 from jobcancel.testing import ManualClock
@@ -60,22 +61,22 @@ class Live:
 
     def inside(self, handle: JobHandle[Any]) -> Job:
         """The live job behind a handle."""
-        return self.kernel.table.live[handle.id]
+        return self.dispatcher.table.live[handle.id]
 
     @property
     def waits(self) -> bool:
         """Whether something waits for a commit."""
-        durable = self.kernel.durable
-        if durable is None:
+        journal = self.dispatcher.journal
+        if not isinstance(journal, DurableJournal):
             return False
-        journal = durable.journal  # nothing public tells what it has to do
-        todo, flight = journal._todo, journal._flight  # pyright: ignore[reportPrivateUsage]
-        return bool(flight) or any(item.tickets for item in todo.values())
+        writer = journal.writer  # nothing public tells what it has to do
+        todo, flight = writer._todo, writer._flight  # pyright: ignore[reportPrivateUsage]
+        return bool(flight) or any(item.pending for item in todo.values())
 
     @property
-    def kernel(self) -> Kernel:
+    def dispatcher(self) -> Dispatcher:
         """The scheduler's inside."""
-        return self.scheduler._kernel  # pyright: ignore[reportPrivateUsage]  # nothing public counts a task's steps
+        return self.scheduler._dispatcher  # pyright: ignore[reportPrivateUsage]  # nothing public counts a task's steps
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -113,7 +113,7 @@ async def test_9_a_child_whose_parent_is_canceled_while_it_is_kept_never_begins(
         handle = await live.submit(parent)
         await begun.wait()
         await store.next_commit()  # the child's
-        live.kernel.cancel(live.inside(handle), Cancellation(CancelCause.TIMEOUT))
+        live.dispatcher.cancel(live.inside(handle), Cancellation(CancelCause.TIMEOUT))
         for _ in range(20):
             await anyio.lowlevel.checkpoint()  # the cancel is delivered, and finds no child yet
         store.gate.set()

@@ -22,7 +22,7 @@ def alive(live: Live) -> int:
     jobs = [
         cast("Job", thing) for thing in gc.get_objects() if issubclass(type(thing), Job)
     ]  # `isinstance` asks the thing
-    return sum(job.kernel is live.kernel for job in jobs)
+    return sum(job.host is live.dispatcher for job in jobs)
 
 
 async def test_jobs_withdrawn_behind_a_head_that_waits_are_not_kept_whole(live: Live) -> None:
@@ -96,7 +96,7 @@ async def test_tasks_that_have_ended_are_counted_no_longer_while_others_unwind(l
         until[number].set()
         await handle.wait()
 
-    loop = live.kernel.loop
+    loop = live.dispatcher.loop
     assert isinstance(loop, TrioLoop)
     assert loop._steps is not None  # pyright: ignore[reportPrivateUsage]  # nothing public counts a task's steps
     assert len(loop._steps._counts) <= 2  # pyright: ignore[reportPrivateUsage]

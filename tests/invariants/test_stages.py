@@ -364,7 +364,7 @@ async def test_9_ten_thousand_cancels_at_once_all_land(live: Live) -> None:
 
 async def _steps(live: Live, handle: JobHandle[Any]) -> int:
     """How often the job's task was woken, or cancelled again, in fifty turns of the loop."""
-    job, loop = live.inside(handle), live.kernel.loop
+    job, loop = live.inside(handle), live.dispatcher.loop
     before = loop.strain(job.task)
     await turns(50)
     return loop.strain(job.task) - before

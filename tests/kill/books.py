@@ -13,7 +13,7 @@ from jobcancel._core.packing import Settled
 from jobcancel._core.registry import Registry
 from jobcancel._core.replay import Replay
 from jobcancel._core.view import snapshot_of
-from jobcancel._runtime.recovered import Recovered
+from jobcancel._runtime.recovery import Recovered
 from jobcancel.errors import StoreError
 from jobcancel.stores.sqlite_reading import reading
 

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import anyio.lowlevel
 
 from jobcancel import CompensationContext, JobContext, Kind, Registry, Scheduler, Snapshot
+from jobcancel._runtime.durable import DurableJournal
 from jobcancel.abc import Entry
 from jobcancel.errors import StoreError
 from jobcancel.stores.memory import MemoryStore
@@ -120,22 +121,26 @@ class Host:
     async def killed(self, scheduler: Scheduler, **options: Any) -> AsyncGenerator[Scheduler]:
         """Write what there is to write, kill it, and start it on what that leaves; the killed one never knows."""
         await written(scheduler)
-        durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]
-        assert durable is not None
-        assert isinstance(durable.store, TestedStore)
-        async with self.running(store=durable.store.killed(), **options) as next_one:
+        store = durable(scheduler)._store  # pyright: ignore[reportPrivateUsage]
+        assert isinstance(store, TestedStore)
+        async with self.running(store=store.killed(), **options) as next_one:
             yield next_one
 
 
 async def written(scheduler: Scheduler) -> None:
     """Return when everything that has happened is in the journal."""
-    durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]  # nothing public writes at once
-    assert durable is not None
-    journal = durable.journal
     await settle()
-    while journal.busy:
-        journal._wake()  # pyright: ignore[reportPrivateUsage]
+    writer = durable(scheduler).writer
+    while writer.busy:
+        writer._wake()  # pyright: ignore[reportPrivateUsage]  # nothing public writes at once
         await settle()
+
+
+def durable(scheduler: Scheduler) -> DurableJournal:
+    """Return the journal of a scheduler with a store."""
+    journal = scheduler._dispatcher.journal  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(journal, DurableJournal)
+    return journal
 
 
 RUNNING: list[Scheduler] = []  # those of this test
@@ -158,13 +163,12 @@ async def settle() -> None:
 
 def _waits(scheduler: Scheduler) -> bool:
     """Whether something waits for a commit that will come."""
-    durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]
-    assert durable is not None
-    if isinstance(durable.store, TestedStore) and (durable.store.stands or durable.store.broken):
+    journal = durable(scheduler)
+    store, writer = journal._store, journal.writer  # pyright: ignore[reportPrivateUsage]
+    if isinstance(store, TestedStore) and (store.stands or store.broken):
         return False
-    journal = durable.journal
-    todo, flight = journal._todo, journal._flight  # pyright: ignore[reportPrivateUsage]
-    return bool(flight) or any(item.tickets for item in todo.values())
+    todo, flight = writer._todo, writer._flight  # pyright: ignore[reportPrivateUsage]
+    return bool(flight) or any(item.pending for item in todo.values())
 
 
 async def never(job: JobContext) -> None:

@@ -14,7 +14,7 @@ from jobcancel._core.job import NO_ORIGIN
 from jobcancel._core.kinds import Kind
 from jobcancel._core.specs import KindSpec
 from jobcancel._runtime.admission import Admission
-from jobcancel._runtime.job import Job
+from jobcancel._runtime.job import Job, Slot
 
 KINDS = {
     "one": KindSpec(name="one", max_running=1),
@@ -113,7 +113,7 @@ def test_at_every_moment_all_who_may_start_have_started_oldest_first(
 def test_without_any_limit_a_job_starts_and_holds_no_slot(child: bool) -> None:
     admission, job = Admission(None), new_job("free", 1, child=child)
     assert admission.admit(job)
-    assert job.queue is None
+    assert job.slot is Slot.NONE
     assert list(admission.release(job)) == []
 
 

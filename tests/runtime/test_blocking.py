@@ -16,8 +16,8 @@ import pytest
 from anyio import to_thread
 
 from jobcancel import BlockingScheduler, JobContext, JobState, Outcome, Registry, Scheduler
-from jobcancel._runtime import facade
-from jobcancel._runtime.facade import BlockingJobs, Portal
+from jobcancel._runtime import from_thread
+from jobcancel._runtime.from_thread import BlockingJobs, Portal
 from jobcancel._runtime.loops import Loop, current_loop
 from jobcancel.errors import JobFailedError, JobNotFoundError, SchedulerClosedError, UnknownKindError
 
@@ -238,7 +238,7 @@ class EndingLoop:
     """
 
     def __init__(self, loop: Loop) -> None:
-        self.signal, self.spawn, self.when_ended = loop.signal, loop.spawn, loop.when_ended
+        self.wakeup, self.spawn, self.when_ended = loop.wakeup, loop.spawn, loop.when_ended
         self.accepted, self.closed = threading.Event(), False
         self.callbacks: list[Callable[[], None]] = []
 
@@ -297,12 +297,12 @@ async def test_a_call_that_is_given_up_before_its_first_step_ends_all_the_same(
         def result(self, timeout: float | None = None) -> Any:
             raise Interrupted
 
-    monkeypatch.setattr(facade, "Future", InterruptedFuture)
+    monkeypatch.setattr(from_thread, "Future", InterruptedFuture)
     loop = EndingLoop(current_loop())
     portal = Portal(cast("Loop", loop))
     with pytest.raises(Interrupted):
         await to_thread.run_sync(BlockingJobs(scheduler, lambda: portal).wait, "nobody")
-    loop.spawn = scheduler._kernel.loop.spawn  # pyright: ignore[reportPrivateUsage]
+    loop.spawn = scheduler._dispatcher.loop.spawn  # pyright: ignore[reportPrivateUsage]
     for callback in loop.callbacks:  # the call is taken, and given up in the same turn of the loop
         callback()
     with anyio.fail_after(60):

@@ -26,6 +26,7 @@ from jobcancel import (
 )
 from jobcancel.errors import QueueFullError, SchedulerClosedError, StoreError
 from jobcancel.testing import ManualClock
+from tests.runtime.restarts import durable
 
 from .gated import GatedStore
 from .restarts import ended, written
@@ -199,9 +200,7 @@ async def test_what_nobody_waits_for_is_written_after_a_moment_and_not_at_once(
         await scheduler.submit(work())
         await _until(lambda: inside)
         await written(scheduler)
-        durable = scheduler._kernel.durable  # pyright: ignore[reportPrivateUsage]
-        assert durable is not None
-        journal, tries = durable.journal, store.tries
+        writer, tries = durable(scheduler).writer, store.tries
         for done in (1, 2):  # and again
             inside[0].progress(done)
             await _many_turns()
@@ -209,7 +208,7 @@ async def test_what_nobody_waits_for_is_written_after_a_moment_and_not_at_once(
             await clock.advance(0.02)
             tries += 1
             with anyio.fail_after(10):
-                await _until(lambda: store.tries == tries and not journal.busy)  # noqa: B023
+                await _until(lambda: store.tries == tries and not writer.busy)  # noqa: B023
         assert [body["progress"][0] for _, body in store.bodies if body and "progress" in body] == [1, 2]
         store.fails = True  # it is tried again, less often
         inside[0].progress(3)

@@ -125,7 +125,7 @@ class NeverRuns:
                 late_undo,
                 "<undo by refund>, which ran nothing; register that itself: job.add_compensation('refund', ...)",
             ),
-            "call": (other, "<call of other>, which nobody submitted"),
+            "call": (other, "<call of other>, which was not submitted"),
             "coroutine": (coroutine, "a coroutine that it did not await; await it there"),
         }
 

@@ -14,7 +14,7 @@ import pytest
 
 from jobcancel import JobContext, JobState, Outcome, Registry, Scheduler
 from jobcancel._core.journal import Entry
-from jobcancel._runtime.recovered import Recovered
+from jobcancel._runtime.recovery import Recovered
 from jobcancel.errors import StoreError
 from jobcancel.stores import SqliteStore
 from jobcancel.stores.sqlite_reading import reading

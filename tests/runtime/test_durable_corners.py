@@ -11,23 +11,23 @@ from anyio.lowlevel import checkpoint
 
 from jobcancel import CancelCause, JobContext, JobState, Outcome, Registry, Scheduler, Stage, Verdict
 from jobcancel._core.decision import Cancellation
-from jobcancel._runtime import journal
-from jobcancel._runtime.durable_job import DurableJob
+from jobcancel._runtime import journal_writer
 from jobcancel._runtime.job import Job
-from jobcancel._runtime.recovered import Recovered
-from jobcancel._runtime.ticket import Ticket
+from jobcancel._runtime.journal_writer import PendingCommit
+from jobcancel._runtime.loops import current_loop
+from jobcancel._runtime.persistence import persistence_of
+from jobcancel._runtime.recovery import Recovered
 from jobcancel.abc import Entry
 from jobcancel.errors import RegistrationError, StoreError, UnknownKindError
 from jobcancel.stores import MemoryStore
+from tests.runtime.restarts import durable
 
 from .gated import GatedStore
 from .restarts import Host, ended, never, settle, written
 
 
-def inside(scheduler: Scheduler, job_id: str) -> DurableJob:
-    job: Job = scheduler._kernel.table.live[job_id]  # pyright: ignore[reportPrivateUsage]
-    assert isinstance(job, DurableJob)
-    return job
+def inside(scheduler: Scheduler, job_id: str) -> Job:
+    return scheduler._dispatcher.table.live[job_id]  # pyright: ignore[reportPrivateUsage]
 
 
 async def until(true: Any) -> None:
@@ -214,8 +214,8 @@ async def test_a_cancel_that_comes_before_a_stopped_job_is_cut_wins(anyio_backen
         handle = await scheduler.submit(kind())
         await settle()
         job = inside(scheduler, handle.id)
-        job.stop()
-        job.kernel.cancel(job, Cancellation(CancelCause.TIMEOUT))  # before the loop's next turn, in which it is cut
+        persistence_of(job).stop()
+        job.host.cancel(job, Cancellation(CancelCause.TIMEOUT))  # before the loop's next turn, in which it is cut
         assert (await handle.wait()).state is JobState.FAILED
 
 
@@ -252,7 +252,7 @@ async def test_what_comes_up_while_the_journal_is_compacted_at_the_end_is_writte
         running, waiting = await scheduler.submit(kind()), await scheduler.submit(kind())
         await settle()
         job = inside(scheduler, waiting.id)
-        store.poke = lambda: job.journal.write(job.pages)
+        store.poke = job.changed
     assert store.compacted == 1
     assert (await running.wait()).state is JobState.PENDING
 
@@ -260,7 +260,7 @@ async def test_what_comes_up_while_the_journal_is_compacted_at_the_end_is_writte
 async def test_a_journal_is_compacted_as_it_grows_and_goes_on_where_that_fails(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(journal, "_COMPACT", 1)
+    monkeypatch.setattr(journal_writer, "_COMPACT", 1)
     host, store = Host(), PokedStore()
     store.poke = OSError("no room")
 
@@ -280,9 +280,9 @@ async def test_who_waits_for_a_store_that_stays_broken_is_told_when_it_is_left(a
     host, told = Host(), list[StoreError]()
     kind = host.kind("work")(never)
 
-    async def waits(ticket: Ticket[None]) -> None:
+    async def waits(commit: PendingCommit[None]) -> None:
         try:
-            await ticket.answer()
+            await commit.answer()
         except StoreError as error:
             told.append(error)
 
@@ -292,7 +292,8 @@ async def test_who_waits_for_a_store_that_stays_broken_is_told_when_it_is_left(a
             await written(scheduler)
             host.store.broken = "the disk is full"
             job = inside(scheduler, handle.id)
-            group.start_soon(waits, job.journal.promise(job.pages, Ticket[None](job.kernel, patient=True)))
+            commit: PendingCommit[None] = durable(scheduler).writer.commit(persistence_of(job), patient=True)
+            group.start_soon(waits, commit)
             job.note("later", 0.0)
 
     async with anyio.create_task_group() as group:
@@ -304,17 +305,11 @@ async def test_who_waits_for_a_store_that_stays_broken_is_told_when_it_is_left(a
 async def test_what_follows_from_a_commit_or_its_failure_and_fails_is_raised_where_somebody_waits(
     anyio_backend: Any,
 ) -> None:
-    host = Host()
-    async with host.running() as scheduler:
+    def fails() -> None:
+        raise LookupError("the host's clock")
 
-        class Fails(Ticket[None]):
-            def apply(self) -> None:
-                raise LookupError("the host's clock")
-
-            give_up = apply
-
-        for ends in ("kept", "lost"):
-            ticket = Fails(scheduler._kernel)  # pyright: ignore[reportPrivateUsage]
-            ticket.kept() if ends == "kept" else ticket.lost(StoreError("journal", "the disk is full"))
-            with pytest.raises(LookupError):
-                await ticket.answer()
+    for ends in ("committed", "failed"):
+        commit = PendingCommit(current_loop().wakeup(), fails, fails)
+        commit.committed() if ends == "committed" else commit.failed(StoreError("journal", "the disk is full"))
+        with pytest.raises(LookupError):
+            await commit.answer()

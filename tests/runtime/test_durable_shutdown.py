@@ -19,7 +19,7 @@ from jobcancel import (
     Stage,
 )
 from jobcancel._runtime.job import Job
-from jobcancel._runtime.watch import Watcher, attach
+from jobcancel._runtime.observers import Watcher
 from jobcancel.errors import SchedulerClosedError
 from tests.runtime.restarts import Host, never, settle, written
 
@@ -258,9 +258,9 @@ class StopsAtStart:
     def __init__(self, scheduler: Scheduler, job: Job) -> None:
         self.scheduler, self.job = scheduler, job
 
-    def change(self) -> None:
+    def changed(self) -> None:
         if self.job.state is JobState.RUNNING and self.job.doomed is None:
-            self.scheduler._kernel.stop(self.job)  # pyright: ignore[reportPrivateUsage]
+            self.scheduler._dispatcher.stop(self.job)  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_a_job_whose_code_has_not_begun_does_not_begin(anyio_backend: Any) -> None:
@@ -274,8 +274,8 @@ async def test_a_job_whose_code_has_not_begun_does_not_begin(anyio_backend: Any)
 
     async with host.running() as scheduler:
         first, second = await scheduler.submit(work("first")), await scheduler.submit(work("second"))
-        job = scheduler._kernel.table.live[second.id]  # pyright: ignore[reportPrivateUsage]
-        attach(job, StopsAtStart(scheduler, job))
+        job = scheduler._dispatcher.table.live[second.id]  # pyright: ignore[reportPrivateUsage]
+        job.attach(StopsAtStart(scheduler, job))
         finish.set()
         await first.wait()
         await settle()

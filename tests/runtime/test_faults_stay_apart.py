@@ -10,7 +10,9 @@ import pytest
 from jobcancel import JobContext, Registry, Scheduler
 from jobcancel._core.journal import JobJournal
 from jobcancel._runtime.clock import Timers
+from jobcancel._runtime.journal_writer import JournalWriter
 from jobcancel._runtime.table import JobTable
+from jobcancel._runtime.threads import StoreThread
 from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
 from tests.runtime.restarts import Host, never, settle
@@ -32,7 +34,7 @@ async def test_a_timers_call_that_raises_is_logged_and_the_others_are_made(
         timers.close()
     assert made == ["before", "beside", "after"]
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
-    assert "a timer's call has failed" in caplog.text
+    assert "a timer's callback has failed" in caplog.text
 
 
 class OddClock(ManualClock):
@@ -69,7 +71,7 @@ async def test_a_delivery_that_raises_holds_up_no_other(
     kind = registry.kind("work")(never)
     first, second = await scheduler.submit(kind()), await scheduler.submit(kind())
     await anyio.wait_all_tasks_blocked()
-    broken = scheduler._kernel.table.live[first.id]  # pyright: ignore[reportPrivateUsage]
+    broken = scheduler._dispatcher.table.live[first.id]  # pyright: ignore[reportPrivateUsage]
 
     original = type(broken).deliver
 
@@ -84,7 +86,7 @@ async def test_a_delivery_that_raises_holds_up_no_other(
         assert (await second.wait()).state == "canceled"
     assert "a delivery has failed" in caplog.text
     assert not (await first.wait(timeout_s=0)).settled
-    scheduler._kernel.deliveries.deliver(broken)  # pyright: ignore[reportPrivateUsage]
+    scheduler._dispatcher.deliveries.deliver(broken)  # pyright: ignore[reportPrivateUsage]
     assert (await first.wait()).state == "canceled"
 
 
@@ -240,7 +242,8 @@ async def test_timers_and_a_journal_that_are_ended_before_they_run_end_at_once(
     timers = Timers(clock)
     timers.close()
     await timers.run()
-    durable = Scheduler(registry, store=MemoryStore())._kernel.durable  # pyright: ignore[reportPrivateUsage]
-    assert durable is not None
-    durable.journal.stop()
-    await durable.journal.run()
+    async with Scheduler(registry) as scheduler:
+        dispatcher = scheduler._dispatcher  # pyright: ignore[reportPrivateUsage]
+        writer = JournalWriter(dispatcher, MemoryStore(), StoreThread(dispatcher.loop))
+        writer.stop()
+        await writer.run()

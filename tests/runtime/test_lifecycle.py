@@ -11,7 +11,7 @@ import pytest
 from anyio import to_thread
 
 from jobcancel import CancelCause, JobContext, JobHandle, JobState, Outcome, Registry, Scheduler
-from jobcancel._runtime.lifecycle import Session
+from jobcancel._runtime.session import Session
 from jobcancel.errors import DeadlockError, SchedulerClosedError, WrongTaskError
 
 

@@ -19,7 +19,7 @@ from jobcancel import (
     Verdict,
 )
 from jobcancel._core.decision import Cancellation
-from jobcancel._runtime.durable_job import durable
+from jobcancel._runtime.persistence import persistence_of
 from jobcancel.errors import StoreError
 from tests.runtime.restarts import Host, never, settle, written
 
@@ -169,9 +169,9 @@ async def test_a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start(an
         await written(scheduler)
         asked = [Cancellation(CancelCause.USER, "ada", "stop")]
         for handle in (running, waiting):
-            job = durable(scheduler._kernel.table.live[handle.id])  # pyright: ignore[reportPrivateUsage]
-            job.pages.asked = asked
-            job.journal.write(job.pages)
+            job = scheduler._dispatcher.table.live[handle.id]  # pyright: ignore[reportPrivateUsage]
+            persistence_of(job).asked = asked
+            job.changed()
         async with host.killed(scheduler) as again:
             snapshots = [await again.wait(handle.id) for handle in (running, waiting)]
     for snapshot in snapshots:

@@ -8,7 +8,7 @@ import pytest
 
 from jobcancel import FailureCode, JobContext, JobState, Registry, Stage
 from jobcancel.errors import IdempotencyConflictError
-from tests.runtime.restarts import Host, never, written
+from tests.runtime.restarts import Host, durable, never, written
 
 
 async def none(job: JobContext) -> None:
@@ -181,9 +181,8 @@ async def test_jobs_are_let_go_by_age_and_count_over_restarts_and_leave_the_jour
             assert ids == [last.id, some[1].id, young.id]
             async with host.killed(again) as third:
                 assert [job.id for job in (await third.find()).jobs] == ids
-                durable = third._kernel.durable  # pyright: ignore[reportPrivateUsage]
-                assert durable is not None
-                assert {entry.job_id for entry in durable.store.read()} == set(ids)
+                store = durable(third)._store  # pyright: ignore[reportPrivateUsage]
+                assert {entry.job_id for entry in store.read()} == set(ids)
 
 
 async def test_retention_that_was_lowered_lets_go_at_the_start(anyio_backend: Any) -> None:

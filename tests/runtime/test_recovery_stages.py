@@ -218,7 +218,7 @@ async def test_a_stage_that_commits_and_ended_is_not_repeated_and_run_stage_is_n
     assert snapshot.failure is not None
     assert snapshot.failure.message == (
         "its process ended after stage 'publish', which commits and cannot be repeated blindly; "
-        "enter it with run_stage, which keeps that it is done"
+        "enter it with run_stage, which persists that it is done"
     )
     assert host.ran == ["published"]
 

@@ -239,7 +239,7 @@ async def test_no_child_of_a_batch_is_told_before_its_end_is_kept(registry: Regi
 async def test_who_waits_behind_more_jobs_than_one_commit_has_is_told_that_the_store_fails(
     registry: Registry, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobcancel._runtime.journal._COMMIT", 2)
+    monkeypatch.setattr("jobcancel._runtime.journal_writer._COMMIT", 2)
     store, go_on = GatedStore(), anyio.Event()
 
     @registry.kind("work")

@@ -160,7 +160,7 @@ class Soak:
             self.findings.add("live jobs in a scheduler that was left", live[:5])
         if many:
             self.findings.add("more settled jobs are kept than the retention says", many)
-        kernel = scheduler._kernel  # pyright: ignore[reportPrivateUsage]  # nothing public counts what it holds
+        kernel = scheduler._dispatcher  # pyright: ignore[reportPrivateUsage]  # nothing public counts what it holds
         if kernel.tasks or kernel.on_idle or kernel.table.live:
             self.findings.add("tasks in a scheduler that was left", (kernel.tasks, len(kernel.table.live)))
         del found, kernel

@@ -8,8 +8,9 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from jobcancel import Call, JobContext, Registry, Scheduler, Stage, Verdict
-from jobcancel._runtime.handle import request_cancel
+from jobcancel import Call, JobContext, Registry, Scheduler, Stage
+from jobcancel._core.decision import Cancellation
+from jobcancel._runtime.handle import user_request
 from jobcancel.errors import StageNotReachedError
 from jobcancel.testing import Run, at_stage, cancel_at
 
@@ -97,11 +98,11 @@ async def test_a_stage_that_is_entered_again_is_asked_in_once(
 ) -> None:
     asked: list[object] = []
 
-    def counted(*args: Any, **options: Any) -> Verdict:
+    def counted(*args: Any, **options: Any) -> Cancellation:
         asked.append(args)
-        return request_cancel(*args, **options)
+        return user_request(*args, **options)
 
-    monkeypatch.setattr(at_stage, "request_cancel", counted)
+    monkeypatch.setattr(at_stage, "user_request", counted)
 
     @registry.kind("chunks", stages=[Stage("chunk", on_cancel="refuse")])
     async def chunks(job: JobContext) -> int:

@@ -6,8 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from jobcancel._core.arguments import described
 from jobcancel._core.calls import Call
-from jobcancel._core.plain import Copy, Where
+from jobcancel._core.journal import Body, remains
+from jobcancel._core.packing import Settled
+from jobcancel._core.plain import Copy, Where, plain
 from jobcancel._core.states import JobState
 from jobcancel.errors import IdempotencyConflictError
 
@@ -17,9 +20,9 @@ Key = tuple[str | None, str, str]
 
 
 def as_submitted(call: Call[Any]) -> dict[str, Any]:
-    """Return a call's arguments by parameter, of which the handler can change nothing that is plain data.
+    """Return a call's arguments by parameter, with a copy of all plain data: the handler may change its own.
 
-    Lists and mappings are copied, also around objects that are not plain data. Such an object is compared as it is.
+    Lists and mappings are copied, also around objects that are no plain data. Such an object is compared as it is.
     """
     arguments = call.kind.bound(call.args, call.kwargs)
     return {name: _as_submitted(value) for name, value in arguments.items()}
@@ -33,10 +36,10 @@ def _as_submitted(value: object) -> Any:
 
 
 class _Submitted(Copy):
-    """One copying in which everything that is no plain data stands for itself."""
+    """A copy in which every object that is no plain data stays as it is."""
 
     def string(self, value: str, where: Where) -> str:  # noqa: ARG002
-        """Return the text: no journal has to keep it."""
+        """Return the text: no journal has to encode it."""
         return value
 
     def odd(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
@@ -48,8 +51,23 @@ class _Submitted(Copy):
         return value
 
 
+def plain_arguments(call: Call[Any]) -> Body:
+    """Return a call's arguments by parameter as plain data, equal before and after a restart.
+
+    The given arguments are plain. A handler's default need not be: its ``repr`` is compared.
+    """
+    return {name: _plain(value) for name, value in call.kind.bound(call.args, call.kwargs).items()}
+
+
+def _plain(value: object) -> Any:
+    try:
+        return plain(value, "default")
+    except (TypeError, ValueError):
+        return described(value)
+
+
 class KeyEntry:
-    """What is remembered of a key, also past its job's retention.
+    """What a key leads to, also past its job's retention.
 
     Attributes:
         job_id: The first job.
@@ -71,16 +89,16 @@ class Keys:
     """The keys of one scheduler.
 
     Args:
-        arguments: Gives a call's arguments by parameter, as they are to be compared.
-        gone: Called with the id of a key's job when the key is forgotten.
+        arguments: Returns a call's arguments by parameter, to be compared.
+        on_forgotten: Called with the job's id when a key is forgotten.
     """
 
     def __init__(
         self,
         arguments: Callable[[Call[Any]], dict[str, Any]] = as_submitted,
-        gone: Callable[[str], None] | None = None,
+        on_forgotten: Callable[[str], None] | None = None,
     ) -> None:
-        self._arguments, self._gone = arguments, gone
+        self._arguments, self._on_forgotten = arguments, on_forgotten
         self._entries: dict[Key, KeyEntry] = {}
         self._oldest: dict[str, deque[tuple[KeyEntry, Key]]] = {}  # by kind: a kind's keys all live equally long
 
@@ -106,17 +124,31 @@ class Keys:
         self.restore((job.origin.owner, spec.name, key), entry)
 
     def restore(self, where: Key, entry: KeyEntry) -> None:
-        """Remember a key as it was; those of one kind come in the order in which they expire."""
+        """Add a key with its entry; the keys of one kind are added in the order in which they expire."""
         self._entries[where] = entry
         self._oldest.setdefault(where[1], deque()).append((entry, where))
 
     def entry(self, where: Key, job_id: str, now: float) -> KeyEntry | None:
-        """Return what is remembered of a key, if it leads to that job and is not to be forgotten by now."""
+        """Return the entry of a key, if it leads to that job and has not expired."""
         entry = self._entries.get(where)
         return entry if entry is not None and entry.job_id == job_id and entry.expires > now else None
 
+    def arguments_of(self, job: Job, now: float) -> Body | None:
+        """Return the arguments of a job if a key leads to it, or None."""
+        key = job.origin.key
+        entry = None if key is None else self.entry((job.origin.owner, job.spec.name, key), job.id, now)
+        return None if entry is None else entry.arguments
+
+    def tombstone(self, job: Settled, now: float) -> Body | None:
+        """Return what the journal keeps of a job whose retention is over: its key, if that still leads to the job."""
+        facts, key = job.facts, job.key
+        entry = None if key is None else self.entry((facts.owner, facts.kind, key), job.id, now)
+        if entry is None or key is None:
+            return None
+        return remains(facts, key, job.created_at, entry.arguments, failed=entry.failed)
+
     def drop(self, job: Job, key: str) -> None:
-        """Forget the key of a job that was not taken after all; by now it may lead to another."""
+        """Forget the key of a job that was not submitted after all; by now the key may lead to another job."""
         where = job.origin.owner, job.spec.name, key
         entry = self._entries.get(where)
         if entry is not None and entry.job_id == job.id:
@@ -135,8 +167,8 @@ class Keys:
             entry, where = oldest.popleft()
             if self._entries.get(where) is entry:  # a rerun may have taken its place
                 del self._entries[where]
-                if self._gone is not None:
-                    self._gone(entry.job_id)
+                if self._on_forgotten is not None:
+                    self._on_forgotten(entry.job_id)
 
 
 def _equal(a: dict[str, Any], b: dict[str, Any]) -> bool:
@@ -144,6 +176,6 @@ def _equal(a: dict[str, Any], b: dict[str, Any]) -> bool:
     try:
         return bool(a == b)
     except KeyboardInterrupt:
-        raise  # the host's: it goes to whoever submits, and nothing was taken
+        raise  # the host's: it goes to the submitter, and nothing was submitted
     except BaseException:  # noqa: BLE001  # arguments are the host's: their __eq__ may raise anything
         return False

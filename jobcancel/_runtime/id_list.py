@@ -1,8 +1,7 @@
-"""Long sequences of job ids that cost a garbage collection nothing.
+"""Long sequences of job ids that add nothing to the work of the garbage collector.
 
-The collector looks through every list, deque and dict that may hold objects of its own, a million ids in some 20 ms
-each time; a tuple of strings it stops tracking the first time that it meets it. So ids are kept in tuples, but for the
-last few.
+The collector visits every item of a list, deque or dict: 20 ms a run for a million ids. It stops tracking a tuple of
+strings the first time that it sees it. So all ids but the last few are stored in tuples.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ _CHUNK: Final = 512
 _SWEEP_ABOVE: Final = 64  # places of jobs that are gone, beside as many as there are jobs
 
 
-class Ids:
-    """A sequence of ids: at its ends, and anywhere by place, each operation takes the same time."""
+class IdList:
+    """A sequence of ids; reading by index, append and popleft take constant time."""
 
     __slots__ = ("_chunks", "_gone", "_tail")
 
@@ -36,14 +35,14 @@ class Ids:
         return self._tail[place + self._gone - len(self._chunks) * _CHUNK]
 
     def append(self, job_id: str) -> None:
-        """Put one at the end."""
+        """Append an id."""
         self._tail.append(job_id)
         if len(self._tail) >= 2 * _CHUNK:
             self._chunks.append(tuple(self._tail[:_CHUNK]))
             del self._tail[:_CHUNK]
 
     def insert(self, place: int, job_id: str) -> None:
-        """Put one in between; cheap close to the end."""
+        """Insert an id; cheap near the end."""
         first = (place + self._gone) // _CHUNK
         for chunk in reversed(self._chunks[first:]):
             self._tail[:0] = chunk
@@ -51,7 +50,7 @@ class Ids:
         self._tail.insert(place + self._gone - len(self._chunks) * _CHUNK, job_id)
 
     def popleft(self) -> str:
-        """Take the first one out."""
+        """Remove and return the first id."""
         job_id = self[0]
         self._gone += 1
         if self._gone == _CHUNK:
@@ -64,22 +63,22 @@ class Ids:
 
 
 class Submissions:
-    """Jobs by the order of their submission; the places of those that are gone stay until the next sweep."""
+    """Job ids in the order of submission; the places of jobs that are gone stay until the next sweep."""
 
     __slots__ = ("_ids", "_seqs")
 
     def __init__(self) -> None:
-        self._ids = Ids()
+        self._ids = IdList()
         self._seqs = array("Q")
 
     def append(self, job_id: str, seq: int, known: Container[str], count: int) -> None:
-        """Put the newest one at the end.
+        """Append the newest job.
 
         Args:
             job_id: The job.
             seq: Its place in the order of submission, above all others.
-            known: The jobs that there are.
-            count: How many they are.
+            known: The jobs that exist.
+            count: The number of jobs that exist.
         """
         self._ids.append(job_id)
         self._seqs.append(seq)
@@ -87,7 +86,7 @@ class Submissions:
             self._sweep(known)
 
     def _sweep(self, known: Container[str]) -> None:
-        ids, seqs = Ids(), array("Q")
+        ids, seqs = IdList(), array("Q")
         for place, seq in enumerate(self._seqs):
             job_id = self._ids[place]
             if job_id in known:
@@ -96,11 +95,11 @@ class Submissions:
         self._ids, self._seqs = ids, seqs
 
     def newest_first(self, before: int | None) -> Iterator[tuple[int, str]]:
-        """Return places in the order and ids, the newest first: all, or those before a place.
+        """Return places in the order, with the ids, newest first: all, or those before a place.
 
-        What is appended meanwhile is not among them, and a sweep takes none away but of jobs that are gone.
+        Jobs that are appended meanwhile are not among them, and a sweep removes none but jobs that are gone.
         """
-        ids, seqs = self._ids, self._seqs  # a sweep makes new ones
+        ids, seqs = self._ids, self._seqs  # a sweep replaces both
         end = len(seqs) if before is None else bisect_left(seqs, before)
         for place in range(end - 1, -1, -1):
             yield seqs[place], ids[place]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobcancel._runtime.failure import interrupts, leaves
-from jobcancel._runtime.tracebacks import bare, formatted, has_an_end, is_a, members
+from jobcancel._runtime.exceptions import bare, can_be_formatted, formatted, interrupts, is_a, leaves, members
 from tests.core.odd_errors import ERRORS, chained, cyclic_causes, doubled, nested, unformattable
 
 
@@ -40,7 +39,7 @@ def test_an_ordinary_error_is_formatted_with_its_causes_and_its_groups() -> None
     ids=["200 causes", "201 causes", "a cycle", "200 groups", "201 groups", "127 errors", "no end"],
 )
 def test_an_error_is_formatted_if_it_has_so_many_others(error: Exception, ends: bool) -> None:
-    assert has_an_end(error) is ends
+    assert can_be_formatted(error) is ends
     assert ("cannot be shown whole" in formatted(error)) is not ends
 
 
@@ -54,7 +53,7 @@ def test_a_cause_that_is_the_context_too_is_counted_once() -> None:
                 raise ValueError(str(number)) from cause
         except ValueError as outer:
             error = outer
-    assert has_an_end(error)
+    assert can_be_formatted(error)
 
 
 def test_in_place_of_what_cannot_be_formatted_stands_where_it_was_raised() -> None:

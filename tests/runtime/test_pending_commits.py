@@ -5,32 +5,23 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import pytest
 import trio
 from anyio.lowlevel import checkpoint
 
+from jobcancel._runtime.journal_writer import PendingCommit
 from jobcancel._runtime.loops import current_loop
-from jobcancel._runtime.ticket import Ticket
 from jobcancel.errors import StoreError
 
 NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
-Step = Callable[[Ticket[str], anyio.CancelScope], None]
+Step = Callable[[PendingCommit[str], anyio.CancelScope], None]
 
 
-class Granted(Ticket[str]):
-    """What follows from the commit is the answer."""
-
-    def apply(self) -> str:
-        return "kept"
-
-
-def ticket() -> Ticket[str]:
-    inside = SimpleNamespace(loop=current_loop(), scope_type=type(anyio.CancelScope()))
-    return Granted(cast("Any", inside))
+def pending_commit() -> PendingCommit[str]:
+    return PendingCommit(current_loop().wakeup(), lambda: "committed")
 
 
 async def _turns() -> None:
@@ -38,31 +29,31 @@ async def _turns() -> None:
         await checkpoint()
 
 
-def _keep(ticket: Ticket[str], _scope: anyio.CancelScope) -> None:
-    ticket.kept()
+def _keep(commit: PendingCommit[str], _scope: anyio.CancelScope) -> None:
+    commit.committed()
 
 
-def _cancel(_ticket: Ticket[str], scope: anyio.CancelScope) -> None:
+def _cancel(_commit: PendingCommit[str], scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-def _cancel_and_keep(ticket: Ticket[str], scope: anyio.CancelScope) -> None:
+def _cancel_and_keep(commit: PendingCommit[str], scope: anyio.CancelScope) -> None:
     scope.cancel()
-    ticket.kept()
+    commit.committed()
 
 
-def _keep_and_cancel(ticket: Ticket[str], scope: anyio.CancelScope) -> None:
-    ticket.kept()
+def _keep_and_cancel(commit: PendingCommit[str], scope: anyio.CancelScope) -> None:
+    commit.committed()
     scope.cancel()
 
 
 @pytest.mark.parametrize(
     "steps",
     [(_keep,), (_cancel, _keep), (_cancel_and_keep,), (_keep_and_cancel,)],
-    ids=["kept", "cancelled_then_kept", "cancelled_and_kept_at_once", "kept_and_cancelled_at_once"],
+    ids=["committed", "cancelled_then_kept", "cancelled_and_kept_at_once", "kept_and_cancelled_at_once"],
 )
 async def test_who_waits_has_his_answer(steps: tuple[Step, ...]) -> None:
-    waited_for, answers = ticket(), list[str]()
+    waited_for, answers = pending_commit(), list[str]()
     scope, cancelled = anyio.CancelScope(), any(step is not _keep for step in steps)
 
     async def wait() -> None:
@@ -77,11 +68,11 @@ async def test_who_waits_has_his_answer(steps: tuple[Step, ...]) -> None:
             await _turns()
             assert answers == []
             step(waited_for, scope)
-    assert answers == (["kept"] if cancelled else ["kept", "not cancelled"])
+    assert answers == (["committed"] if cancelled else ["committed", "not cancelled"])
 
 
 async def test_who_was_cancelled_before_he_asked_waits_all_the_same() -> None:
-    waited_for, answers = ticket(), list[str]()
+    waited_for, answers = pending_commit(), list[str]()
     scope = anyio.CancelScope()
 
     async def wait() -> None:
@@ -93,12 +84,12 @@ async def test_who_was_cancelled_before_he_asked_waits_all_the_same() -> None:
         group.start_soon(wait)
         await _turns()
         assert answers == []
-        waited_for.kept()
-    assert answers == ["kept"]
+        waited_for.committed()
+    assert answers == ["committed"]
 
 
 async def test_who_was_cancelled_hears_that_nothing_was_kept() -> None:
-    waited_for, errors = ticket(), list[StoreError]()
+    waited_for, errors = pending_commit(), list[StoreError]()
     scope = anyio.CancelScope()
 
     async def wait() -> None:
@@ -113,7 +104,7 @@ async def test_who_was_cancelled_hears_that_nothing_was_kept() -> None:
         await _turns()
         scope.cancel()
         await _turns()
-        waited_for.lost(StoreError("here", "it is full"))
+        waited_for.failed(StoreError("here", "it is full"))
     assert [error.problem for error in errors] == ["it is full"]
 
 
@@ -131,7 +122,7 @@ CANCELS: dict[str, tuple[tuple[bool, ...], ...]] = {  # turns of the loop; True:
 async def test_a_native_cancel_of_the_caller_is_raised_after_the_answer(
     anyio_backend: Any, turns: tuple[tuple[bool, ...], ...]
 ) -> None:
-    waited_for, scope, seen = ticket(), anyio.CancelScope(), list[str]()
+    waited_for, scope, seen = pending_commit(), anyio.CancelScope(), list[str]()
 
     async def wait() -> None:
         with scope:
@@ -152,16 +143,16 @@ async def test_a_native_cancel_of_the_caller_is_raised_after_the_answer(
                 scope.cancel()
     await _turns()
     assert seen == []
-    waited_for.kept()
+    waited_for.committed()
     await asyncio.wait([task], timeout=5)
-    assert seen == ["kept", "cancelled"]
+    assert seen == ["committed", "cancelled"]
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 async def test_a_caller_that_waits_uninterrupted_takes_no_turn_of_the_loop_when_it_is_cancelled(
     anyio_backend: Any,
 ) -> None:
-    waited_for, turns = ticket(), 0
+    waited_for, turns = pending_commit(), 0
 
     async def wait() -> str:
         return await waited_for.answer()
@@ -193,8 +184,8 @@ async def test_a_caller_that_waits_uninterrupted_takes_no_turn_of_the_loop_when_
         task.cancel()
         await checkpoint()
     assert turns == 1
-    waited_for.kept()
-    assert await task == "kept"
+    waited_for.committed()
+    assert await task == "committed"
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
@@ -202,7 +193,7 @@ async def test_a_caller_that_waits_uninterrupted_takes_no_turn_of_the_loop_when_
 async def test_a_caller_with_a_time_limit_gets_its_answer_and_is_not_cancelled_for_it_later(
     anyio_backend: Any, limit: str
 ) -> None:
-    waited_for, overdue = ticket(), asyncio.Event()
+    waited_for, overdue = pending_commit(), asyncio.Event()
     asyncio.get_running_loop().call_later(0.02, overdue.set)
 
     async def limited() -> str:
@@ -217,12 +208,12 @@ async def test_a_caller_with_a_time_limit_gets_its_answer_and_is_not_cancelled_f
     task = asyncio.create_task(limited())
     await overdue.wait()
     assert not task.done()
-    waited_for.kept()
-    assert await task == "kept"
+    waited_for.committed()
+    assert await task == "committed"
 
 
 async def test_a_signal_that_was_set_before_ends_each_wait_at_once(anyio_backend: Any) -> None:
-    done = current_loop().signal()
+    done = current_loop().wakeup()
     done.set()
     await done.wait()
     await done.wait_uninterrupted()
@@ -242,17 +233,17 @@ async def test_a_wait_under_a_cancelled_scope_spends_no_turn_of_the_loop(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop: Any = asyncio.get_running_loop()
-    waited_for, turns, turn = ticket(), 0, loop._run_once
+    waited_for, turns, turn = pending_commit(), 0, loop._run_once
 
     def counted() -> None:
         nonlocal turns
         turns += 1
         turn()
 
-    loop.call_later(0.05, waited_for.kept)
+    loop.call_later(0.05, waited_for.committed)
     with anyio.CancelScope() as scope:
         scope.cancel()
         monkeypatch.setattr(loop, "_run_once", counted)
-        assert await waited_for.answer() == "kept"
+        assert await waited_for.answer() == "committed"
         monkeypatch.undo()
     assert turns < 20

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobcancel import JobContext, Registry, Scheduler
-from jobcancel._runtime import sequence
-from jobcancel._runtime.sequence import Ids, Submissions
+from jobcancel._runtime import id_list
+from jobcancel._runtime.id_list import IdList, Submissions
 
 ACTS = st.lists(st.tuples(st.sampled_from(["append", "append", "append", "popleft", "insert"]), st.integers(0, 40)))
 
@@ -20,8 +20,8 @@ ACTS = st.lists(st.tuples(st.sampled_from(["append", "append", "append", "poplef
 @given(ACTS.map(lambda acts: acts * 3))
 def test_it_holds_what_a_list_would(acts: list[tuple[str, int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sequence, "_CHUNK", 4)
-        ids, model = Ids(), list[str]()
+        patch.setattr(id_list, "_CHUNK", 4)
+        ids, model = IdList(), list[str]()
         for number, (act, back) in enumerate(acts):
             if act == "append":
                 ids.append(str(number))
@@ -36,14 +36,14 @@ def test_it_holds_what_a_list_would(acts: list[tuple[str, int]]) -> None:
 
 
 def test_a_place_beyond_the_end_is_an_error() -> None:
-    ids = Ids()
+    ids = IdList()
     ids.append("a")
     with pytest.raises(IndexError):
         ids[1]
 
 
 def test_a_collection_looks_at_the_last_few_alone() -> None:
-    ids = Ids()
+    ids = IdList()
     for number in range(100_000):
         ids.append(f"job_{number}")
     gc.collect()

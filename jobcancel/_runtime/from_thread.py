@@ -20,7 +20,7 @@ from jobcancel._core.states import JobState
 from jobcancel.abc import JobService
 from jobcancel.errors import SchedulerClosedError
 
-from .loops import Loop, Signal
+from .loops import Loop, Wakeup
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Page, Snapshot
@@ -72,7 +72,7 @@ class Portal:
         self._closed = False
         self._calls = dict[PortalCall[Any], None]()
         self._tasks = dict[PortalCall[Any], object]()
-        self._last_ended: Signal | None = None  # while ``close`` waits for it
+        self._last_ended: Wakeup | None = None  # while ``close`` waits for it
 
     def call(self, wanted: str, method: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Await ``method()`` in the loop and return its value, from another thread.
@@ -138,7 +138,7 @@ class Portal:
         for call in [*self._tasks]:
             call.cancel()
         if self._tasks:
-            self._last_ended = self._loop.signal()
+            self._last_ended = self._loop.wakeup()
             await self._last_ended.wait_uninterrupted()
         for call in [*self._calls]:
             self._answer(call)
