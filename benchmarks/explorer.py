@@ -1,6 +1,6 @@
-"""What the explorer costs: runs a second, and how the work grows with the moments of a job.
+"""What the explorer costs: runs a second, and how the work grows with the points of a job.
 
-A job of so many awaits, one after the other, with nothing to check; asyncio. Work is counted in moments that were
+A job of so many awaits, one after the other, with nothing to check; asyncio. Work is counted in points that were
 driven, which no other load on the machine changes: doubling the awaits may make it four times as much.
 """
 
@@ -58,9 +58,9 @@ def figures(*, quick: bool, backend: str) -> Iterator[Figure]:  # noqa: ARG001  
         reports, seconds = zip(*(measured(times) for _ in range(1 if quick else ROUNDS)), strict=True)
         one: Report = reports[0]
         rate = one.runs / median(seconds)
-        note = f"{one.runs} runs, {one.moments} moments, {rate:.0f} runs/s"
+        note = f"{one.runs} runs, {one.visited} points, {rate:.0f} runs/s"
         yield Figure(f"a run, {times} awaits", "us", tuple(each / one.runs * 1e6 for each in seconds), note=note)
         if former is not None:
-            growth = one.moments / former
+            growth = one.visited / former
             yield Figure(f"work of {times} awaits / of half as many", "ratio", (growth,), must=4.0)
-        former = one.moments
+        former = one.visited

@@ -1,27 +1,26 @@
-"""The test kit: prove that your own jobs survive a cancel. Events and a clock that stands still, never a sleep."""
+"""The test kit: prove that your own jobs survive a cancel, with events and a clock that you move, without sleeps."""
 
-from .asks import Ask
-from .at_stage import cancel_at
+from .cancel_at import cancel_at
 from .clock import ManualClock
+from .execution import Submission
 from .explorer import explore
 from .findings import Fault
-from .one_run import Submission
+from .plan import Request
 from .report import Divergence, Finding, Report
 from .run import Run
-from .scheduling import scheduler
-from .store_places import OpenStore, StoreCheck
-from .stores import STORE_CHECKS, store_conformance
+from .scheduler import scheduler
+from .store_checks import STORE_CHECKS, OpenStore, StoreCheck, store_conformance
 from .timeline import timeline
 
 __all__ = (
     "STORE_CHECKS",
-    "Ask",
     "Divergence",
     "Fault",
     "Finding",
     "ManualClock",
     "OpenStore",
     "Report",
+    "Request",
     "Run",
     "StoreCheck",
     "Submission",

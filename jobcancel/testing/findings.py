@@ -1,4 +1,4 @@
-"""Findings: what a run shows to be wrong with a job. One function a fault, each from the record of one run."""
+"""Find what is wrong with a job in the record of one run: one function for each group of faults."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from jobcancel._core.policies import FailureCode
 from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
 
-from .places import NOWHERE, Spot
-from .points import Moment
-from .trace import Trace
-from .track import Arrival
+from .frames import UNKNOWN, Location
+from .plan import Moment
+from .recording import Arrival, RunRecord
 
 _FINISHED = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
 _RAISED = (FailureCode.HANDLER_ERROR, FailureCode.FOREIGN_CANCEL)
@@ -25,19 +24,22 @@ _CLEANUP_FAILED = FailureCode.CLEANUP_FAILED.value
 
 
 class Fault(StrEnum):
-    """What can be wrong."""
+    """What the explorer can find.
+
+    ``GUARANTEE`` is a fault of jobcancel itself: please report it. All others are faults of the job.
+    """
 
     SWALLOWED = "swallowed the cancel"
-    KILLED = "cleanup awaited unshielded and was killed"
+    CLEANUP = "cleanup without a shield was interrupted"
     FINISHED = "finished though canceled"
     FAILED = "failed though canceled"
-    UNDO = "a compensation failed"
+    COMPENSATION = "a compensation failed"
     TASK = "left a task running"
     THREAD = "left a thread running"
     RESOURCE = "resource warning"
     ENDLESS = "did not end"
     CHECK = "the check failed"
-    PROMISE = "broke a promise of the scheduler"
+    GUARANTEE = "the scheduler broke a guarantee"
 
 
 @frozen
@@ -46,110 +48,109 @@ class Symptom:
 
     Attributes:
         fault: What is wrong.
-        spot: The line to look at; ``NOWHERE`` for the one at which the request reached the job.
-        message: What there is to say beside it.
+        location: The line to look at; ``UNKNOWN`` for the line at which the request arrived.
+        message: Details; may be empty.
     """
 
     fault: Fault
-    spot: Spot = NOWHERE
+    location: Location = UNKNOWN
     message: str = ""
 
 
-def of_the_code(trace: Trace, job: Snapshot[Any], usual: JobState) -> Iterator[Symptom]:
-    """Give what the job's code did with its cancel.
+def find_code_faults(run: RunRecord, job: Snapshot[Any], usual: JobState) -> Iterator[Symptom]:
+    """Yield the faults in how the job's code treats its cancel.
 
     Args:
-        trace: The run.
+        run: The record of the run.
         job: The job at its end.
-        usual: How the job ends when nobody cancels it.
+        usual: The state in which the job ends without a request.
     """
-    if trace.endless or trace.forced:
-        yield Symptom(Fault.ENDLESS, _last(trace), "it was stopped, or forced to end")
+    if run.over_limit or run.forced:
+        last = next(reversed(run.points.values()))
+        yield Symptom(Fault.ENDLESS, last.location, "it was stopped, or forced to end")
         return
-    for track in trace.tracks:
-        yield from _of_a_task(track.arrivals)
-    own = trace.tracks[0].arrivals
+    for task in run.tasks:
+        yield from _find_task_faults(task.arrivals)
+    own = run.tasks[0].arrivals
     if own and job.state in _FINISHED:
-        yield Symptom(Fault.FINISHED, own[0].spot, f"it ended {job.state}")
+        yield Symptom(Fault.FINISHED, own[0].location, f"it ended {job.state}")
     failure = job.failure
-    if trace.asked and usual is not JobState.FAILED and failure is not None and failure.code in _RAISED:
+    if run.requested_at and usual is not JobState.FAILED and failure is not None and failure.code in _RAISED:
         yield Symptom(Fault.FAILED, message=f"{failure.code}: {failure.message}")
     for entry in job.history:
         if entry.status == _CLEANUP_FAILED:
-            yield Symptom(Fault.UNDO, message=f"{entry.step}: {entry.details.get('error', '')}")
+            yield Symptom(Fault.COMPENSATION, message=f"{entry.step}: {entry.details.get('error', '')}")
 
 
-def _last(trace: Trace) -> Spot:
-    return next(reversed(trace.points.values())).spot
+def _find_task_faults(arrivals: list[Arrival]) -> Iterator[Symptom]:
+    """Yield the faults of one task.
 
-
-def _of_a_task(arrivals: list[Arrival]) -> Iterator[Symptom]:
-    """Give what one task did: every cancellation after its first shows that it went on after the one before.
-
-    Either it was still dealing with that one, or has lost it. Where a library waits on, the same await goes on.
+    A second cancellation shows that the task awaited again after the first one: it either still handles the first
+    one, or has swallowed it. If a library awaits again, the host's await is still the same one.
     """
     for earlier, later in pairwise(arrivals):
-        if later.awaits is earlier.awaits:
+        if later.awaited is earlier.awaited:
             continue
-        if earlier.error not in _with_contexts(later.during):
-            yield Symptom(Fault.SWALLOWED, earlier.spot, f"it went on to {later.spot}")
-        elif not later.closes:
-            yield Symptom(Fault.KILLED, later.spot)
+        if earlier.error not in _with_related(later.in_flight):
+            yield Symptom(Fault.SWALLOWED, earlier.location, f"it continued to {later.location}")
+        elif not later.in_closing:
+            yield Symptom(Fault.CLEANUP, later.location)
 
 
-def _with_contexts(errors: list[BaseException]) -> list[BaseException]:
-    """Return exceptions, and what was being dealt with when each came, and what they hold."""
+def _with_related(errors: list[BaseException]) -> list[BaseException]:
+    """Return exceptions with their contexts, their causes and the members of their groups."""
     found: list[BaseException] = []
     todo: list[BaseException | None] = [*errors]
     while todo:
-        each = todo.pop()
-        if each is not None and each not in found:
-            found.append(each)
-            todo += [each.__context__, each.__cause__]
-            if isinstance(each, BaseExceptionGroup):
-                todo += cast("BaseExceptionGroup[BaseException]", each).exceptions
+        error = todo.pop()
+        if error is not None and error not in found:
+            found.append(error)
+            todo += [error.__context__, error.__cause__]
+            if isinstance(error, BaseExceptionGroup):
+                todo += cast("BaseExceptionGroup[BaseException]", error).exceptions
     return found
 
 
-def of_the_tasks(trace: Trace) -> Iterator[Symptom]:
-    """Give the tasks that the job's code has left behind, some turns of the loop after the job has settled.
+def find_leaked_tasks(run: RunRecord) -> Iterator[Symptom]:
+    """Yield the tasks that the job's code left running, some turns of the loop after the job settled.
 
-    One that has ended since was left behind all the same, unless it was canceled. Python's own that close a generator
-    have no line that starts them, and are done at once.
+    A task that has ended since was left running too, unless it was canceled. Python's own tasks that close a
+    generator have no line that starts them and end at once: they do not count.
     """
-    for track in trace.tracks:
-        if track.own:
+    for task in run.tasks:
+        if task.is_job:
             continue
-        if not track.ended:
-            yield Symptom(Fault.TASK, track.started_at, "it was started there")
-        elif track.outlived and not track.stopped and track.started_at is not NOWHERE:
-            yield Symptom(Fault.TASK, track.started_at, "it was started there, and ended after the job")
+        if not task.ended:
+            yield Symptom(Fault.TASK, task.started_at, "it was started there")
+        elif task.outlived_job and not task.canceled and task.started_at is not UNKNOWN:
+            yield Symptom(Fault.TASK, task.started_at, "it was started there, and ended after the job")
 
 
-def of_the_promises(trace: Trace, job: Snapshot[Any]) -> Iterator[Symptom]:
-    """Give which of the scheduler's promises the run breaks: none, unless the library is at fault."""
-    accepted = [verdict for verdict in trace.verdicts if verdict.accepted]
+def find_broken_guarantees(run: RunRecord, job: Snapshot[Any]) -> Iterator[Symptom]:
+    """Yield the guarantees of the scheduler that the run breaks: none, unless jobcancel has a bug."""
+    accepted = [verdict for verdict in run.verdicts if verdict.accepted]
     if not job.settled:
-        yield Symptom(Fault.PROMISE, message=f"the job is {job.state} and nothing of it runs")
-    if trace.forced:
-        return  # that was a request too
+        yield Symptom(Fault.GUARANTEE, message=f"the job is {job.state}, but none of its code is running")
+    if run.forced:
+        return  # the force was one more request, which no verdict here belongs to
     if accepted and job.cancel is None:
-        yield Symptom(Fault.PROMISE, message="an accepted cancel is not on record")
-    if trace.verdicts and not accepted and (job.cancel is not None or any(track.arrivals for track in trace.tracks)):
-        yield Symptom(Fault.PROMISE, message="a refused cancel canceled")
+        yield Symptom(Fault.GUARANTEE, message="an accepted cancel is not recorded")
+    if run.verdicts and not accepted and (job.cancel is not None or any(task.arrivals for task in run.tasks)):
+        yield Symptom(Fault.GUARANTEE, message="a refused request canceled the job")
     if job.cancel is not None and accepted and job.cancel.outcome is not accepted[0].outcome:
-        yield Symptom(Fault.PROMISE, message="the record has another outcome than the verdict")
-    if any(verdict.outcome is Outcome.REFUSED for verdict in trace.verdicts[1:]) and accepted[:1] == trace.verdicts[:1]:
-        yield Symptom(Fault.PROMISE, message="refused after an accepted cancel")
-    begun = _stages_begun_after_acceptance(trace)
-    if begun:
-        yield Symptom(Fault.PROMISE, begun[0], "a stage began after an accepted cancel")
+        yield Symptom(Fault.GUARANTEE, message="the recorded outcome is not the verdict's")
+    if any(verdict.outcome is Outcome.REFUSED for verdict in run.verdicts[1:]) and accepted[:1] == run.verdicts[:1]:
+        yield Symptom(Fault.GUARANTEE, message="a request was refused after an accepted one")
+    entered = _stages_entered_after_acceptance(run)
+    if entered:
+        yield Symptom(Fault.GUARANTEE, entered[0], "a stage began after an accepted cancel")
 
 
-def _stages_begun_after_acceptance(trace: Trace) -> list[Spot]:
-    first = next((at for at, verdict in zip(trace.asked, trace.verdicts, strict=True) if verdict.accepted), None)
+def _stages_entered_after_acceptance(run: RunRecord) -> list[Location]:
+    requests = zip(run.requested_at, run.verdicts, strict=True)
+    first = next((point for point, verdict in requests if verdict.accepted), None)
     if first is None:
         return []
-    points = list(trace.points.values())
-    after = points[points.index(first) + 1 :]
-    return [point.spot for point in after if point.moment is Moment.ENTERS and point.place.task == "job"]
+    points = list(run.points.values())
+    later = points[points.index(first) + 1 :]
+    return [point.location for point in later if point.moment is Moment.ENTERS and point.id.task == "job"]

@@ -1,4 +1,4 @@
-"""What an exploration found: as a table for people, as JSON for machines."""
+"""The report of an exploration: as a table for people, as JSON for machines."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from jobcancel._core.decision import Outcome
 from jobcancel._core.states import JobState
 
 from .findings import Fault
-from .places import Spot
-from .points import Point
+from .frames import Location
+from .plan import Point
 
 
 @frozen
 class Finding:
-    """One fault at one point of the job.
+    """One fault at one line of the host's code.
 
     Attributes:
         fault: What is wrong.
-        spot: The line to look at.
-        stage: The stage that was open at the request; None between stages, and where nobody asked.
-        message: What there is to say beside it.
-        verdicts: What the requests were answered.
-        state: How the job ended.
-        replay: The run's plan, for ``explore(only=...)``; ``uncanceled`` for the run in which nobody asked.
-        times: How many runs show it; this one is the first.
+        location: The line to look at.
+        stage: The stage that was open at the request; None between stages and in a run without a request.
+        message: Details; may be empty.
+        verdicts: The answers to the requests.
+        state: The state in which the job ended.
+        replay: The run's plan, for ``explore(only=...)``; ``uncanceled`` for the run without a request.
+        times: How many runs show the fault; the other attributes are those of the first one.
     """
 
     fault: Fault
-    spot: Spot
+    location: Location
     stage: str | None
     message: str
     verdicts: tuple[Outcome, ...]
@@ -42,36 +42,36 @@ class Finding:
 
     @property
     def file(self) -> str:
-        """The file of the line to look at."""
-        return self.spot.file
+        """The file of the line to look at; empty if there is none."""
+        return self.location.file
 
     @property
     def line(self) -> int:
-        """The number of the line to look at."""
-        return self.spot.line
+        """The number of the line to look at; 0 if there is none."""
+        return self.location.line
 
 
 @frozen
 class Divergence:
-    """A run that left the path that was recorded, so that what it was to show is not known.
+    """A run that left the recorded path: it does not show what it was planned to show.
 
     Attributes:
         replay: Its plan.
-        planned: The point of that plan at which no request could be made.
-        expected: Where the job should have been; None if the run that was recorded has no such point.
-        came: Where it was; None if it never got so far.
+        planned: The point of the plan at which the request could not be made.
+        expected: The point that was recorded; None if the recorded run has no such point.
+        actual: The point that the job reached instead; None if it ended before.
     """
 
     replay: str
     planned: str
     expected: Point | None
-    came: Point | None
+    actual: Point | None
 
     def __str__(self) -> str:
-        missing = f"{self.planned}, which is no point of the job"
+        missing = f"{self.planned}, which is not a point of the job"
         expected = missing if self.expected is None else str(self.expected)
-        came = "the job ended before" if self.came is None else f"came {self.came}"
-        return f"{self.replay}: expected {expected}, {came}"
+        actual = "the job ended before it" if self.actual is None else f"reached {self.actual}"
+        return f"{self.replay}: expected {expected}; {actual}"
 
 
 @frozen
@@ -79,27 +79,27 @@ class Report:
     """What an exploration did and found.
 
     Attributes:
-        points: How many moments the job has when nobody cancels it.
+        points: How many points the job has without a request.
         runs: How many runs were made.
-        moments: How many moments these had in all: the work that was done.
-        covered: How many points a request was made at.
-        findings: What is wrong, each once.
-        diverged: Runs that show nothing.
-        left: Plans of runs that were not made: the budget was used up, or the job is endless though nobody asks.
+        visited: How many points all runs had together: a measure of the work.
+        covered: At how many points a request was made.
+        findings: What is wrong, each fault once.
+        diverged: Runs that left the recorded path.
+        skipped: How many runs were not made: the budget was used up, or the job is endless without a request.
     """
 
     points: int
     runs: int
-    moments: int
+    visited: int
     covered: int
     findings: tuple[Finding, ...]
     diverged: tuple[Divergence, ...]
-    left: int
+    skipped: int
 
     @property
     def ok(self) -> bool:
         """Whether every point was covered and nothing was found."""
-        return not (self.findings or self.diverged or self.left)
+        return not (self.findings or self.diverged or self.skipped)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -109,24 +109,24 @@ class Report:
         for finding in self.findings:
             times = f" ({finding.times} runs)" if finding.times > 1 else ""
             stage = f" [{finding.stage}]" if finding.stage else ""
-            yield f"  {finding.fault}: {finding.spot}{stage}{times}"
+            yield f"  {finding.fault}: {finding.location}{stage}{times}"
             if finding.message:
                 yield f"    {finding.message}"
-            asked = ", ".join(finding.verdicts) or "nobody asked"
-            yield f"    {asked}; it ended {finding.state}; replay: only={finding.replay!r}"
+            verdicts = ", ".join(finding.verdicts) or "no request"
+            yield f"    {verdicts}; it ended {finding.state}; replay: only={finding.replay!r}"
         for divergence in self.diverged:
             yield f"  diverged, not covered: {divergence}"
-        if self.left:
-            yield f"  not covered: {self.left} more runs were not made"
+        if self.skipped:
+            yield f"  not covered: {self.skipped} more runs were skipped"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data."""
         return {
             "points": self.points,
             "runs": self.runs,
-            "moments": self.moments,
+            "visited": self.visited,
             "covered": self.covered,
-            "left": self.left,
+            "skipped": self.skipped,
             "findings": [
                 {
                     "fault": finding.fault.value,

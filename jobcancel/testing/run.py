@@ -1,4 +1,7 @@
-"""What came of a job that was asked to cancel in a test."""
+"""The result of a job's run in a test: the answers to its cancel requests and the settled job.
+
+``cancel_at`` returns it, and ``explore`` passes it to the host's check.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ R_co = TypeVar("R_co", covariant=True)
 
 @frozen
 class Run(Generic[R_co]):
-    """One run of a job to its end; ``str()`` of it tells the story, for assertion messages.
+    """One run of a job to its end. ``str()`` of it gives verdicts and timeline, for assertion messages.
 
     Attributes:
-        verdicts: The answers to the cancel requests made in it, in order.
+        verdicts: The answers to the cancel requests, in order.
         snapshot: The settled job.
-        app: What the handler had as ``job.app``.
+        app: The handler's ``job.app``.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -33,16 +36,16 @@ class Run(Generic[R_co]):
         """The answer to the first request.
 
         Raises:
-            LookupError: Nobody asked in this run.
+            LookupError: No cancel was requested in this run.
         """
         if not self.verdicts:
-            raise LookupError(f"nobody asked for a cancel of job {self.snapshot.id} in this run: it has no verdict")
+            raise LookupError(f"no cancel of job {self.snapshot.id} was requested in this run, so it has no verdict")
         return self.verdicts[0]
 
     def __str__(self) -> str:
-        return "\n".join([*map(_line, self.verdicts), timeline(self.snapshot)])
+        return "\n".join([*map(_verdict_line, self.verdicts), timeline(self.snapshot)])
 
 
-def _line(verdict: Verdict) -> str:
+def _verdict_line(verdict: Verdict) -> str:
     where = "between stages" if verdict.stage is None else f"in stage {verdict.stage}"
     return f"verdict {verdict.outcome}: {where}, state then {verdict.state}"

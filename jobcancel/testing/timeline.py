@@ -1,4 +1,4 @@
-"""A job's history as plain text, for people who read why a test failed."""
+"""Format a job's history as plain text, for people who read why a test failed."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from attrs import fields
 
 from jobcancel._core.snapshot import CancelStatus, HistoryEntry, Snapshot
 
-_MARKS: Final = ("forced", "ignored", "abandoned", "pierced", "stuck", "unresponsive")
+_FLAGS: Final = ("forced", "ignored", "abandoned", "pierced", "stuck", "unresponsive")
 _HEADER: Final = ("at", "took", "step", "status", "details")
-_RIGHT: Final = 2  # the columns that are numbers
+_NUMBER_COLUMNS: Final = 2
 
 
 def timeline(snapshot: Snapshot[Any]) -> str:
-    """Return the story of a job, settled or open, in a few lines without a newline at the end.
+    """Return the history of a job, settled or open, in a few lines without a newline at the end.
 
-    First what it is and where it stands, then its cancel and its failure if it has one, then its history as a table:
-    seconds since it was submitted, seconds that it took (empty for an instant and for a stage that is open), step,
-    status, details.
+    The first line has its id, kind, state and open stage. Its cancel and its failure follow, if it has them, then its
+    history as a table: seconds since the submit, seconds that the step took (empty for an instant and for an open
+    stage), step, status, details.
     """
     stage = "" if snapshot.stage is None else f", in stage {snapshot.stage}"
     lines = [f"job {snapshot.id} ({snapshot.kind}): {snapshot.state}{stage}"]
     if snapshot.cancel is not None:
         lines.append(f"  cancel: {_cancel(snapshot, snapshot.cancel)}")
     if snapshot.failure is not None:
-        lines.append(f"  failure: {snapshot.failure.code}: {_inside(snapshot.failure.message)}")
+        lines.append(f"  failure: {snapshot.failure.code}: {_indented(snapshot.failure.message)}")
     rows = [_row(snapshot.created_at, entry) for entry in snapshot.history]
-    return "\n".join([*lines, *(_table([_HEADER, *rows]) if rows else ("  nothing has happened to it yet",))])
+    return "\n".join([*lines, *(_table([_HEADER, *rows]) if rows else ("  no history yet",))])
 
 
 def differences(left: Snapshot[Any], right: Snapshot[Any]) -> list[str]:
-    """Return in which fields two snapshots differ, a line each, and the timelines of both."""
+    """Return the fields in which two snapshots differ, one a line, and both timelines."""
     names = [field.name for field in fields(Snapshot)]
     differing = [name for name in names if getattr(left, name) != getattr(right, name)]
     return [
@@ -46,20 +46,20 @@ def differences(left: Snapshot[Any], right: Snapshot[Any]) -> list[str]:
 
 
 def _cancel(snapshot: Snapshot[Any], cancel: CancelStatus) -> str:
-    said = [f"cause {cancel.cause}"]
+    parts = [f"cause {cancel.cause}"]
     if cancel.by is not None:
-        said.append(f"by {cancel.by}")
+        parts.append(f"by {cancel.by}")
     if cancel.reason is not None:
-        said.append(f"reason {cancel.reason!r}")
-    said += [f"outcome {cancel.outcome}", f"requested {_offset(snapshot.created_at, cancel.requested_at)} s"]
+        parts.append(f"reason {cancel.reason!r}")
+    parts += [f"outcome {cancel.outcome}", f"requested {_offset(snapshot.created_at, cancel.requested_at)} s"]
     if cancel.delivered_at is None:
-        said.append("not delivered")
+        parts.append("not delivered")
     else:
-        said.append(f"delivered {_offset(snapshot.created_at, cancel.delivered_at)} s")
-    said += [mark for mark in _MARKS if getattr(cancel, mark)]
+        parts.append(f"delivered {_offset(snapshot.created_at, cancel.delivered_at)} s")
+    parts += [flag for flag in _FLAGS if getattr(cancel, flag)]
     if snapshot.settled and not cancel.compensated:
-        said.append("not compensated")
-    return ", ".join(said)
+        parts.append("not compensated")
+    return ", ".join(parts)
 
 
 def _row(created_at: datetime, entry: HistoryEntry) -> tuple[str, ...]:
@@ -79,9 +79,9 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _cell(column: int, text: str, width: int) -> str:
-    return text.rjust(width) if column < _RIGHT else text.ljust(width)
+    return text.rjust(width) if column < _NUMBER_COLUMNS else text.ljust(width)
 
 
-def _inside(text: str) -> str:
-    """Return a text of several lines so that it does not look like lines of ours."""
+def _indented(text: str) -> str:
+    """Return a text with its later lines marked, so that they do not look like lines of the timeline."""
     return text.replace("\n", "\n    | ")

@@ -1,7 +1,7 @@
-"""trio's answer to the tasks that a job's code starts: an instrument hears of each before its first step.
+"""Record the tasks that a job's code starts on trio, where an instrument is notified of each before its first step.
 
-Beside it the order in which trio's tasks take turns. trio shuffles what is ready together, so that no code relies on
-an order; a plan that is made from one run and carried out in another needs the same order in both.
+It also fixes the order in which trio runs its tasks. trio shuffles the tasks that are ready together, so that no code
+relies on an order. A plan is made from one run and followed in another: both need the same order.
 """
 
 from __future__ import annotations
@@ -14,52 +14,58 @@ from typing import Any
 
 import trio
 
-from .driving import Driven
-from .tasks import job_of
-from .trace import Trace
+from .recording import RunRecord
+from .stepping import SteppedCoroutine
 
 
-class Spawned(trio.abc.Instrument):
-    """Drives the tasks that jobs start.
+@contextmanager
+def record_trio_tasks(run: RunRecord) -> Generator[None]:
+    """Record the tasks that the code of the run's jobs starts inside the block."""
+    recorder = _TaskRecorder(run)
+    trio.lowlevel.add_instrument(recorder)
+    try:
+        with _fixed_order():
+            yield
+    finally:
+        trio.lowlevel.remove_instrument(recorder)
 
-    Args:
-        trace: The run's record.
-    """
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+class _TaskRecorder(trio.abc.Instrument):
+    """The instrument that records new tasks."""
+
+    def __init__(self, run: RunRecord) -> None:
+        self._run = run
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
-        """For trio: a task begins. A job's own is driven already."""
-        known: Any = task  # ours is none of trio's own kind of coroutine
-        job = None if isinstance(known.coro, Driven) else job_of(task.context, self._trace)
-        if job is not None:
-            known.coro = Driven(task.coro, self._trace.task_starts(job, task.coro))
+        """Step a new task's coroutine; a job's own is stepped already."""
+        untyped: Any = task  # trio types ``coro`` as a coroutine of Python's own
+        if isinstance(untyped.coro, SteppedCoroutine):
+            return
+        record = self._run.add_task(task.context, task.coro)
+        if record is not None:
+            untyped.coro = SteppedCoroutine(task.coro, record)
 
 
-class _Turns(Random):
-    """Stands for trio's own random numbers, which order the tasks that are ready together."""
+class _FixedOrder(Random):
+    """Replaces trio's own source of random numbers, which orders the tasks that are ready together."""
 
     def shuffle(self, x: Any) -> None:
-        """Put a batch, which comes in the order in which its tasks were started, so that the oldest is first.
-
-        trio takes them from the end.
-        """
+        """Reverse a batch, which trio sorts by the start of the tasks and then runs from its end."""
         x.reverse()
 
 
 @contextmanager
-def in_order() -> Generator[None]:
-    """Let trio's tasks take turns in the order in which they were started, as asyncio's do.
+def _fixed_order() -> Generator[None]:
+    """Make trio run its tasks in the order in which they were started, as asyncio does.
 
-    trio has this switch for its own tests and for Hypothesis's, and names it in no public place
+    trio has this switch for its own tests and for Hypothesis, but no public name for it
     (https://github.com/python-trio/trio/issues/890).
     """
     names: dict[str, Any] = vars(importlib.import_module("trio._core._run"))
-    ours = {"_r": _Turns(), "_ALLOW_DETERMINISTIC_SCHEDULING": True}
-    former = {name: names[name] for name in ours}
+    ours = {"_r": _FixedOrder(), "_ALLOW_DETERMINISTIC_SCHEDULING": True}
+    previous = {name: names[name] for name in ours}
     names.update(ours)
     try:
         yield
     finally:
-        names.update(former)
+        names.update(previous)

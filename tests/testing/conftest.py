@@ -1,4 +1,4 @@
-"""What the tests of the test kit share: a registry, a clock that stands still, and a scheduler of the kit."""
+"""Fixtures for the tests of the test kit: a registry, a clock that a test moves, and a scheduler of the kit."""
 
 from __future__ import annotations
 

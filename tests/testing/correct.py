@@ -1,4 +1,4 @@
-"""The twins of the jobs in `faulty.py`: the same work, done so that a cancel at any moment leaves nothing wrong."""
+"""The correct versions of the jobs in `faulty.py`: a cancel at any point leaves nothing wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STAGES = [Stage("working")]
 
 @CORRECT.kind("swallowing", stages=STAGES)
 async def swallowing(job: JobContext) -> None:
-    """What a page's fetch raises is an exception; a cancellation is none."""
+    """``except Exception`` catches the errors of a fetch, but no cancellation."""
     host: Host = job.app
     async with job.stage("working"):
         for page in ("one", "two", "three"):
@@ -43,7 +43,7 @@ async def unshielded_cleanup(job: JobContext) -> None:
 
 @CORRECT.kind("late_compensation", stages=STAGES)
 async def late_compensation(job: JobContext) -> None:
-    """The refund is registered first, and does nothing if there was no charge."""
+    """The refund is registered before the charge, and does nothing if there was no charge."""
     host: Host = job.app
 
     def refund() -> None:
@@ -86,7 +86,7 @@ async def leaked_into_the_host(job: JobContext) -> None:
 
 @CORRECT.kind("asyncio_shield", stages=[Stage("working", on_cancel="defer")])
 async def asyncio_shield(job: JobContext) -> None:
-    """The stage's policy is what saves the upload, and the job ends after it."""
+    """The stage's policy protects the upload, and the job ends after it."""
     host: Host = job.app
 
     async def upload() -> None:
@@ -141,7 +141,7 @@ async def orphan(job: JobContext) -> None:
 
 @CORRECT.kind("ignored_thread", stages=STAGES)
 async def ignored_thread(job: JobContext) -> None:
-    """The thread is told of the end, and waited for."""
+    """The job ends the thread and waits for it."""
     host: Host = job.app
 
     def encode() -> None:

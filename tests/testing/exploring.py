@@ -1,4 +1,4 @@
-"""What the tests of the explorer share: a handler made into what ``explore`` takes, and what its runs were answered."""
+"""Helpers for the tests of ``explore``: a ``make`` for a handler, a check that records, the faults of a report."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from jobcancel.testing import Report, Run, Submission
 Make = Callable[[], AbstractAsyncContextManager[Submission]]
 
 
-def making(
+def make_for(
     handler: Callable[..., Any], *, app: Any = None, undo: Sequence[Callable[[], object]] = (), **options: Any
 ) -> Make:
-    """Return a ``make`` for a handler whose kind has these options."""
+    """Return a ``make`` for a handler; the options are those of its kind."""
     kind = Registry().kind("work", **options)(handler)
 
     @asynccontextmanager
@@ -33,7 +33,7 @@ async def two_steps() -> None:
 
 
 class Answers:
-    """A check that keeps what every run was answered, and how it ended."""
+    """A check that records the outcomes of every run and the state in which it ended."""
 
     def __init__(self) -> None:
         self.runs: list[tuple[list[str], str]] = []
@@ -43,5 +43,5 @@ class Answers:
 
 
 def faults(report: Report) -> list[tuple[str, str | None]]:
-    """Return what was found, and in which stage."""
+    """Return the fault and the stage of each finding."""
     return [(str(finding.fault), finding.stage) for finding in report.findings]

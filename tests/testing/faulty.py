@@ -1,8 +1,4 @@
-"""Jobs with one fault each, one of the ten in two shapes. The line that is to be found is marked.
-
-The faults are the ones that people make; what the jobs work on is made for the tests, and answers at once. The same
-work done right is in `correct.py`.
-"""
+"""Jobs with one typical fault each; the line to be found has a mark. The correct versions are in `correct.py`."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ STAGES = [Stage("working")]
 
 @FAULTY.kind("swallowing", stages=STAGES)
 async def swallowing(job: JobContext) -> None:
-    """Whatever goes wrong with a page, the next one is fetched."""
+    """The broad ``except`` catches the cancellation too, and the next page is fetched."""
     host: Host = job.app
     async with job.stage("working"):
         for page in ("one", "two", "three"):
@@ -34,7 +30,7 @@ async def swallowing(job: JobContext) -> None:
 
 @FAULTY.kind("unshielded_cleanup", stages=STAGES)
 async def unshielded_cleanup(job: JobContext) -> None:
-    """A folder of the job's own is removed at the end, by an await that a cancel kills at once."""
+    """The draft is removed at the end, but the cancel interrupts the await that does it."""
     host: Host = job.app
     draft = host.folder / "draft"
     draft.touch()
@@ -47,7 +43,7 @@ async def unshielded_cleanup(job: JobContext) -> None:
 
 @FAULTY.kind("late_compensation", stages=STAGES)
 async def late_compensation(job: JobContext) -> None:
-    """The bank has charged when the answer is awaited; the refund is registered after that."""
+    """The refund is registered too late: after the await of the bank's answer."""
     host: Host = job.app
     async with job.stage("working"):
         host.charges.append(job.id)
@@ -58,7 +54,7 @@ async def late_compensation(job: JobContext) -> None:
 
 @FAULTY.kind("leaked_task", stages=STAGES)
 async def leaked_task(job: JobContext) -> None:
-    """A heartbeat that only an orderly end stops."""
+    """The heartbeat is stopped only if the job is not canceled."""
     async with job.stage("working"):
         heartbeat = asyncio.create_task(asyncio.sleep(3600))  # FAULT leaked_task
         await checkpoint()
@@ -67,7 +63,7 @@ async def leaked_task(job: JobContext) -> None:
 
 @FAULTY.kind("leaked_into_the_host", stages=STAGES)
 async def leaked_into_the_host(job: JobContext) -> None:
-    """The same in a task group of the host's, on every backend."""
+    """The same with a task group of the host, on every backend."""
     host: Host = job.app
     heart = anyio.CancelScope()
 
@@ -83,7 +79,7 @@ async def leaked_into_the_host(job: JobContext) -> None:
 
 @FAULTY.kind("asyncio_shield", stages=STAGES)
 async def asyncio_shield(job: JobContext) -> None:
-    """The shield saves the upload from the cancel, and lets the job end before it."""
+    """The shield protects the upload, but the job ends before it."""
     host: Host = job.app
 
     async def upload() -> None:
@@ -97,7 +93,7 @@ async def asyncio_shield(job: JobContext) -> None:
 
 @FAULTY.kind("suppressed_in_finally", stages=STAGES)
 async def suppressed_in_finally(job: JobContext) -> list[str]:
-    """A ``return`` in a ``finally`` loses whatever is being raised, the cancellation too."""
+    """A ``return`` in a ``finally`` discards the exception, also a cancellation."""
     host: Host = job.app
     async with job.stage("working"):
         try:
@@ -119,7 +115,7 @@ async def two_writes(job: JobContext) -> None:
 
 @FAULTY.kind("lock_held", stages=STAGES)
 async def lock_held(job: JobContext) -> None:
-    """The lock is given back by an orderly end only."""
+    """The lock is released only if the job is not canceled."""
     host: Host = job.app
     async with job.stage("working"):
         await host.lock.acquire()
@@ -129,7 +125,7 @@ async def lock_held(job: JobContext) -> None:
 
 @FAULTY.kind("orphan", stages=STAGES)
 async def orphan(job: JobContext) -> None:
-    """The process would end with its input, which nobody closes when the job is canceled."""
+    """The process ends when its input is closed, which happens only if the job is not canceled."""
     host: Host = job.app
     async with job.stage("working"):
         process = host.start_reader()
@@ -142,7 +138,7 @@ async def orphan(job: JobContext) -> None:
 
 @FAULTY.kind("ignored_thread", stages=STAGES)
 async def ignored_thread(job: JobContext) -> None:
-    """The thread waits for frames that never come, and nobody waits for the thread."""
+    """The thread waits for more frames, and a canceled job does not wait for the thread."""
     host: Host = job.app
 
     def encode() -> None:

@@ -1,4 +1,4 @@
-"""What the faulty jobs and their correct twins work on, and how their host judges what a run has left behind."""
+"""The service in which the faulty jobs and their correct versions run, and its own judgements of a run."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from jobcancel.testing import Run, Submission
 
 
 class Host:
-    """A service's own data; the jobs get it as ``job.app``.
+    """A service's own data: the ``job.app`` of its jobs.
 
     Attributes:
         folder: An empty folder.
-        group: Tasks of the host, which outlive its jobs.
-        accounts: A database: what each account holds.
-        charges: The bank's: who was charged and not refunded.
-        lock: Guards something that every job needs.
-        processes: What jobs have started.
-        rendered: What a job's thread is given to encode, None at the end.
-        frames: What it has encoded.
-        saved: What was written, in order.
+        group: The host's task group, which outlives its jobs.
+        accounts: A database: the balance of each account.
+        charges: The bank's records: the jobs that were charged and not refunded.
+        lock: A lock that every job needs.
+        processes: The processes that jobs have started.
+        rendered: The input of a job's encoder thread; None ends it.
+        frames: The output of that thread.
+        saved: The texts that jobs have written, in order.
     """
 
     def __init__(self, folder: Path, group: TaskGroup) -> None:
@@ -49,7 +49,7 @@ class Host:
         return process
 
     def close(self) -> None:
-        """End what a job has left behind."""
+        """End the threads and processes that a job left running."""
         self.rendered.put(None)
         for process in self.processes:
             assert process.stdin is not None
@@ -61,11 +61,11 @@ Judge = Callable[[Host, Run[Any]], None]
 
 
 class Trial:
-    """A job, made afresh for every run together with its host.
+    """A job with a new host for each run.
 
     Args:
         kind: The job's kind.
-        judge: Raises if a run has left the host's own data wrong.
+        judge: Raises if the host's own data is wrong after a run.
     """
 
     def __init__(self, kind: Kind[[], Any], judge: Judge | None = None) -> None:
@@ -87,18 +87,18 @@ class Trial:
             self._judge(self.host, run)
 
 
-def nobody_pays_for_nothing(host: Host, run: Run[Any]) -> None:
+def charges_are_refunded(host: Host, run: Run[Any]) -> None:
     assert run.snapshot.state == "succeeded" or not host.charges, "charged, and not refunded"
 
 
-def no_money_is_lost(host: Host, run: Run[Any]) -> None:
+def accounts_are_balanced(host: Host, run: Run[Any]) -> None:
     assert sum(host.accounts.values()) == 100, f"the accounts hold {host.accounts}"
 
 
-def the_lock_is_free(host: Host, run: Run[Any]) -> None:
+def lock_is_free(host: Host, run: Run[Any]) -> None:
     assert not host.lock.locked(), "the lock is held by a job that has ended"
 
 
-def no_process_is_left(host: Host, run: Run[Any]) -> None:
+def no_process_is_running(host: Host, run: Run[Any]) -> None:
     left = [process for process in host.processes if process.poll() is None]
-    assert not left, f"{len(left)} processes are left"
+    assert not left, f"{len(left)} processes are still running"

@@ -1,4 +1,4 @@
-"""``cancel_at``: asked once, exactly at the entry, decided as everywhere, and told apart from a stage never reached."""
+"""``cancel_at``: one request, exactly at the entry of a stage, and an error if the job never enters it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from jobcancel import Call, JobContext, Registry, Scheduler, Stage
-from jobcancel._core.decision import Cancellation
-from jobcancel._runtime.handle import user_request
 from jobcancel.errors import StageNotReachedError
-from jobcancel.testing import Run, at_stage, cancel_at
+from jobcancel.testing import Run, cancel_at
 
 
 def of_three_stages(registry: Registry, seen: list[str]) -> Call[str]:
-    """A call of a job whose stages interrupt, refuse and defer; ``seen`` gets what it lived to do."""
+    """Return a call of a job whose stages interrupt, refuse and defer; ``seen`` gets the steps that it made."""
     stages = [Stage("cloning"), Stage("opening_pr", on_cancel="refuse"), Stage("finalizing", on_cancel="defer")]
 
     @registry.kind("ingest", stages=stages)
@@ -33,102 +31,99 @@ def of_three_stages(registry: Registry, seen: list[str]) -> Call[str]:
     return ingest()
 
 
-def told(run: Run[Any]) -> tuple[str, str, str | None, str, object]:
-    """What a run came to: outcome, state then, stage then, state in the end, result."""
+def facts(run: Run[Any]) -> tuple[str, str, str | None, str, object]:
+    """Return outcome, state and stage of the verdict, and state and result of the settled job."""
     (verdict,) = run.verdicts
     assert run.verdict is verdict
     assert verdict.job_id == run.snapshot.id
     return (verdict.outcome, verdict.state, verdict.stage, run.snapshot.state, run.snapshot.result)
 
 
-async def test_before_the_first_step_means_that_the_handler_never_begins(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_cancel_before_the_first_step_never_runs_the_handler(registry: Registry, scheduler: Scheduler) -> None:
     seen: list[str] = []
     run = await cancel_at(scheduler, of_three_stages(registry, seen), stage=None)
-    assert told(run) == ("canceling", "canceling", None, "canceled", None)
+    assert facts(run) == ("canceling", "canceling", None, "canceled", None)
     assert seen == []
 
 
-async def test_an_interrupting_stage_ends_at_its_first_checkpoint(registry: Registry, scheduler: Scheduler) -> None:
+async def test_interrupting_stage_ends_at_its_first_checkpoint(registry: Registry, scheduler: Scheduler) -> None:
     seen: list[str] = []
     run = await cancel_at(scheduler, of_three_stages(registry, seen), stage="cloning")
-    assert told(run) == ("canceling", "canceling", "cloning", "canceled", None)
+    assert facts(run) == ("canceling", "canceling", "cloning", "canceled", None)
     assert seen == ["began", "cloning, cancel requested"]
 
 
-async def test_a_refusing_stage_answers_so_and_the_job_goes_on_untouched(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_refusing_stage_refuses_and_the_job_succeeds(registry: Registry, scheduler: Scheduler) -> None:
     seen: list[str] = []
     run = await cancel_at(scheduler, of_three_stages(registry, seen), stage="opening_pr")
-    assert told(run) == ("refused", "running", "opening_pr", "succeeded", "a value")
+    assert facts(run) == ("refused", "running", "opening_pr", "succeeded", "a value")
     assert run.snapshot.cancel is None
     assert seen == [
         *("began", "cloning", "cloning done", "opening_pr", "opening_pr done", "finalizing", "finalizing done"),
     ]
 
 
-async def test_a_deferring_stage_is_whole_when_the_cancel_lands_at_its_end(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_deferring_stage_completes_before_the_cancel(registry: Registry, scheduler: Scheduler) -> None:
     seen: list[str] = []
     run = await cancel_at(scheduler, of_three_stages(registry, seen), stage="finalizing")
-    assert told(run) == ("deferred", "canceling", "finalizing", "canceled", None)
-    assert seen[-1] == "finalizing, cancel requested", "a return in or after that stage is lost"
+    assert facts(run) == ("deferred", "canceling", "finalizing", "canceled", None)
+    assert seen[-1] == "finalizing, cancel requested", "a return in or after that stage has no effect"
     assert [entry.status for entry in run.snapshot.history if entry.step == "finalizing"] == ["done"]
 
 
-async def test_who_asked_and_why_and_how_are_part_of_the_request(registry: Registry, scheduler: Scheduler) -> None:
+async def test_requester_reason_and_options_reach_the_request(registry: Registry, scheduler: Scheduler) -> None:
     call = of_three_stages(registry, [])
     deferred = await cancel_at(scheduler, call, stage="opening_pr", by="ada", reason="too slow", defer=True)
     forced = await cancel_at(scheduler, call, stage="opening_pr", force=True)
 
-    assert told(deferred) == ("deferred", "canceling", "opening_pr", "canceled", None)
+    assert facts(deferred) == ("deferred", "canceling", "opening_pr", "canceled", None)
     assert deferred.snapshot.cancel is not None
     assert (deferred.snapshot.cancel.by, deferred.snapshot.cancel.reason) == ("ada", "too slow")
     assert (deferred.snapshot.cancel.cause, deferred.snapshot.cancel.forced) == ("user", False)
-    assert told(forced) == ("canceling", "canceling", "opening_pr", "canceled", None)
+    assert facts(forced) == ("canceling", "canceling", "opening_pr", "canceled", None)
     assert forced.snapshot.cancel is not None
     assert forced.snapshot.cancel.forced
 
 
-async def test_a_stage_that_is_entered_again_is_asked_in_once(
-    registry: Registry, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[object] = []
+async def test_cancel_at_makes_one_request(registry: Registry, scheduler: Scheduler) -> None:
+    @registry.kind("chunks", stages=[Stage("chunk", on_cancel="defer")])
+    async def chunks(job: JobContext) -> None:
+        for _ in range(3):
+            async with job.stage("chunk"):
+                job.note("a change of the job while the stage is open")
+                await checkpoint()
 
-    def counted(*args: Any, **options: Any) -> Cancellation:
-        asked.append(args)
-        return user_request(*args, **options)
+    run = await cancel_at(scheduler, chunks(), stage="chunk")
 
-    monkeypatch.setattr(at_stage, "user_request", counted)
+    # a second request would be answered already_canceling
+    assert facts(run) == ("deferred", "canceling", "chunk", "canceled", None)
 
+
+async def test_stage_that_is_entered_again_is_the_same_stage(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("chunks", stages=[Stage("chunk", on_cancel="refuse")])
     async def chunks(job: JobContext) -> int:
         for _ in range(3):
             async with job.stage("chunk"):
-                job.note("a change while the stage is open")
                 await checkpoint()
         return 3
 
     run = await cancel_at(scheduler, chunks(), stage="chunk")
-    assert told(run) == ("refused", "running", "chunk", "succeeded", 3)
-    assert len(asked) == 1
+
+    assert facts(run) == ("refused", "running", "chunk", "succeeded", 3)
 
 
-async def test_a_job_that_waits_for_its_start_is_withdrawn(registry: Registry, scheduler: Scheduler) -> None:
+async def test_pending_job_is_withdrawn(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("one", max_running=1)
     async def one(job: JobContext) -> None:
         await anyio.sleep_forever()
 
     first = await scheduler.submit(one())
     run = await cancel_at(scheduler, one(), stage=None)
-    assert told(run) == ("canceled", "canceled", None, "canceled", None)
+    assert facts(run) == ("canceled", "canceled", None, "canceled", None)
     assert (await first.wait(timeout_s=0)).state == "running"
 
 
-async def test_a_stage_that_a_strict_kind_does_not_declare_is_refused_before_anything_is_submitted(
+async def test_undeclared_stage_of_a_strict_kind_is_rejected_before_the_submit(
     registry: Registry, scheduler: Scheduler
 ) -> None:
     with pytest.raises(ValueError, match=r"^kind 'ingest' declares no stage 'clonning'; ") as caught:
@@ -138,7 +133,7 @@ async def test_a_stage_that_a_strict_kind_does_not_declare_is_refused_before_any
 
 
 @pytest.mark.parametrize("stages", [[], [Stage("other")]], ids=["declares none", "not strict"])
-async def test_a_kind_that_takes_any_stage_may_be_canceled_in_any(
+async def test_stage_of_a_kind_that_is_not_strict_needs_no_declaration(
     registry: Registry, scheduler: Scheduler, stages: list[Stage]
 ) -> None:
     @registry.kind("free", stages=stages, strict=False)
@@ -147,12 +142,10 @@ async def test_a_kind_that_takes_any_stage_may_be_canceled_in_any(
             await anyio.sleep_forever()
 
     run = await cancel_at(scheduler, free(), stage="on_the_way")
-    assert told(run) == ("canceling", "canceling", "on_the_way", "canceled", None)
+    assert facts(run) == ("canceling", "canceling", "on_the_way", "canceled", None)
 
 
-async def test_a_stage_that_was_never_entered_is_an_error_that_says_how_the_job_ended(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_stage_not_reached_error_has_the_end_of_the_job(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("early", stages=[Stage("first"), Stage("second")])
     async def early(job: JobContext, problem: str | None) -> None:
         async with job.stage("first"):
@@ -171,13 +164,13 @@ async def test_a_stage_that_was_never_entered_is_an_error_that_says_how_the_job_
     assert str(failed.value).endswith("; it ended failed: HANDLER_ERROR: no disk")
 
 
-async def test_a_wait_that_is_given_up_asks_for_nothing_later(registry: Registry, scheduler: Scheduler) -> None:
-    begun, go_on = anyio.Event(), anyio.Event()
+async def test_cancelled_wait_makes_no_later_request(registry: Registry, scheduler: Scheduler) -> None:
+    begun, proceed = anyio.Event(), anyio.Event()
 
     @registry.kind("slow", stages=[Stage("late")])
     async def slow(job: JobContext) -> str:
         begun.set()
-        await go_on.wait()
+        await proceed.wait()
         async with job.stage("late"):
             await checkpoint()
         return "untouched"
@@ -188,8 +181,8 @@ async def test_a_wait_that_is_given_up_asks_for_nothing_later(registry: Registry
             await cancel_at(scheduler, slow(), stage="late")
     assert scope.cancelled_caught
     (job,) = (await scheduler.find()).jobs
-    assert job.state == "running", "nobody cancels a job by no longer waiting for it"
-    go_on.set()
+    assert job.state == "running", "a cancelled wait does not cancel the job"
+    proceed.set()
     assert (await scheduler.wait(job.id)).result == "untouched"
 
 
@@ -198,7 +191,7 @@ async def cancel_when(event: anyio.Event, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-async def test_only_a_scheduler_of_this_process_can_be_asked_at_the_moment_of_an_entry(registry: Registry) -> None:
+async def test_cancel_at_needs_a_scheduler_of_this_process(registry: Registry) -> None:
     class Remote:
         async def submit(self, call: Call[str]) -> object:
             return object()
@@ -207,7 +200,7 @@ async def test_only_a_scheduler_of_this_process_can_be_asked_at_the_moment_of_an
         await cancel_at(cast("Any", Remote()), of_three_stages(registry, []), stage="cloning")
 
 
-async def test_a_watcher_beside_it_hears_of_the_end_all_the_same(registry: Registry, scheduler: Scheduler) -> None:
+async def test_watch_of_the_same_job_sees_its_end(registry: Registry, scheduler: Scheduler) -> None:
     states, runs = list[str](), list[Run[None]]()
     watching = anyio.Event()
 
@@ -227,18 +220,18 @@ async def test_a_watcher_beside_it_hears_of_the_end_all_the_same(registry: Regis
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
         runs.append(await cancel_at(scheduler, watched(), stage="working"))
-    assert told(runs[0])[0] == "canceling"
+    assert facts(runs[0])[0] == "canceling"
     assert (states[0], states[-1]) == ("running", "canceled")
 
 
-async def test_a_run_in_which_nobody_asked_has_no_verdict(registry: Registry, scheduler: Scheduler) -> None:
+async def test_run_without_a_request_has_no_verdict(registry: Registry, scheduler: Scheduler) -> None:
     handle = await scheduler.submit(of_three_stages(registry, []))
     run = Run((), await handle.wait())
-    with pytest.raises(LookupError, match=f"^nobody asked for a cancel of job {handle.id} in this run"):
+    with pytest.raises(LookupError, match=f"^no cancel of job {handle.id} was requested in this run"):
         _ = run.verdict
 
 
-async def test_a_run_tells_its_verdicts_and_its_story(registry: Registry, scheduler: Scheduler) -> None:
+async def test_str_of_a_run_has_verdicts_and_timeline(registry: Registry, scheduler: Scheduler) -> None:
     run = await cancel_at(scheduler, of_three_stages(registry, []), stage="opening_pr")
     again = Run((run.verdict, await scheduler.cancel(run.snapshot.id)), run.snapshot)
     assert str(again).splitlines()[:4] == [

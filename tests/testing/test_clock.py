@@ -1,4 +1,4 @@
-"""The clock that a test moves: what it moves, what it refuses, and that it waits until all is done that was due."""
+"""``ManualClock``: a test moves it, and ``advance`` waits for the timers that are due."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobcancel.testing import ManualClock
 BEGINNING = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
 
-async def test_it_stands_still_until_it_is_moved_and_then_both_readings_move(clock: ManualClock) -> None:
+async def test_advance_moves_both_readings(clock: ManualClock) -> None:
     as_a_clock: Clock = clock
     assert (as_a_clock.time(), as_a_clock.monotonic(), repr(clock)) == (BEGINNING, 0.0, "<clock moved by 0 s>")
     await clock.advance(0)
@@ -25,14 +25,14 @@ async def test_it_stands_still_until_it_is_moved_and_then_both_readings_move(clo
     assert (clock.time(), clock.monotonic(), repr(clock)) == (BEGINNING + 2.5, 2.5, "<clock moved by 2.5 s>")
 
 
-async def test_an_operator_may_set_the_wall_back_and_durations_do_not_notice(clock: ManualClock) -> None:
+async def test_wall_time_may_be_set_back(clock: ManualClock) -> None:
     clock.wall -= 3600
     await clock.advance(1)
     assert (clock.time(), clock.monotonic()) == (BEGINNING - 3599, 1.0)
 
 
 @pytest.mark.parametrize("seconds", [-1, -0.001, nan, inf, -inf])
-async def test_a_step_back_or_without_end_is_refused_and_moves_nothing(clock: ManualClock, seconds: float) -> None:
+async def test_advance_rejects_invalid_seconds(clock: ManualClock, seconds: float) -> None:
     with pytest.raises(
         ValueError, match=f"^seconds must be a number of seconds from 0, up to 3155760000 .*, not {seconds!r}$"
     ):
@@ -40,7 +40,7 @@ async def test_a_step_back_or_without_end_is_refused_and_moves_nothing(clock: Ma
     assert (clock.time(), clock.monotonic()) == (BEGINNING, 0.0)
 
 
-async def test_who_sleeps_wakes_at_its_time_and_not_before(clock: ManualClock) -> None:
+async def test_sleepers_wake_at_their_deadlines(clock: ManualClock) -> None:
     woken: list[float] = []
 
     async def sleep(deadline: float) -> None:
@@ -61,7 +61,7 @@ async def test_who_sleeps_wakes_at_its_time_and_not_before(clock: ManualClock) -
         assert woken == [0.0, 10.0, 30.0]
 
 
-async def test_a_sleep_that_is_cancelled_is_waited_for_by_nobody(clock: ManualClock) -> None:
+async def test_advance_does_not_wait_for_a_cancelled_sleep(clock: ManualClock) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(clock.sleep_until, inf)
         await anyio.wait_all_tasks_blocked()
@@ -69,7 +69,7 @@ async def test_a_sleep_that_is_cancelled_is_waited_for_by_nobody(clock: ManualCl
     await clock.advance(1)
 
 
-async def test_a_deadline_that_has_come_is_a_checkpoint_and_no_more(clock: ManualClock) -> None:
+async def test_sleep_until_a_past_deadline_is_a_checkpoint(clock: ManualClock) -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
         await clock.sleep_until(0)
@@ -77,18 +77,18 @@ async def test_a_deadline_that_has_come_is_a_checkpoint_and_no_more(clock: Manua
     await clock.sleep_until(-5)
 
 
-async def test_moving_the_time_returns_when_what_was_due_is_done(clock: ManualClock) -> None:
+async def test_advance_returns_when_due_timers_have_run(clock: ManualClock) -> None:
     timers, made = Timers(clock), list[str]()
     async with anyio.create_task_group() as group:
         group.start_soon(timers.run)
         await anyio.wait_all_tasks_blocked()
-        timers.add(10, lambda: made.append("as it was told before it slept"))
+        timers.add(10, lambda: made.append("due"))
         await clock.advance(10)
-        assert made == ["as it was told before it slept"]
+        assert made == ["due"]
         timers.close()
 
 
-async def test_what_was_ready_before_the_time_moved_reads_the_time_before_it(clock: ManualClock) -> None:
+async def test_ready_tasks_read_the_time_before_advance(clock: ManualClock) -> None:
     read: list[float] = []
 
     async def look(turns: int) -> None:
@@ -103,7 +103,7 @@ async def test_what_was_ready_before_the_time_moved_reads_the_time_before_it(clo
         assert read == [0.0, 0.0, 0.0]
 
 
-async def test_code_that_is_always_ready_does_not_keep_the_time_from_moving(clock: ManualClock) -> None:
+async def test_busy_task_does_not_block_advance(clock: ManualClock) -> None:
     async def spin() -> None:
         while clock.monotonic() == 0:
             await checkpoint()
@@ -114,7 +114,7 @@ async def test_code_that_is_always_ready_does_not_keep_the_time_from_moving(cloc
 
 
 @pytest.mark.parametrize("turns", [0, 1])
-async def test_the_grace_of_a_cancel_counts_from_before_the_time_moved(
+async def test_grace_counts_from_a_delivery_before_advance(
     registry: Registry, scheduler: Scheduler, clock: ManualClock, turns: int
 ) -> None:
     running, release = anyio.Event(), anyio.Event()

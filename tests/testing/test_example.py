@@ -1,4 +1,4 @@
-"""The README's example whole: a job with a SQLite database and files, its bug, the report that finds it, the fix."""
+"""The complete example of the README: a job with a database and files, its bug, the report, and the fix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAGES = [Stage("storing"), Stage("recording", on_cancel="defer", commits=True)]
 
 @frozen
 class Album:
-    """What the host's jobs work on: a folder of pictures, and a table that says which there are."""
+    """The host's own data: a folder of pictures, and a table of them."""
 
     folder: Path
     database: sqlite3.Connection
@@ -43,7 +43,7 @@ class Album:
 async def add_picture(job: JobContext, name: str, picture: bytes) -> str:
     path = job.app.folder / name
     async with job.stage("storing"):
-        await anyio.Path(path).touch(exist_ok=False)  # nobody else takes the name
+        await anyio.Path(path).touch(exist_ok=False)  # reserves the name
         await anyio.Path(path).write_bytes(picture)  # BUG
         job.add_compensation(path.unlink)
     async with job.stage("recording"):
@@ -51,11 +51,11 @@ async def add_picture(job: JobContext, name: str, picture: bytes) -> str:
     return name
 
 
-@registry.kind("add_picture_mended", stages=STAGES)
-async def add_picture_mended(job: JobContext, name: str, picture: bytes) -> str:
+@registry.kind("add_picture_fixed", stages=STAGES)
+async def add_picture_fixed(job: JobContext, name: str, picture: bytes) -> str:
     path = job.app.folder / name
     async with job.stage("storing"):
-        job.add_compensation(partial(path.unlink, missing_ok=True))  # first: whatever happens now is undone
+        job.add_compensation(partial(path.unlink, missing_ok=True))  # before the file exists
         await anyio.Path(path).touch(exist_ok=False)
         await anyio.Path(path).write_bytes(picture)
     async with job.stage("recording"):
@@ -63,7 +63,7 @@ async def add_picture_mended(job: JobContext, name: str, picture: bytes) -> str:
     return name
 
 
-def making(kind: Kind[[str, bytes], str]) -> Callable[[], Any]:
+def make_for(kind: Kind[[str, bytes], str]) -> Callable[[], Any]:
     @asynccontextmanager
     async def make() -> AsyncGenerator[Submission]:
         with TemporaryDirectory() as folder, closing(sqlite3.connect(":memory:", check_same_thread=False)) as database:
@@ -88,24 +88,24 @@ def line_of(mark: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if line.endswith(f"# {mark}"))
 
 
-async def test_the_explorer_finds_the_picture_that_a_cancel_leaves_behind() -> None:
-    report = await explore(making(add_picture), check=check)
+async def test_explore_finds_the_picture_left_by_a_cancel() -> None:
+    report = await explore(make_for(add_picture), check=check)
 
     assert not report.ok
     finding = next(finding for finding in report.findings if finding.line == line_of("BUG"))
     assert (finding.fault, finding.stage, finding.state) == (Fault.CHECK, "storing", JobState.CANCELED)
     assert finding.message == "AssertionError: stored ['cat.png'], recorded []"
     assert {each.fault for each in report.findings} == {Fault.CHECK}
-    again = await explore(making(add_picture), check=check, only=finding.replay)
-    assert [as_told(each) for each in again.findings] == [as_told(finding)]
+    again = await explore(make_for(add_picture), check=check, only=finding.replay)
+    assert [facts(each) for each in again.findings] == [facts(finding)]
 
 
-async def test_the_mended_job_survives_a_cancel_at_every_point() -> None:
-    report = await explore(making(add_picture_mended), check=check, pairs=["shutdown"])
+async def test_fixed_job_survives_a_cancel_at_every_point() -> None:
+    report = await explore(make_for(add_picture_fixed), check=check, pairs=["shutdown"])
 
     assert report.ok, str(report)
     assert report.covered == report.points > 10
 
 
-def as_told(finding: Finding) -> tuple[Any, ...]:
+def facts(finding: Finding) -> tuple[Any, ...]:
     return finding.fault, finding.line, finding.stage, finding.message, finding.replay

@@ -1,4 +1,4 @@
-"""What ``explore`` promises of its runs: every moment is asked at, once, and a run that shows nothing says so."""
+"""The points at which ``explore`` requests a cancel, and the requests that it makes there."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from jobcancel import Call, JobContext, Registry, Stage
-from jobcancel.testing import Ask, explore
+from jobcancel.testing import Request, explore
 
-from .exploring import Answers, making, two_steps
+from .exploring import Answers, make_for, two_steps
 
 
-async def test_a_request_is_made_before_the_first_step_at_every_await_and_after_the_last_step() -> None:
+async def test_explore_covers_first_step_awaits_and_end() -> None:
     async def work(job: JobContext) -> None:
         await two_steps()
 
     answers = Answers()
-    report = await explore(making(work), check=answers)
+    report = await explore(make_for(work), check=answers)
 
     assert (report.points, report.covered, report.runs) == (4, 4, 5)
     assert answers.runs == [
@@ -34,7 +34,7 @@ async def test_a_request_is_made_before_the_first_step_at_every_await_and_after_
     assert report.ok
 
 
-async def test_a_stage_is_asked_at_when_it_is_entered_and_when_it_is_left_under_its_own_policy() -> None:
+async def test_explore_covers_entry_and_exit_of_stages() -> None:
     async def work(job: JobContext) -> None:
         for name in ("rendering", "uploading", "paying", "closing"):
             async with job.stage(name):
@@ -47,15 +47,15 @@ async def test_a_stage_is_asked_at_when_it_is_entered_and_when_it_is_left_under_
         Stage("closing", on_cancel="defer", commits=True),
     ]
     answers = Answers()
-    report = await explore(making(work, stages=stages), check=answers)
+    report = await explore(make_for(work, stages=stages), check=answers)
 
     assert (report.points, report.covered) == (14, 14)
     assert answers.runs == [
         ([], "succeeded"),
         (["canceling"], "canceled"),
-        *[(["canceling"], "canceled")] * 3,  # rendering: entered, the await, left
+        *[(["canceling"], "canceled")] * 3,  # rendering: entry, await, exit
         *[(["refused"], "succeeded")] * 2,
-        (["canceling"], "canceled"),  # uploading is left: no stage shields the job there
+        (["canceling"], "canceled"),  # exit of uploading: no stage shields the job there
         *[(["deferred"], "canceled")] * 2,
         (["canceling"], "canceled"),
         *[(["deferred"], "succeeded")] * 2,  # past the point of no return the job finishes
@@ -65,7 +65,7 @@ async def test_a_stage_is_asked_at_when_it_is_entered_and_when_it_is_left_under_
     assert report.ok
 
 
-async def test_the_awaits_of_tasks_that_a_job_starts_are_its_moments_too() -> None:
+async def test_explore_covers_tasks_of_the_job() -> None:
     async def work(job: JobContext) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(two_steps)
@@ -73,14 +73,14 @@ async def test_the_awaits_of_tasks_that_a_job_starts_are_its_moments_too() -> No
             await checkpoint()
 
     answers = Answers()
-    report = await explore(making(work), check=answers)
+    report = await explore(make_for(work), check=answers)
 
-    # begins, its own await, the group's end, two of each task, returned
+    # begin, own await, end of the group, two awaits of each task, return
     assert (report.points, report.covered, len(answers.runs)) == (8, 8, 9)
     assert report.ok
 
 
-async def test_the_moments_of_children_and_batches_are_their_parents_too() -> None:
+async def test_explore_covers_children_and_batches() -> None:
     registry = Registry()
 
     @registry.kind("part", stages=[Stage("encoding", on_cancel="refuse")])
@@ -101,24 +101,21 @@ async def test_the_moments_of_children_and_batches_are_their_parents_too() -> No
     answers = Answers()
     report = await explore(make, check=answers)
 
-    # begins, waits for the child, waits for the batch, returned; of each child: begins, entered, await, left
+    # begin, wait for the child, wait for the batch, return; of each child: begin, entry, await, exit
     assert (report.points, report.covered) == (16, 16)
     assert {tuple(verdicts) for verdicts, _ in answers.runs[1:]} <= {("canceling",), ("canceling", "already_canceling")}
     assert report.ok, str(report)
 
 
-async def test_a_second_request_is_made_at_every_await_of_the_compensations_that_a_cancel_brings_about() -> None:
-    async def refund() -> None:
-        await two_steps()
-
+async def test_explore_covers_compensations_of_a_cancel() -> None:
     async def work(job: JobContext) -> None:
-        job.add_compensation(refund)
+        job.add_compensation(two_steps)
         await checkpoint()
 
     answers = Answers()
-    report = await explore(making(work), check=answers)
+    report = await explore(make_for(work), check=answers)
 
-    # the job itself, and in its compensating: one await of the library's before the first undo, two of the undo
+    # three points of the job; then an await of jobcancel before the first compensation, and two in it
     assert (report.points, report.covered, report.runs) == (3, 3, 1 + 3 + 3)
     assert Counter((*verdicts, state) for verdicts, state in answers.runs) == {
         ("succeeded",): 1,
@@ -129,7 +126,7 @@ async def test_a_second_request_is_made_at_every_await_of_the_compensations_that
     assert report.ok
 
 
-async def test_compensations_in_threads_and_of_a_job_that_always_fails_are_asked_at() -> None:
+async def test_explore_covers_compensations_of_a_failing_job() -> None:
     undone: list[str] = []
 
     async def work(job: JobContext) -> None:
@@ -137,14 +134,14 @@ async def test_compensations_in_threads_and_of_a_job_that_always_fails_are_asked
         await checkpoint()
         raise LookupError("always")
 
-    report = await explore(making(work))
+    report = await explore(make_for(work))
 
-    assert report.ok, str(report)  # it fails as it always does, canceled or not
+    assert report.ok, str(report)  # it always fails, canceled or not
     assert report.covered == report.points > 3
-    assert len(undone) == report.runs - 1  # all but the run in which it never began
+    assert len(undone) == report.runs - 1  # in one run the job never begins
 
 
-async def test_compensations_given_at_submit_run_though_the_job_never_begins() -> None:
+async def test_submitted_compensations_run_though_the_job_never_begins() -> None:
     undone: list[str] = []
 
     async def work(job: JobContext) -> None:
@@ -153,10 +150,10 @@ async def test_compensations_given_at_submit_run_though_the_job_never_begins() -
     async def release() -> None:
         undone.append("reservation")
 
-    report = await explore(making(work, undo=[release]))
+    report = await explore(make_for(work, undo=[release]))
 
     assert report.ok, str(report)
-    assert len(undone) == report.runs - 2  # not in the run in which nobody asks, nor after the last step
+    assert len(undone) == report.runs - 2  # not without a request, and not after the last step
 
 
 @pytest.mark.parametrize(
@@ -169,34 +166,34 @@ async def test_compensations_given_at_submit_run_though_the_job_never_begins() -
         ("force", "canceling"),
     ],
 )
-async def test_a_pair_asks_again_at_every_later_moment(second: str, answer: str) -> None:
+async def test_pairs_make_a_second_request_at_every_later_point(second: str, answer: str) -> None:
     async def work(job: JobContext) -> None:
         async with job.stage("paying"):
             await checkpoint()
 
     answers = Answers()
     paying = [Stage("paying", on_cancel="defer")]
-    report = await explore(making(work, stages=paying), check=answers, pairs=[second])
+    report = await explore(make_for(work, stages=paying), check=answers, pairs=[second])
 
-    # 5 points; when held at the entry: again at the await and at the end; held at the await: again at the end
+    # 5 points; held from the entry: a second request at the await and at the exit; held from the await: at the exit
     twice = [run for run in answers.runs if len(run[0]) == 2]
     assert twice[0] == (["deferred", answer], "canceled")
     assert (report.points, report.runs, len(answers.runs)) == (5, 1 + 5 + len(twice), report.runs)
     assert report.ok, str(report)
 
 
-async def test_every_way_of_asking_can_be_the_first() -> None:
+async def test_every_request_can_be_the_first() -> None:
     async def work(job: JobContext) -> None:
         async with job.stage("paying"):
             await checkpoint()
 
     paying = [Stage("paying", on_cancel="refuse")]
     held: dict[str, tuple[list[str], str]] = {}
-    for ask in Ask:
+    for request in Request:
         answers = Answers()
-        report = await explore(making(work, stages=paying), check=answers, ask=ask)
+        report = await explore(make_for(work, stages=paying), check=answers, request=request)
         assert report.ok, str(report)
-        held[ask.value] = answers.runs[3]  # at the await inside
+        held[request.value] = answers.runs[3]  # at the await in the stage
 
     assert held == {
         "cancel": (["refused"], "succeeded"),

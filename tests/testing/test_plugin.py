@@ -1,4 +1,4 @@
-"""The pytest plugin, in suites of their own: what a host sees, and what one sees that does not use it."""
+"""The pytest plugin, in test suites of their own: with its fixtures, without them, beside other plugins."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ async def test_retention(job_scheduler, job_clock):
         await job_scheduler.get(run.snapshot.id)
     except JobNotFoundError:
         return
-    raise AssertionError("it is still there")
+    raise AssertionError("the job is still there")
 
-async def test_what_runs_at_the_end_is_canceled(job_scheduler):
+async def test_running_job_is_canceled_at_the_end(job_scheduler):
     await job_scheduler.submit(publish())
     await anyio.wait_all_tasks_blocked()
 
@@ -104,17 +104,17 @@ from jobcancel.testing import cancel_at
 def anyio_backend():
     return BACKEND
 
-async def test_that_fails(job_scheduler, job_clock):
+async def test_failing_with_jobs(job_scheduler, job_clock):
     run = await cancel_at(job_scheduler, publish(), stage="rendering", by="ada")
     handle = await job_scheduler.submit(publish())
     await anyio.wait_all_tasks_blocked()
     await job_clock.advance(1.5)
     assert run.snapshot == await job_scheduler.get(handle.id)
 
-async def test_that_passes(job_scheduler):
+async def test_passing(job_scheduler):
     await cancel_at(job_scheduler, publish(), stage="rendering", by="bob")
 
-def test_that_fails_without_jobs():
+def test_failing_without_jobs():
     raise AssertionError("no history here")
 """
 
@@ -124,11 +124,11 @@ SHOWN = [
     r"  cancel: cause user, by ada, outcome canceling, requested \+0\.000 s, delivered \+0\.000 s",
     r"        at   took  step             status     details",
     r"    \+0\.000         started          running",
-    r"    \+0\.000  0\.000  rendering        canceled",  # it stands where it began
+    r"    \+0\.000  0\.000  rendering        canceled",  # in the order of their start
     r"    \+0\.000         cancel_accepted  canceling",
     r"    \+0\.000         delivered        noted",
     r"    \+0\.000         unwound          canceled",
-    r"job (?P<second>job_\w+) \(publish\): running, in stage rendering",  # as it was: not canceled by the shutdown
+    r"job (?P<second>job_\w+) \(publish\): running, in stage rendering",  # shown before the shutdown cancels it
     r"        at  took  step       status   details",
     r"    \+0\.000        started    running",
     r"    \+0\.000        rendering  running",
@@ -138,22 +138,22 @@ SHOWN = [
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
-    """pytest finds the plugin by its entry point: a tree that is not installed has none."""
+    """Skip if pytest cannot find the plugin: a tree that is not installed has no entry point."""
     if not entry_points(group="pytest11", name="jobcancel"):
         if os.environ.get("CI") == "true":
-            pytest.fail("jobcancel is not installed: a CI run covers its pytest plugin")
+            pytest.fail("jobcancel is not installed: CI has to test its pytest plugin")
         pytest.skip("NOT RUN: jobcancel is not installed, so pytest does not find its plugin")
 
 
 @pytest.fixture
 def host(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A suite that overrides ``job_registry``."""
+    """Return a test suite that overrides ``job_registry``."""
     pytester.makeini(INI)
     pytester.makeconftest(HOST)
     return pytester
 
 
-def test_timeouts_grace_expiry_retention_and_cancels_are_tested_on_asyncio_and_trio_without_configuration(
+def test_fixtures_work_on_asyncio_and_trio_without_configuration(
     host: pytest.Pytester,
 ) -> None:
     host.makepyfile(test_service=PASSING)
@@ -166,7 +166,7 @@ def test_timeouts_grace_expiry_retention_and_cancels_are_tested_on_asyncio_and_t
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_failing_test_shows_its_jobs_as_they_were_and_no_others(host: pytest.Pytester, backend: str) -> None:
+def test_report_of_a_failed_test_has_its_jobs_only(host: pytest.Pytester, backend: str) -> None:
     host.makepyfile(test_service=FAILING.replace("BACKEND", repr(backend)))
     result = host.runpytest_subprocess("-rP")  # which prints the sections of passing tests too
     result.assert_outcomes(passed=1, failed=2)
@@ -176,9 +176,9 @@ def test_a_failing_test_shows_its_jobs_as_they_were_and_no_others(host: pytest.P
     assert "by bob" not in out
 
 
-def test_two_snapshots_that_differ_are_told_by_fields_and_stories(host: pytest.Pytester) -> None:
+def test_snapshot_comparison_shows_fields_and_timelines(host: pytest.Pytester) -> None:
     host.makepyfile(test_service=FAILING.replace("BACKEND", "'asyncio'"))
-    out = str(host.runpytest_subprocess("-vv", "-k", "that_fails").stdout)
+    out = str(host.runpytest_subprocess("-vv", "-k", "failing_with_jobs").stdout)
     ids = re.search(r"^E +id: '(job_\w+)' != '(job_\w+)'$", out, re.MULTILINE)
     assert ids, out
     lines = [line[1:].strip() for line in out.splitlines() if line.startswith("E  ")]
@@ -191,14 +191,14 @@ def test_two_snapshots_that_differ_are_told_by_fields_and_stories(host: pytest.P
     assert len(lines) > right + 3
 
 
-def test_a_registry_that_nobody_gave_is_asked_for_with_an_example(pytester: pytest.Pytester) -> None:
+def test_missing_job_registry_is_explained_with_an_example(pytester: pytest.Pytester) -> None:
     pytester.makeini(INI)
     pytester.makepyfile("async def test_cancel(job_scheduler): ...")
     result = pytester.runpytest_subprocess("-k", "asyncio")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         [
-            "the fixture job_registry has to be overridden with the registry of the jobs to test, in a conftest.py:",
+            "override the fixture job_registry in a conftest.py, so that it returns the registry of the jobs to test:",
             "    @pytest.fixture",
             "    def job_registry():",
         ]
@@ -207,7 +207,7 @@ def test_a_registry_that_nobody_gave_is_asked_for_with_an_example(pytester: pyte
     assert "pytest_plugin.py" not in str(result.stdout)
 
 
-def test_a_fixture_of_the_hosts_own_that_has_the_name_is_left_alone(pytester: pytest.Pytester) -> None:
+def test_other_fixture_of_the_same_name_has_no_effect(pytester: pytest.Pytester) -> None:
     pytester.makeini(INI)
     pytester.makepyfile("""
         import pytest
@@ -223,7 +223,7 @@ def test_a_fixture_of_the_hosts_own_that_has_the_name_is_left_alone(pytester: py
     assert "AssertionError: assert 'a cron table' == 'another one'" in str(result.stdout)
 
 
-def test_without_anyios_plugin_other_tests_run_and_the_schedulers_want_is_named(host: pytest.Pytester) -> None:
+def test_without_anyio_plugin_only_job_scheduler_fails(host: pytest.Pytester) -> None:
     host.makeini(INI.replace("anyio_mode = auto\n", "").replace("addopts =", "addopts = -p no:anyio"))
     host.makepyfile("""
         import asyncio
@@ -237,7 +237,7 @@ def test_without_anyios_plugin_other_tests_run_and_the_schedulers_want_is_named(
                     return await cancel_at(scheduler, publish(), stage="rendering")
             assert asyncio.run(main()).snapshot.state == "canceled"
 
-        def test_with_it(job_scheduler): ...
+        def test_with_job_scheduler(job_scheduler): ...
         """)
     result = host.runpytest_subprocess()
     result.assert_outcomes(passed=1, errors=1)
@@ -254,7 +254,7 @@ def pytest_configure(config):
 """
 
 
-def test_in_the_loop_of_another_plugin_the_scheduler_says_so_in_place_of_waiting_for_ever(
+def test_job_scheduler_in_another_plugins_loop_fails_with_advice(
     host: pytest.Pytester,
 ) -> None:
     host.makeconftest(HOST + OTHER_PLUGIN)
@@ -266,31 +266,33 @@ def test_in_the_loop_of_another_plugin_the_scheduler_says_so_in_place_of_waiting
         """)
     result = host.runpytest_subprocess()
     result.assert_outcomes(passed=2, errors=2)  # each on asyncio and on trio
-    result.stdout.fnmatch_lines(["job_scheduler runs in the loop of anyio's pytest plugin and this test in that of *"])
+    result.stdout.fnmatch_lines(
+        ["job_scheduler runs in the loop of anyio's pytest plugin, but pytest-asyncio runs this test in *"]
+    )
 
 
 NOT_LOADED = """
 import sys
-def test_nothing_of_it_is_here():
+def test_nothing_is_loaded():
     heavy = ("anyio", "attr", "attrs", "trio", "jobcancel._core", "jobcancel._runtime",
              "jobcancel.abc", "jobcancel.errors", "jobcancel.testing")
     assert [name for name in heavy if name in sys.modules] == []
     assert "jobcancel.pytest_plugin" in sys.modules
     assert (1, "a") == (1, "a")
-def test_that_fails_differently(capsys):
+def test_failing(capsys):
     assert [1, 2] == [1, 3]
-def test_still_nothing_of_it_is_here():
-    test_nothing_of_it_is_here()
+def test_nothing_is_loaded_after_a_failure():
+    test_nothing_is_loaded()
 """
 
 
-def test_a_suite_that_does_not_use_it_does_not_load_it_not_even_when_a_test_fails(pytester: pytest.Pytester) -> None:
+def test_unused_plugin_loads_nothing_even_for_a_failed_test(pytester: pytest.Pytester) -> None:
     pytester.makeini(INI.replace("anyio_mode = auto\n", "").replace("addopts =", "addopts = -p no:anyio"))
     pytester.makepyfile(NOT_LOADED)
     pytester.runpytest_subprocess().assert_outcomes(passed=2, failed=1)
 
 
-def test_importing_the_plugin_imports_nothing_but_itself_and_pytest(tmp_path: Path) -> None:
+def test_plugin_imports_only_pytest(tmp_path: Path) -> None:
     code = """
 import pytest, sys
 before = set(sys.modules)
@@ -301,7 +303,7 @@ print(sorted(set(sys.modules) - before))
     assert ended.stdout == "['jobcancel', 'jobcancel.pytest_plugin']\n"
 
 
-def test_what_is_no_pair_of_snapshots_is_told_by_pytest_itself() -> None:
+def test_other_comparisons_are_left_to_pytest() -> None:
     from jobcancel.pytest_plugin import pytest_assertrepr_compare
 
     things: list[Any] = ["a", None, 1]

@@ -9,19 +9,19 @@ import pytest
 
 from jobcancel import JobState, Outcome
 from jobcancel.testing import Divergence, Fault, Finding, Report
-from jobcancel.testing.places import NOWHERE, Spot
-from jobcancel.testing.points import Moment, Phase, Place, Point
+from jobcancel.testing.frames import UNKNOWN, Location
+from jobcancel.testing.plan import Moment, Phase, Point, PointId
 
-POINT = Point(Place("job", 4), Moment.AWAITS, Spot("/srv/app/jobs.py", 12), "paying", Phase.CODE)
+POINT = Point(PointId("job", 4), Moment.AWAITS, Location("/srv/app/jobs.py", 12), "paying", Phase.CODE)
 FULL = Report(
     points=14,
     runs=16,
-    moments=120,
+    visited=120,
     covered=13,
     findings=(
         Finding(
-            Fault.KILLED,
-            Spot("/srv/app/jobs.py", 31, Spot("/srv/app/main.py", 5)),
+            Fault.CLEANUP,
+            Location("/srv/app/jobs.py", 31, Location("/srv/app/main.py", 5)),
             "paying",
             "",
             (Outcome.CANCELING,),
@@ -29,40 +29,40 @@ FULL = Report(
             "cancel@job:5",
             3,
         ),
-        Finding(Fault.CHECK, NOWHERE, None, "AssertionError: no refund", (), JobState.SUCCEEDED, "uncanceled"),
+        Finding(Fault.CHECK, UNKNOWN, None, "AssertionError: no refund", (), JobState.SUCCEEDED, "uncanceled"),
     ),
     diverged=(Divergence("cancel@job:4", "job:4", POINT, None),),
-    left=2,
+    skipped=2,
 )
 
 
-def test_the_table_names_line_stage_verdict_state_and_how_to_see_it_again() -> None:
+def test_table_has_line_stage_verdict_state_and_replay() -> None:
     assert str(FULL) == "\n".join(
         [
             "13 of 14 points covered in 16 runs: 2 findings",
-            "  cleanup awaited unshielded and was killed: "
+            "  cleanup without a shield was interrupted: "
             "/srv/app/jobs.py:31, from /srv/app/main.py:5 [paying] (3 runs)",
             "    canceling; it ended canceled; replay: only='cancel@job:5'",
-            "  the check failed: (no line of yours)",
+            "  the check failed: (no line of your code)",
             "    AssertionError: no refund",
-            "    nobody asked; it ended succeeded; replay: only='uncanceled'",
-            "  diverged, not covered: cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits, "
-            "the job ended before",
-            "  not covered: 2 more runs were not made",
+            "    no request; it ended succeeded; replay: only='uncanceled'",
+            "  diverged, not covered: cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits; "
+            "the job ended before it",
+            "  not covered: 2 more runs were skipped",
         ]
     )
 
 
-def test_the_json_has_the_same_facts_for_machines() -> None:
+def test_json_has_the_same_facts() -> None:
     assert json.loads(FULL.to_json()) == {
         "points": 14,
         "runs": 16,
-        "moments": 120,
+        "visited": 120,
         "covered": 13,
-        "left": 2,
+        "skipped": 2,
         "findings": [
             {
-                "fault": "cleanup awaited unshielded and was killed",
+                "fault": "cleanup without a shield was interrupted",
                 "file": "/srv/app/jobs.py",
                 "line": 31,
                 "stage": "paying",
@@ -85,43 +85,44 @@ def test_the_json_has_the_same_facts_for_machines() -> None:
             },
         ],
         "diverged": [
-            "cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits, the job ended before",
+            "cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits; the job ended before it",
         ],
     }
 
 
-def test_a_file_below_the_current_folder_is_told_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_in_the_current_folder_have_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    spot = Spot(str(tmp_path / "app" / "jobs.py"), 7)
+    spot = Location(str(tmp_path / "app" / "jobs.py"), 7)
     found = Finding(Fault.TASK, spot, None, "", (Outcome.CANCELING,), JobState.CANCELED, "cancel@job:2")
 
-    told = str(Report(3, 4, 9, 3, (found,), (), 0))
+    text = str(Report(3, 4, 9, 3, (found,), (), 0))
 
-    assert "  left a task running: app/jobs.py:7\n" in told
+    assert "  left a task running: app/jobs.py:7\n" in text
 
 
-def test_a_divergence_says_what_came_instead() -> None:
-    other = Point(Place("job", 4), Moment.RETURNED, Spot("/srv/app/jobs.py", 3), None, Phase.CODE)
+def test_divergence_shows_the_actual_point() -> None:
+    other = Point(PointId("job", 4), Moment.RETURNED, Location("/srv/app/jobs.py", 3), None, Phase.CODE)
 
     assert str(Divergence("cancel@job:4", "job:4", POINT, other)) == (
-        "cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits, "
-        "came job:4 /srv/app/jobs.py:3 after its last step"
+        "cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits; "
+        "reached job:4 /srv/app/jobs.py:3 after its last step"
     )
 
 
-def test_points_that_differ_in_their_phase_alone_read_differently() -> None:
-    unwinding = Point(POINT.place, POINT.moment, POINT.spot, POINT.stage, Phase.UNWINDING)
+def test_divergence_shows_a_different_phase() -> None:
+    unwinding = Point(POINT.id, POINT.moment, POINT.location, POINT.stage, Phase.UNWINDING)
 
     assert str(Divergence("cancel@job:4", "job:4", POINT, unwinding)) == (
-        "cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits, "
-        "came job:4 /srv/app/jobs.py:12 [paying] awaits (unwinding)"
+        "cancel@job:4: expected job:4 /srv/app/jobs.py:12 [paying] awaits; "
+        "reached job:4 /srv/app/jobs.py:12 [paying] awaits (unwinding)"
     )
 
 
-def test_a_divergence_says_that_the_planned_point_does_not_exist() -> None:
+def test_divergence_shows_that_the_planned_point_is_unknown() -> None:
     assert str(Divergence("cancel@job:9", "job:9", None, None)) == (
-        "cancel@job:9: expected job:9, which is no point of the job, the job ended before"
+        "cancel@job:9: expected job:9, which is not a point of the job; the job ended before it"
     )
     assert str(Divergence("cancel@job:3.2", "job:3.2", None, POINT)) == (
-        "cancel@job:3.2: expected job:3.2, which is no point of the job, came job:4 /srv/app/jobs.py:12 [paying] awaits"
+        "cancel@job:3.2: expected job:3.2, which is not a point of the job; "
+        "reached job:4 /srv/app/jobs.py:12 [paying] awaits"
     )

@@ -1,4 +1,4 @@
-"""``testing.scheduler``: the library's timers move with its clock, and what a test leaves behind is canceled."""
+"""``testing.scheduler``: its clock moves all timers, and jobs that still run at its end are canceled."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 import anyio
 import pytest
 
-from jobcancel import Call, JobContext, Registry, Scheduler, Stage
+from jobcancel import Call, JobContext, JobState, Registry, Scheduler, Stage
 from jobcancel.errors import JobNotFoundError
+from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
 from jobcancel.testing import scheduler as scheduler_for_a_test
 
@@ -16,7 +17,7 @@ YEAR_S = 365 * 86400.0
 
 
 class Sleeper:
-    """A kind whose jobs sleep; ``begun`` is set when one does."""
+    """A kind whose jobs sleep; ``begun`` is set when one begins to."""
 
     def __init__(self, registry: Registry, **options: object) -> None:
         self.begun = anyio.Event()
@@ -31,9 +32,7 @@ class Sleeper:
         self.kind = sleeper
 
 
-async def test_a_timeout_comes_when_the_clock_says_so(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock
-) -> None:
+async def test_clock_moves_timeouts(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     sleeper = Sleeper(registry, timeout_s=YEAR_S)
     handle = await scheduler.submit(sleeper.kind())
     await sleeper.begun.wait()
@@ -45,9 +44,7 @@ async def test_a_timeout_comes_when_the_clock_says_so(
     assert (snapshot.state, snapshot.failure.code) == ("failed", "TIMED_OUT")
 
 
-async def test_a_stages_timeout_comes_when_the_clock_says_so(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock
-) -> None:
+async def test_clock_moves_stage_timeouts(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     begun = anyio.Event()
 
     @registry.kind("staged", stages=[Stage("long", timeout_s=YEAR_S)])
@@ -63,14 +60,12 @@ async def test_a_stages_timeout_comes_when_the_clock_says_so(
     assert [(entry.step, entry.status) for entry in snapshot.history][1] == ("long", "timed_out")
 
 
-async def test_a_grace_comes_when_the_clock_says_so(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock
-) -> None:
+async def test_clock_moves_grace(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     sleeper = Sleeper(registry, grace_s=YEAR_S, on_grace_expired="abandon")
     handle = await scheduler.submit(sleeper.kind(stubborn=True))
     await sleeper.begun.wait()
     assert (await handle.cancel()).outcome == "canceling"
-    await anyio.wait_all_tasks_blocked()  # the delivery begins the grace
+    await anyio.wait_all_tasks_blocked()  # the grace counts from the delivery
     await clock.advance(YEAR_S - 1)
     assert (await handle.wait(timeout_s=0)).state == "canceling"
     await clock.advance(1)
@@ -80,9 +75,7 @@ async def test_a_grace_comes_when_the_clock_says_so(
     sleeper.stubborn.set()
 
 
-async def test_an_expiry_comes_when_the_clock_says_so(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock
-) -> None:
+async def test_clock_moves_expiry(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     sleeper = Sleeper(registry, max_running=1, expires_s=YEAR_S)
     await scheduler.submit(sleeper.kind())
     second = await scheduler.submit(sleeper.kind())
@@ -94,9 +87,7 @@ async def test_an_expiry_comes_when_the_clock_says_so(
     assert (snapshot.state, snapshot.failure.code) == ("failed", "EXPIRED")
 
 
-async def test_a_retention_comes_when_the_clock_says_so(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock
-) -> None:
+async def test_clock_moves_retention(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     sleeper = Sleeper(registry, retain_s=YEAR_S)
     handle = await scheduler.submit(sleeper.kind())
     await handle.cancel()
@@ -109,7 +100,7 @@ async def test_a_retention_comes_when_the_clock_says_so(
         await scheduler.get(handle.id)
 
 
-async def test_without_a_clock_of_the_tests_the_time_stands_still(registry: Registry) -> None:
+async def test_time_stands_still_without_a_clock_argument(registry: Registry) -> None:
     sleeper = Sleeper(registry, timeout_s=1e-9)
     async with scheduler_for_a_test(registry) as scheduler:
         handle = await scheduler.submit(sleeper.kind())
@@ -119,7 +110,7 @@ async def test_without_a_clock_of_the_tests_the_time_stands_still(registry: Regi
         assert (snapshot.state, snapshot.created_at.isoformat()) == ("running", "2027-01-15T08:00:00+00:00")
 
 
-async def test_what_still_runs_when_the_block_ends_is_canceled_and_waited_for(registry: Registry) -> None:
+async def test_running_jobs_are_canceled_at_the_end_of_the_block(registry: Registry) -> None:
     sleeper = Sleeper(registry)
     async with scheduler_for_a_test(registry) as scheduler:
         handle = await scheduler.submit(sleeper.kind())
@@ -129,7 +120,7 @@ async def test_what_still_runs_when_the_block_ends_is_canceled_and_waited_for(re
     assert (snapshot.state, snapshot.cancel.cause) == ("canceled", "shutdown")
 
 
-async def test_handlers_get_the_app_of_the_test(registry: Registry) -> None:
+async def test_handlers_get_the_app(registry: Registry) -> None:
     @registry.kind("asks")
     async def asks(job: JobContext) -> object:
         return job.app
@@ -138,8 +129,30 @@ async def test_handlers_get_the_app_of_the_test(registry: Registry) -> None:
         assert await (await scheduler.submit(asks())).result() == "the app"
 
 
+async def test_second_scheduler_with_the_same_store_is_a_restart(registry: Registry) -> None:
+    store = MemoryStore()
+
+    @registry.kind("work", on_restart="rerun")
+    async def work(job: JobContext) -> int:
+        if job.attempt == 1:
+            await anyio.sleep_forever()
+        return job.attempt
+
+    async with scheduler_for_a_test(registry, store=store) as first:
+        handle = await first.submit(work())
+        async with first.watch(handle.id) as snapshots:
+            async for snapshot in snapshots:
+                if snapshot.state is JobState.RUNNING:
+                    break
+
+    async with scheduler_for_a_test(registry, store=store) as second:
+        snapshot = await second.wait(handle.id)
+
+    assert (snapshot.state, snapshot.result, snapshot.attempt) == ("succeeded", 2, 2)
+
+
 async def leave_by(error: Exception, registry: Registry, *calls: Call[None]) -> list[str]:
-    """Submit jobs, let an error out when nothing happens any more, and return the lines that it brought along."""
+    """Submit jobs, raise an error when all tasks wait, and return the lines of its note."""
     with pytest.raises(type(error)) as caught:
         await _leave_by(error, registry, *calls)
     assert caught.value is error
@@ -155,18 +168,18 @@ async def _leave_by(error: Exception, registry: Registry, *calls: Call[None]) ->
         raise error
 
 
-async def test_an_error_in_the_block_takes_the_jobs_along_as_they_were(registry: Registry) -> None:
+async def test_error_has_a_note_with_the_timelines(registry: Registry) -> None:
     sleeper = Sleeper(registry)
-    first, *lines = await leave_by(AssertionError("as if a test failed"), registry, sleeper.kind())
+    first, *lines = await leave_by(AssertionError("a failed test"), registry, sleeper.kind())
     assert re.fullmatch(r"job job_\w{26} \(sleeper\): running", first)
     assert lines == ["        at  took  step     status   details", "    +0.000        started  running"]
 
 
-async def test_an_error_without_jobs_says_that_there_were_none(registry: Registry) -> None:
+async def test_error_without_jobs_has_a_note_that_says_so(registry: Registry) -> None:
     assert await leave_by(RuntimeError("no job"), registry) == ["no job was submitted"]
 
 
-async def test_an_error_tells_of_the_newest_twenty_jobs_the_newest_last(registry: Registry) -> None:
+async def test_error_has_the_newest_twenty_jobs_oldest_first(registry: Registry) -> None:
     @registry.kind("counts")
     async def counts(job: JobContext, number: int) -> None:
         job.note(f"number_{number}")
@@ -175,7 +188,7 @@ async def test_an_error_tells_of_the_newest_twenty_jobs_the_newest_last(registry
     assert [int(number) for number in re.findall(r" number_(\d+) ", "\n".join(lines))] == list(range(1, 21))
 
 
-async def test_a_cancellation_of_the_host_goes_out_as_it_is(registry: Registry) -> None:
+async def test_cancellation_of_the_host_has_no_note(registry: Registry) -> None:
     sleeper, caught = Sleeper(registry), list[BaseException]()
     with anyio.CancelScope() as scope:
         try:

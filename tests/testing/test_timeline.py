@@ -1,4 +1,4 @@
-"""The timeline: a job's story as text, written out here line for line."""
+"""The timeline: a job's history as text."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def entry(step: str, at_s: float, took_ms: float | None, status: str, **details:
 STARTED = entry("started", 0.5, None, "running")
 
 
-def test_a_job_to_which_nothing_has_happened_is_told_in_two_lines() -> None:
+def test_timeline_of_a_job_without_history() -> None:
     pending: Snapshot[Any] = Snapshot(id="job_1", kind="publish", state=JobState.PENDING, created_at=AT)
-    assert timeline(pending) == "job job_1 (publish): pending\n  nothing has happened to it yet"
+    assert timeline(pending) == "job job_1 (publish): pending\n  no history yet"
 
 
-def test_an_open_job_shows_its_stage_and_that_it_has_not_ended() -> None:
+def test_timeline_of_an_open_job_shows_its_stage() -> None:
     running: Snapshot[Any] = Snapshot(
         id="job_1",
         kind="publish",
@@ -67,7 +67,7 @@ def test_an_open_job_shows_its_stage_and_that_it_has_not_ended() -> None:
     ]
 
 
-def test_a_cancel_is_told_with_all_that_became_of_it() -> None:
+def test_timeline_shows_everything_about_a_cancel() -> None:
     canceled: Snapshot[Any] = Snapshot(
         id="job_1",
         kind="publish",
@@ -100,7 +100,7 @@ def test_a_cancel_is_told_with_all_that_became_of_it() -> None:
     ]
 
 
-def test_a_cancel_that_is_held_is_not_delivered_and_its_undoing_is_no_question_yet() -> None:
+def test_timeline_of_a_held_cancel_says_not_delivered() -> None:
     held: Snapshot[Any] = Snapshot(
         id="job_1",
         kind="publish",
@@ -119,7 +119,7 @@ def test_a_cancel_that_is_held_is_not_delivered_and_its_undoing_is_no_question_y
     ]
 
 
-def test_a_failure_of_several_lines_is_not_mistaken_for_the_history() -> None:
+def test_timeline_marks_later_lines_of_a_failure() -> None:
     failed: Snapshot[Any] = Snapshot(
         id="job_1",
         kind="publish",
@@ -138,7 +138,7 @@ def test_a_failure_of_several_lines_is_not_mistaken_for_the_history() -> None:
     ]
 
 
-async def test_a_real_job_is_told_by_the_clock_of_the_test(
+async def test_timeline_of_a_real_job_uses_the_clock_of_the_test(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     begun = anyio.Event()
@@ -174,7 +174,7 @@ async def test_a_real_job_is_told_by_the_clock_of_the_test(
     ]
 
 
-def test_the_difference_of_two_jobs_is_their_fields_and_both_stories() -> None:
+def test_differences_lists_fields_and_both_timelines() -> None:
     left: Snapshot[Any] = Snapshot(
         id="job_1", kind="publish", state=JobState.RUNNING, created_at=AT, history=(STARTED,)
     )
@@ -189,6 +189,6 @@ def test_the_difference_of_two_jobs_is_their_fields_and_both_stories() -> None:
         "    +0.500        started  running",
         "right:",
         "job job_1 (publish): pending",
-        "  nothing has happened to it yet",
+        "  no history yet",
     ]
     assert differences(left, left)[0] == "left:"

@@ -1,4 +1,4 @@
-"""Ten jobs with known faults, and their correct twins: what the explorer finds, and what it leaves alone."""
+"""Jobs with one known fault each, and their correct versions: ``explore`` finds the fault and nothing else."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .host import Judge, Trial
 
 @frozen
 class Case:
-    """What is found in one of the faulty jobs.
+    """The expected findings in one of the faulty jobs.
 
     Attributes:
-        name: The kind's, and what marks the line.
-        faults: What is found there, each once.
-        state: How the first such run ends.
-        judge: The host's own judgement, where the fault is in its data.
-        message: What the first finding says.
-        only_asyncio: Whether the job needs asyncio itself.
+        name: The name of the kind, and of the mark at its faulty line.
+        faults: The faults that are found at that line, each once.
+        state: The state in which the first such run ends.
+        judge: The host's own judgement, if the fault is in the host's data.
+        message: The message of the first finding.
+        only_asyncio: Whether the job uses asyncio directly.
     """
 
     name: str
@@ -48,43 +48,43 @@ class Case:
 
 
 F = Fault
-LOOSE = "it was started there"
+STARTED = "it was started there"
 CASES = [
-    Case("swallowing", (F.SWALLOWED, F.FINISHED), "succeeded", message="it went on to {file}:{line}"),
-    Case("unshielded_cleanup", (F.KILLED,), "canceled", message=""),
+    Case("swallowing", (F.SWALLOWED, F.FINISHED), "succeeded", message="it continued to {file}:{line}"),
+    Case("unshielded_cleanup", (F.CLEANUP,), "canceled", message=""),
     Case(
         "late_compensation",
         (F.CHECK,),
         "canceled",
-        judge=host.nobody_pays_for_nothing,
+        judge=host.charges_are_refunded,
         message="AssertionError: charged, and not refunded",
     ),
-    Case("leaked_task", (F.TASK,), "canceled", message=LOOSE, only_asyncio=True),
-    Case("leaked_into_the_host", (F.TASK,), "canceled", message=LOOSE),
-    Case("asyncio_shield", (F.TASK,), "canceled", message=f"{LOOSE}, and ended after the job", only_asyncio=True),
+    Case("leaked_task", (F.TASK,), "canceled", message=STARTED, only_asyncio=True),
+    Case("leaked_into_the_host", (F.TASK,), "canceled", message=STARTED),
+    Case("asyncio_shield", (F.TASK,), "canceled", message=f"{STARTED}, and ended after the job", only_asyncio=True),
     Case("suppressed_in_finally", (F.FINISHED,), "succeeded", message="it ended succeeded"),
     Case(
         "two_writes",
         (F.CHECK,),
         "canceled",
-        judge=host.no_money_is_lost,
+        judge=host.accounts_are_balanced,
         message="AssertionError: the accounts hold {{'ada': 95, 'bob': 0}}",
     ),
     Case(
         "lock_held",
         (F.CHECK,),
         "canceled",
-        judge=host.the_lock_is_free,
+        judge=host.lock_is_free,
         message="AssertionError: the lock is held by a job that has ended",
     ),
     Case(
         "orphan",
         (F.CHECK,),
         "canceled",
-        judge=host.no_process_is_left,
-        message="AssertionError: 1 processes are left",
+        judge=host.no_process_is_running,
+        message="AssertionError: 1 processes are still running",
     ),
-    Case("ignored_thread", (F.THREAD,), "canceled", message="it is still there"),
+    Case("ignored_thread", (F.THREAD,), "canceled", message="it is still running"),
 ]
 
 
@@ -92,7 +92,7 @@ CASES = [
 def case(request: pytest.FixtureRequest, anyio_backend: tuple[str, Any]) -> Case:
     wanted: Case = request.param
     if wanted.only_asyncio and anyio_backend[0] != "asyncio":
-        pytest.skip("the job needs asyncio itself")
+        pytest.skip("the job uses asyncio directly")
     return wanted
 
 
@@ -103,7 +103,7 @@ def found(report: Report) -> list[tuple[Fault, str, int, str | None, str, list[s
     ]
 
 
-async def test_a_known_fault_is_found_at_its_line_and_nothing_else(case: Case) -> None:
+async def test_explore_finds_only_the_known_fault_at_its_line(case: Case) -> None:
     trial = case.trial(faulty.FAULTY)
 
     report = await explore(trial.make, check=trial.check)
@@ -113,21 +113,21 @@ async def test_a_known_fault_is_found_at_its_line_and_nothing_else(case: Case) -
     assert report.findings[0].message == case.message.format(
         file=faulty.__file__.removeprefix(f"{Path.cwd()}/"), line=case.line
     )
-    assert (report.covered, report.diverged, report.left) == (report.points, (), 0)
+    assert (report.covered, report.diverged, report.skipped) == (report.points, (), 0)
     assert not report.ok
 
 
-async def test_the_plan_of_a_finding_shows_it_again_in_one_run(case: Case) -> None:
+async def test_replay_shows_the_finding_again(case: Case) -> None:
     trial = case.trial(faulty.FAULTY)
     first = (await explore(trial.make, check=trial.check)).findings[0]
 
     again = await explore(trial.make, check=trial.check, only=first.replay)
 
-    assert again.runs == 2  # one to know the way, one to show it
+    assert again.runs == 2  # the run without a request, and the replay
     assert found(again)[0] == (first.fault, first.file, first.line, first.stage, first.state, ["canceling"])
 
 
-async def test_a_correct_twin_is_left_alone(case: Case) -> None:
+async def test_explore_finds_nothing_in_the_correct_version(case: Case) -> None:
     trial = case.trial(correct.CORRECT)
 
     report = await explore(trial.make, check=trial.check)
@@ -137,7 +137,7 @@ async def test_a_correct_twin_is_left_alone(case: Case) -> None:
     assert report.runs > report.points > 4
 
 
-def test_every_job_has_its_twin_and_its_case() -> None:
+def test_every_faulty_job_has_a_correct_version_and_a_case() -> None:
     names = [case.name for case in CASES]
     assert [kind.name for kind in faulty.FAULTY] == names
     assert [kind.name for kind in correct.CORRECT] == names

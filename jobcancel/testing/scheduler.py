@@ -1,4 +1,4 @@
-"""A scheduler for a test: its time stands still, and what still runs at its end is canceled."""
+"""Run a scheduler for one test: its clock stands still, and jobs that still run at its end are canceled."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _NEWEST: Final = 20
 def scheduler(
     registry: Registry, *, clock: ManualClock | None = None, app: Any = None, store: Store | None = None
 ) -> AbstractAsyncContextManager[Scheduler]:
-    """Return a scheduler to be used with ``async with``; for suites that do not run on anyio's pytest plugin.
+    """Return a scheduler for ``async with``; for test suites that do not run on anyio's pytest plugin.
 
     When the block ends, jobs that still run are canceled (cause ``shutdown``) and waited for. An exception that
-    leaves the block takes the jobs' timelines along as a note, which tracebacks and test reports print.
+    leaves the block gets the jobs' timelines as a note, which tracebacks and test reports print.
 
     Args:
         registry: The kinds.
-        clock: Its time, for the test to move; one that stands still if None.
-        app: For the handlers, as ``job.app``.
-        store: Where jobs outlast the scheduler: give the same ``MemoryStore`` to the next one, which is a restart.
+        clock: The clock for the test to move; None for one that stands still.
+        app: The handlers' ``job.app``.
+        store: The jobs' store. A second scheduler with the same ``MemoryStore`` is a restart.
     """
     return _running(Scheduler(registry, clock=clock or ManualClock(), app=app, store=store))
 
@@ -39,11 +39,11 @@ async def _running(entered: Scheduler) -> AsyncGenerator[Scheduler]:
         try:
             yield entered
         except Exception as error:
-            error.add_note(timelines(entered))  # before the shutdown: as they were when it was raised
+            error.add_note(newest_timelines(entered))  # before the shutdown, which changes the jobs
             raise
 
 
-def timelines(entered: Scheduler) -> str:
-    """Return the timelines of a scheduler's newest jobs (20 at most), oldest first; it needs no running loop."""
+def newest_timelines(entered: Scheduler) -> str:
+    """Return the timelines of a scheduler's newest jobs (at most 20), oldest first. It needs no running loop."""
     jobs = entered.newest(_NEWEST)
     return "\n".join(map(timeline, reversed(jobs))) or "no job was submitted"

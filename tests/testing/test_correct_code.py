@@ -1,4 +1,4 @@
-"""What hosts do, rightly, in their jobs: the explorer finds nothing in it, on any backend, and comes everywhere."""
+"""Correct jobs: ``explore`` covers all their points and finds nothing, on any backend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobcancel import JobContext, Stage
 from jobcancel.errors import StageTimeoutError
 from jobcancel.testing import explore
 
-from .exploring import making
+from .exploring import make_for
 
 Handler = Callable[..., Coroutine[Any, Any, Any]]
 
@@ -237,8 +237,8 @@ HANDLERS: dict[str, Handler] = {
 
 
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
-async def test_nothing_is_found_in_what_is_right(handler: Handler) -> None:
-    report = await explore(making(handler, stages=[Stage("hurried", timeout_s=0.001)]))
+async def test_explore_finds_nothing_in_correct_code(handler: Handler) -> None:
+    report = await explore(make_for(handler, stages=[Stage("hurried", timeout_s=0.001)]))
 
     assert report.ok, str(report)
     assert report.covered == report.points >= 2
@@ -274,11 +274,11 @@ async def asyncio_tasks(job: JobContext) -> None:
 
 
 @pytest.mark.parametrize("handler", [asyncio_groups, asyncio_timeouts, asyncio_tasks])
-async def test_nothing_is_found_in_what_is_right_on_asyncio(anyio_backend: tuple[str, Any], handler: Handler) -> None:
+async def test_explore_finds_nothing_in_correct_asyncio_code(anyio_backend: tuple[str, Any], handler: Handler) -> None:
     if anyio_backend[0] != "asyncio":
-        pytest.skip("the job needs asyncio itself")
+        pytest.skip("the job uses asyncio directly")
 
-    report = await explore(making(handler))
+    report = await explore(make_for(handler))
 
     assert report.ok, str(report)
     assert report.covered == report.points

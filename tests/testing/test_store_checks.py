@@ -1,4 +1,4 @@
-"""The checks of stores: each broken promise is caught by the check that is named after it, in words that say which."""
+"""The checks of stores: each broken guarantee is caught by its check, with a message that names it."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from jobcancel.testing import STORE_CHECKS, OpenStore, store_conformance
 
 
 class Disk:
-    """A place: what stores on it share."""
+    """A journal that several stores share."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.taken = False
+        self.in_use = False
 
 
-class Sound:
-    """A store that keeps every promise, with a step of its own for each that another one breaks."""
+class Correct:
+    """A correct store; subclasses break one of its steps."""
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
-        self.mine = False
+        self.is_open = False
 
     def open(self) -> None:
-        if self.disk.taken:
+        if self.disk.in_use:
             raise StoreInUseError("disk")
-        self.disk.taken = self.mine = True
+        self.disk.in_use = self.is_open = True
 
     def read(self) -> Iterable[Entry]:
         return [Entry(entry.job_id, self.copied(entry.body)) for entry in self.disk.entries]
 
     def append(self, entries: Sequence[Entry]) -> None:
-        kept = list(self.disk.entries)
+        entries_after = list(self.disk.entries)
         for entry in entries:
-            kept = self.kept(kept, entry)
-        self.disk.entries = kept
+            entries_after = self.added(entries_after, entry)
+        self.disk.entries = entries_after
 
-    def kept(self, before: list[Entry], entry: Entry) -> list[Entry]:
+    def added(self, before: list[Entry], entry: Entry) -> list[Entry]:
         if entry.final:
             before = [other for other in before if other.job_id != entry.job_id]
         return before if entry.body is None else [*before, self.plain(entry)]
@@ -61,20 +61,20 @@ class Sound:
     def compact(self) -> None: ...
 
     def close(self) -> None:
-        if self.mine:
-            self.disk.taken = self.mine = False
+        if self.is_open:
+            self.disk.in_use = self.is_open = False
 
 
-class Fast(Sound):
-    """The same, fit for ten thousand entries in one batch."""
+class Fast(Correct):
+    """The same store, fast enough for batches of ten thousand entries."""
 
     def append(self, entries: Sequence[Entry]) -> None:
         jobs: dict[str, list[Entry]] = {}
         for entry in self.disk.entries:
             jobs.setdefault(entry.job_id, []).append(entry)
         for entry in entries:
-            jobs[entry.job_id] = self.kept(jobs.get(entry.job_id, []), entry)
-        self.disk.entries = [entry for kept in jobs.values() for entry in kept]
+            jobs[entry.job_id] = self.added(jobs.get(entry.job_id, []), entry)
+        self.disk.entries = [entry for entries_after in jobs.values() for entry in entries_after]
 
 
 class Reversed(Fast):
@@ -112,13 +112,13 @@ class Stuck(Fast):
 
 
 class Hoarding(Fast):
-    def kept(self, before: list[Entry], entry: Entry) -> list[Entry]:
-        return super().kept(before, entry._replace(final=entry.body is None))
+    def added(self, before: list[Entry], entry: Entry) -> list[Entry]:
+        return super().added(before, entry._replace(final=entry.body is None))
 
 
 class Unforgetting(Fast):
-    def kept(self, before: list[Entry], entry: Entry) -> list[Entry]:
-        return before if entry.body is None else super().kept(before, entry)
+    def added(self, before: list[Entry], entry: Entry) -> list[Entry]:
+        return before if entry.body is None else super().added(before, entry)
 
 
 class Forgetful(Fast):
@@ -138,7 +138,7 @@ class Sorting(Fast):
 
 
 class Equal(Fast):
-    """It takes what is equal for the same: 1 for 1.0."""
+    """Stores 1 for 1.0, which is equal."""
 
     def copied(self, body: dict[str, Any] | None) -> dict[str, Any] | None:
         return json.loads(json.dumps(body), parse_float=lambda text: int(float(text)) if text == "1.0" else float(text))  # type: ignore[no-any-return]
@@ -156,23 +156,23 @@ class Lending(Fast):
 
 class Shared(Fast):
     def open(self) -> None:
-        self.mine = True
+        self.is_open = True
 
 
 class Reentrant(Fast):
     def open(self) -> None:
-        if not self.mine:
+        if not self.is_open:
             super().open()
 
 
-class Keeping(Fast):
+class Unclosing(Fast):
     def close(self) -> None:
         pass
 
 
 class Once(Fast):
     def close(self) -> None:
-        if not self.mine:
+        if not self.is_open:
             raise StoreError("disk", "is not open")
         super().close()
 
@@ -193,42 +193,42 @@ class Small(Fast):
 
 
 BROKEN: list[tuple[Callable[[Disk], Store], str, str]] = [
-    (
-        Reversed,
-        "keeps_order_per_job",
-        "the entries of a job come back in the order in which they were appended: of 'a'",
-    ),
-    (Torn, "keeps_all_or_nothing", "of a batch that cannot be kept nothing is kept, and nothing is superseded: of 'a'"),
-    (Raw, "keeps_all_or_nothing", "entries that cannot be kept raise StoreError, not TypeError"),
-    (Careless, "keeps_all_or_nothing", r"entries that cannot be kept raise StoreError; append\(\) returned$"),
-    (Stuck, "keeps_all_or_nothing", "a store works on after a batch that it could not keep: of 'a'"),
+    (Reversed, "preserves_order", r"read\(\) returns the entries of a job in the order of their append\(\): job 'a' "),
+    (Torn, "appends_all_or_nothing", "a batch that cannot be stored adds no entry and replaces none: job 'a' "),
+    (Raw, "appends_all_or_nothing", "entries that cannot be stored raise StoreError, not TypeError"),
+    (Careless, "appends_all_or_nothing", r"entries that cannot be stored raise StoreError; append\(\) returned$"),
+    (Stuck, "appends_all_or_nothing", "a store works after a batch that it could not store: job 'a' "),
     (
         Hoarding,
-        "final_supersedes",
-        "a final entry stands for all entries of its job before it, and for no other: of 'a'",
+        "replaces_by_a_final_entry",
+        "a final entry replaces all earlier entries of its job, and of no other job: job 'a' ",
     ),
-    (Unforgetting, "forgets", "of a job with a final entry without a body nothing comes back: of 'a'"),
-    (Forgetful, "reopens", "what was kept is there when the journal is opened again: of 'a'"),
-    (Rounding, "gives_plain_data_back", "bodies come back as they were: "),
-    (Sorting, "gives_plain_data_back", "bodies come back as they were: "),
-    (Equal, "gives_plain_data_back", "bodies come back as they were: "),
-    (Sharing, "keeps_copies", "entries are copies: what their giver changes later changes nothing kept: of 'a'"),
-    (Lending, "keeps_copies", "entries are copies: what their reader changes changes nothing kept: of 'a'"),
     (
-        Shared,
-        "refuses_a_second_scheduler",
-        "a journal that is open is refused to another scheduler with StoreInUseError",
+        Unforgetting,
+        "deletes_by_a_final_entry_without_a_body",
+        "a final entry without a body deletes its job: job 'a' ",
     ),
-    (Reentrant, "refuses_to_open_twice", "a journal that is open is refused to another scheduler with StoreInUseError"),
-    (Keeping, "is_free_after_close", "a journal that nobody has open can be opened; journal disk is in use"),
+    (Forgetful, "persists", "stored entries are there when the journal is opened again: job 'a' "),
+    (Rounding, "preserves_plain_data", r"read\(\) returns the bodies unchanged: "),
+    (Sorting, "preserves_plain_data", r"read\(\) returns the bodies unchanged: "),
+    (Equal, "preserves_plain_data", r"read\(\) returns the bodies unchanged: "),
+    (Sharing, "stores_copies", r"append\(\) copies: a later change of an appended body has no effect: job 'a' "),
+    (Lending, "stores_copies", r"read\(\) copies: a change of a returned body has no effect: job 'a' "),
+    (Shared, "excludes_a_second_store", r"open\(\) of a journal that is open raises StoreInUseError; it returned$"),
+    (Reentrant, "refuses_a_second_open", r"open\(\) of a journal that is open raises StoreInUseError; it returned$"),
+    (Unclosing, "releases_at_close", "a journal that no store has open can be opened; journal disk is in use"),
     (Once, "closes_twice", r"close\(\) of a store that is not open has no effect; it raised StoreError"),
-    (Busy, "appends_nothing", "appending nothing changes nothing: of 'nobody' None was kept and "),
-    (Squeezing, "compacts_without_loss", r"compact\(\) changes no entry: of 'job "),
-    (Small, "keeps_many", "10000 entries in one batch are kept: of 'job 999'"),
+    (
+        Busy,
+        "accepts_an_empty_batch",
+        r"append\(\) of an empty batch has no effect: job 'nobody' should have None, but has ",
+    ),
+    (Squeezing, "compacts_without_loss", r"compact\(\) changes no entry: job 'job "),
+    (Small, "stores_large_batches", "a batch of 10000 entries is stored: job 'job 999'"),
 ]
 
 
-def places(store: Callable[[Disk], Store]) -> Callable[[], OpenStore]:
+def journals(store: Callable[[Disk], Store]) -> Callable[[], OpenStore]:
     def make() -> OpenStore:
         disk = Disk()
         return lambda: store(disk)
@@ -236,27 +236,27 @@ def places(store: Callable[[Disk], Store]) -> Callable[[], OpenStore]:
     return make
 
 
-@pytest.mark.parametrize(("store", "name", "words"), BROKEN, ids=lambda value: getattr(value, "__name__", None))
-def test_a_broken_promise_is_caught_by_its_check_and_said(
-    store: Callable[[Disk], Store], name: str, words: str
+@pytest.mark.parametrize(("store", "name", "message"), BROKEN, ids=lambda value: getattr(value, "__name__", None))
+def test_check_catches_the_broken_guarantee_and_names_it(
+    store: Callable[[Disk], Store], name: str, message: str
 ) -> None:
     [check] = [check for check in STORE_CHECKS if check.__name__ == name]
-    with pytest.raises(AssertionError, match=f"^{words}"):
-        check(places(store)())
+    with pytest.raises(AssertionError, match=f"^{message}"):
+        check(journals(store)())
     with pytest.raises(AssertionError):
-        store_conformance(places(store))
+        store_conformance(journals(store))
 
 
-def test_every_check_catches_a_store_that_is_broken_in_what_it_is_about() -> None:
+def test_every_check_has_a_broken_store() -> None:
     assert {name for _, name, _ in BROKEN} == {check.__name__ for check in STORE_CHECKS}
 
 
-def test_a_sound_store_passes_each_check_on_a_place_of_its_own() -> None:
+def test_correct_store_passes_each_check_with_a_new_journal() -> None:
     made: Iterator[int] = iter(range(1000))
 
     def make() -> OpenStore:
         next(made)
-        return places(Fast)()
+        return journals(Fast)()
 
     store_conformance(make)
     assert next(made) == 14
