@@ -133,7 +133,7 @@ KIT_FAULTS: Final = (
         _KIT + "cancel_at.py",
         "            self._requested = True  # before the request, which is a change itself\n",
         "",
-        "tests/testing/test_cancel_at.py::test_cancel_at_makes_one_request",
+        "tests/testing/test_cancel_at.py::test_cancel_at_makes_one_request_at_the_first_entry",
     ),
     Fault(
         MOMENT,

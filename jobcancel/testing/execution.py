@@ -200,7 +200,9 @@ async def _wait_or_force(scheduler: Scheduler, job_id: str, run: RunRecord, stal
             return
         if len(run.points) == points and not run.forced:
             last = next(reversed(run.points.values()), None)
-            _LOGGER.warning("job %s made no step for %g s and is forced to end; it stands at %s", job_id, stall_s, last)
+            _LOGGER.warning(
+                "job %s made no progress for %g s and is forced to end; last point: %s", job_id, stall_s, last
+            )
             run.forced = True
             await scheduler.cancel(job_id, force=True)
         points = len(run.points)

@@ -55,7 +55,7 @@ def relative_path(file: str) -> str:
 
 
 class HostCode:
-    """Tell the host's code from Python's, from installed packages and from the scheduler's own.
+    """Distinguishes the host's code from Python's, from installed packages and from the scheduler's own.
 
     Args:
         handler: The job's handler. Its whole package counts as the host's code, even if it is installed.

@@ -52,7 +52,7 @@ class RunRecord:
     """The record of one run.
 
     Args:
-        host_code: Tells the host's code from other code.
+        host_code: Distinguishes the host's code from other code.
         plan: The requests to make, and where.
         expected: The points of the run from which the plan was made.
         limit: How many points the run may have.

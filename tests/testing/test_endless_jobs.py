@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import anyio
+import pytest
 from anyio.lowlevel import checkpoint
 
 from jobcancel import JobContext, Stage
@@ -79,7 +80,7 @@ async def test_job_that_is_endless_without_a_request_is_not_explored() -> None:
     assert (report.runs, report.covered, report.skipped) == (1, 0, report.points)
 
 
-async def test_job_without_progress_is_forced_to_end() -> None:
+async def test_job_without_progress_is_forced_to_end(caplog: pytest.LogCaptureFixture) -> None:
     async def work(job: JobContext) -> None:
         async with job.stage("paying"):
             await checkpoint()
@@ -91,6 +92,7 @@ async def test_job_without_progress_is_forced_to_end() -> None:
     assert faults(report) == [("did not end", "paying")]
     assert report.covered == report.points == 5
     assert [str(verdict) for verdict in report.findings[0].verdicts] == ["deferred"]
+    assert "made no progress for 0.05 s and is forced to end; last point: job:4 " in caplog.text
 
 
 async def test_forced_end_is_not_a_broken_guarantee() -> None:

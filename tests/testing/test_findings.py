@@ -95,7 +95,7 @@ async def puts_the_cancel_into_a_group(job: JobContext) -> None:
         (puts_the_cancel_into_a_group, [Fault.CLEANUP]),
     ],
 )
-async def test_explore_tells_swallowed_cancels_from_interrupted_cleanup(
+async def test_explore_distinguishes_swallowed_cancels_and_interrupted_cleanup(
     handler: Handler, expected: list[Fault]
 ) -> None:
     report = await explore(make_for(handler))
@@ -128,7 +128,7 @@ async def test_task_in_a_group_of_the_host_is_reported_and_left_running() -> Non
         job.app.start_soon(anyio.sleep_forever)
         await checkpoint()
 
-    reports: list[Report] = []  # a local variable: the canceled group ends its block early
+    reports: list[Report] = []  # a list: for type checkers a cancel may skip an assignment
     async with anyio.create_task_group() as group:
         reports.append(await explore(make_for(work, app=group)))
         group.cancel_scope.cancel()

@@ -124,7 +124,7 @@ SHOWN = [
     r"  cancel: cause user, by ada, outcome canceling, requested \+0\.000 s, delivered \+0\.000 s",
     r"        at   took  step             status     details",
     r"    \+0\.000         started          running",
-    r"    \+0\.000  0\.000  rendering        canceled",  # in the order of their start
+    r"    \+0\.000  0\.000  rendering        canceled",  # at the time of its start
     r"    \+0\.000         cancel_accepted  canceling",
     r"    \+0\.000         delivered        noted",
     r"    \+0\.000         unwound          canceled",

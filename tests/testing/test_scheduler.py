@@ -121,12 +121,12 @@ async def test_running_jobs_are_canceled_at_the_end_of_the_block(registry: Regis
 
 
 async def test_handlers_get_the_app(registry: Registry) -> None:
-    @registry.kind("asks")
-    async def asks(job: JobContext) -> object:
+    @registry.kind("returns_app")
+    async def returns_app(job: JobContext) -> object:
         return job.app
 
     async with scheduler_for_a_test(registry, app="the app") as scheduler:
-        assert await (await scheduler.submit(asks())).result() == "the app"
+        assert await (await scheduler.submit(returns_app())).result() == "the app"
 
 
 async def test_second_scheduler_with_the_same_store_is_a_restart(registry: Registry) -> None:

@@ -74,7 +74,7 @@ class Fast(Correct):
             jobs.setdefault(entry.job_id, []).append(entry)
         for entry in entries:
             jobs[entry.job_id] = self.added(jobs.get(entry.job_id, []), entry)
-        self.disk.entries = [entry for entries_after in jobs.values() for entry in entries_after]
+        self.disk.entries = [entry for of_one_job in jobs.values() for entry in of_one_job]
 
 
 class Reversed(Fast):
@@ -179,7 +179,7 @@ class Once(Fast):
 
 class Busy(Fast):
     def append(self, entries: Sequence[Entry]) -> None:
-        super().append(entries or [Entry("nobody", {})])
+        super().append(entries or [Entry("unknown", {})])
 
 
 class Squeezing(Fast):
@@ -221,7 +221,7 @@ BROKEN: list[tuple[Callable[[Disk], Store], str, str]] = [
     (
         Busy,
         "accepts_an_empty_batch",
-        r"append\(\) of an empty batch has no effect: job 'nobody' should have None, but has ",
+        r"append\(\) of an empty batch has no effect: job 'unknown' should have None, but has ",
     ),
     (Squeezing, "compacts_without_loss", r"compact\(\) changes no entry: job 'job "),
     (Small, "stores_large_batches", "a batch of 10000 entries is stored: job 'job 999'"),
