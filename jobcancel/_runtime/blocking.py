@@ -19,6 +19,7 @@ from jobcancel.abc import Clock, Store
 from .from_thread import BlockingJobs
 from .log import guard
 from .scheduler import Scheduler
+from .session import refuse_own
 
 
 class SchedulerOptions(TypedDict, total=False):
@@ -83,7 +84,7 @@ class BlockingScheduler(BlockingJobs):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._scheduler.refuse_own("close the scheduler that runs it")
+        refuse_own(self._scheduler._dispatcher, "close the scheduler that runs it")  # noqa: SLF001  # of one package
         _AT_EXIT.discard(self)
         running, self._running = self._running, None
         if running is not None and self._pid == os.getpid():  # no thread survives a fork

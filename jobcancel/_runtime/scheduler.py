@@ -30,7 +30,7 @@ from .ids import Ids, checked, ulids
 from .job import check_thread, snapshot_of
 from .observers import Watcher, wait_persisted
 from .session import Session, end_jobs, refuse_own
-from .table import Filters, find, find_at_once
+from .table import Filters, find
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Page, Snapshot
@@ -241,10 +241,6 @@ class Scheduler:
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         return await find(self._dispatcher.table, filters, cursor, limit)
 
-    def newest(self, limit: int) -> tuple[Snapshot[Any], ...]:
-        """Return the newest jobs, ``limit`` at most. It needs no loop: for reports on one that has stopped."""
-        return find_at_once(self._dispatcher.table, Filters(), None, limit).jobs
-
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or the time is up; see ``JobService.wait``."""
         job = self._dispatcher.table.get(job_id, owner)
@@ -257,17 +253,13 @@ class Scheduler:
 
     async def shutdown(self, drain_s: float = 0) -> None:
         """Take no more jobs and end all; see ``JobService.shutdown``. Leaving does this too."""
-        self.refuse_own("shut down the scheduler that runs it")
+        refuse_own(self._dispatcher, "shut down the scheduler that runs it")
         drain_s = PATIENCE.check(drain_s, "drain_s")
         self._accepting = False
         if self._session is not None:
             interruption = await end_jobs(self._dispatcher, drain_s)
             if interruption is not None:
                 raise interruption
-
-    def refuse_own(self, wanted: str) -> None:
-        """Refuse what one of the scheduler's own jobs would wait for for ever; raises ``DeadlockError``."""
-        refuse_own(self._dispatcher, wanted)
 
     @property
     def from_thread(self) -> BlockingJobs:

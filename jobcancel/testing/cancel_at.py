@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 from jobcancel._core.calls import Call
 from jobcancel._core.decision import Verdict
-from jobcancel._runtime.handle import Handle, request_cancel
+from jobcancel._runtime.handle import Handle, user_request
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.scheduler import Scheduler
-from jobcancel._runtime.watch import attach, detach
 from jobcancel.errors import StageNotReachedError
 
 from .run import Run
@@ -55,16 +54,16 @@ async def cancel_at(
         raise TypeError(f"cancel_at needs a jobcancel.Scheduler of this process, not {type(scheduler).__name__}")
 
     def request() -> Verdict:
-        return request_cancel(job, by, reason, defer=defer, force=force)
+        return job.host.cancel(job, user_request(by, reason, defer=defer, force=force))
 
     if stage is None:
         return Run((request(),), await handle.wait())
     observer = _EntryObserver(job, stage, request)
-    attach(job, observer)
+    job.attach(observer)
     try:
         snapshot = await handle.wait()
     finally:
-        detach(job, observer)
+        job.detach(observer)
     if observer.verdict is None:
         raise StageNotReachedError(job.id, stage, snapshot)
     return Run((observer.verdict,), snapshot)
@@ -78,7 +77,7 @@ class _EntryObserver:
         self._requested = False
         self.verdict: Verdict | None = None
 
-    def change(self) -> None:
+    def changed(self) -> None:
         """Be notified of a change of the job."""
         if not self._requested and self._job.stage_name == self._stage:
             self._requested = True  # before the request, which is a change itself

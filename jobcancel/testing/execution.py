@@ -83,7 +83,7 @@ class _SteppingScheduler(Scheduler):
 
     def record_jobs(self, run: RunRecord) -> None:
         """Record every job that starts from now on."""
-        main = self._kernel.main
+        main = self._dispatcher.main
 
         def stepped_main(job: Job) -> SteppedCoroutine:
             task = run.add_job(job)
@@ -91,7 +91,7 @@ class _SteppingScheduler(Scheduler):
             job.call = _recorded_call(run, task, job.call)
             return SteppedCoroutine(main(job), task)
 
-        self._kernel.main = stepped_main
+        self._dispatcher.main = stepped_main
 
 
 def _recorded_call(run: RunRecord, task: TaskRecord, call: Call[Any]) -> Call[Any]:

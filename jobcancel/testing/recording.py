@@ -13,7 +13,6 @@ from attrs import frozen
 from jobcancel._core.decision import Outcome, Verdict
 from jobcancel._core.specs import Stage
 from jobcancel._runtime.job import CURRENT, Job
-from jobcancel._runtime.watch import attach
 
 from .frames import UNKNOWN, HostCode, Location, dropped_by_wait_for, exceptions_in_flight
 from .plan import Moment, Phase, Plan, Point, PointId
@@ -118,7 +117,7 @@ class RunRecord:
             task = TaskRecord(self, "job", job, self.host_code.start, is_job=True)
         else:
             task = TaskRecord(self, parent.next_name(), job, self.host_code.locate_caller(), is_job=True)
-        attach(job, task)
+        job.attach(task)
         self.tasks.append(task)
         return task
 
@@ -130,7 +129,7 @@ class RunRecord:
             coroutine: The task's coroutine.
         """
         job = context.get(CURRENT)
-        if job is None or self.root is None or job.kernel is not self.root.kernel:
+        if job is None or self.root is None or job.host is not self.root.host:
             return None
         starter = self.running or next(task for task in self.tasks if task.job is job)
         task = TaskRecord(self, starter.next_name(), job, self.host_code.locate_caller(), is_job=False)
@@ -164,10 +163,10 @@ class RunRecord:
         assert job is not None  # noqa: S101  # for type checkers: a point belongs to a started job
         step = self._plan[len(self.requested_at)]
         self.requested_at.append(point)
-        verdict = job.kernel.cancel(job, step.request.to_cancellation())
+        verdict = job.host.cancel(job, step.request.to_cancellation())
         self.verdicts.append(verdict)
         if verdict.outcome is Outcome.CANCELING and job.scope is not None:
-            job.kernel.deliveries.deliver(job)
+            job.host.deliver(job)
 
 
 class TaskRecord:
@@ -262,7 +261,7 @@ class TaskRecord:
         self.ended = True
         self.run.running = None
 
-    def change(self) -> None:
+    def changed(self) -> None:
         """Be notified that the job has changed: perhaps its stage, in any of its tasks, or its end."""
         if self.job is self.run.root and self.job.settled is not None:
             for task in self.run.tasks:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from jobcancel import Scheduler, Snapshot
 from jobcancel._core.replay import Replay
+from jobcancel._runtime.table import Filters, find_at_once
 from jobcancel.abc import Store
 
 from .cells import Cell
@@ -33,7 +34,8 @@ def shown(snapshot: Snapshot[Any]) -> dict[str, Any]:
 
 def look_back(scene: Scene) -> None:
     """Put down what the scheduler shows, now that its host is over."""
-    scene.facts.put("shown", jobs=[shown(each) for each in scene.scheduler.newest(_MOST)])
+    table = scene.scheduler._dispatcher.table  # pyright: ignore[reportPrivateUsage]  # no loop runs any more
+    scene.facts.put("shown", jobs=[shown(each) for each in find_at_once(table, Filters(), None, _MOST).jobs])
 
 
 def journal_of(store: Store) -> list[dict[str, Any]]:

@@ -116,7 +116,6 @@ PLACES: dict[str, Place] = {
         "drain_s", lambda host, v: thread(partial(host.scheduler.from_thread.shutdown, v)), 0, inf, 1.5
     ),
     "find": at("limit", lambda host, v: host.scheduler.find(limit=v)),
-    "newest": at("limit", lambda host, v: made(lambda: host.scheduler.newest(v))),
     "progress, done": at("done", progress, 0, 1.5),
     "progress, total": at("total", lambda host, v: progress(host, 1, v), None, 0, 1.5),
     "run_process": at("kill_after_s", process, 0, inf, 1.5),
