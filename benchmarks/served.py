@@ -37,7 +37,9 @@ async def main() -> None:
     async with Scheduler(registry, new_id=asgi.id_factory(contract)) as scheduler:
         job = await scheduler.submit(endless(go_on), owner=caller.owner)
         await job.cancel()
-        answer = contracts.reply(contract, contracts.Case.ALREADY_CANCELING, contracts.Context(job_id=job.id)).content
+        answer = contracts.outcome_reply(
+            contract, contracts.Case.ALREADY_CANCELING, contracts.Context(job_id=job.id)
+        ).content
 
         async def bare(_request: Request) -> Response:
             return Response(answer, status_code=202, media_type="application/json")

@@ -20,9 +20,9 @@ from starlette.routing import Route
 from jobcancel._core.arguments import Range
 from jobcancel.abc import JobService
 from jobcancel.asgi import TokenTable, idempotency_key
-from jobcancel.asgi.endpoints import UNKEPT
-from jobcancel.asgi.ids import minting
-from jobcancel.contracts import Case, Context, Contract, refuse, reply
+from jobcancel.asgi.endpoints import STORE_FAILED
+from jobcancel.asgi.ids import id_maker
+from jobcancel.contracts import Case, Context, Contract, error_reply, outcome_reply
 from jobcancel.errors import IdempotencyConflictError, SchedulerClosedError, StoreError
 
 from .demonstration import OWNER, REVERSAL, Demonstration
@@ -80,7 +80,7 @@ class Orders:
 
     def __init__(self, service: JobService, shown: Demonstration, callers: TokenTable) -> None:
         self._service, self._shown, self._callers = service, shown, callers
-        self._new_request_id = minting(shown.contract.ids.request)
+        self._new_request_id = id_maker(shown.contract.ids.request)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -110,7 +110,7 @@ class Orders:
         except SchedulerClosedError:
             return self._refused("closed")
         except StoreError:
-            return self._refused("closed", message=UNKEPT)
+            return self._refused("closed", message=STORE_FAILED)
 
     async def _ordered(self, order: Order, owner: str, key: str | None) -> Response:
         handle = await self._service.submit(
@@ -134,7 +134,9 @@ class Orders:
         """Return an outcome's document, or another of the contract's."""
         context = Context(request_id=self._new_request_id(), **facts)
         contract = self._shown.contract
-        said = reply(contract, case, context) if isinstance(case, Case) else refuse(contract, case, context)
+        said = (
+            outcome_reply(contract, case, context) if isinstance(case, Case) else error_reply(contract, case, context)
+        )
         return Response(said.content, said.status, dict(said.headers), media_type="application/json")
 
 

@@ -1,9 +1,9 @@
-"""A contract over HTTP: Starlette routes that answer in a vendor's words for any ``JobService`` (extra ``asgi``)."""
+"""A contract over HTTP: Starlette routes that answer as the vendor does, for any ``JobService`` (extra ``asgi``)."""
 
-from .callers import Authenticate, Caller, RateLimited, TokenTable, Unauthenticated
+from .authentication import Authenticate, Caller, RateLimited, TokenTable, Unauthenticated
 from .ids import id_factory
-from .keys import idempotency_key
 from .openapi import openapi
+from .requests import idempotency_key
 from .routing import app, routes
 
 __all__ = (

@@ -12,18 +12,18 @@ from jobcancel.contracts import Contract
 
 
 def id_factory(contract: Contract) -> Callable[[], str]:
-    """Return what gives a new job id of the contract's form at each call, for ``Scheduler(new_id=...)``."""
-    return minting(contract.ids.mint)
+    """Return a function that makes new job ids of the contract's form, for ``Scheduler(new_id=...)``."""
+    return id_maker(contract.ids.mint)
 
 
-def require_form(service: JobService, contract: Contract) -> None:
-    """Refuse a service whose job ids a contract would call malformed: no job of it could ever be canceled.
+def require_id_form(service: JobService, contract: Contract) -> None:
+    """Refuse a service whose job ids are malformed in the contract: clients could cancel none of its jobs.
 
-    Its next id is looked at, and its next job still gets it. A service that makes no ids itself, such as a client of
-    another process, is not checked: that process is.
+    The service's next id is read, not used up. A service that makes no ids itself, such as a client of another
+    process, is not checked: that process checks its own.
 
     Raises:
-        ValueError: The ids have another form.
+        ValueError: The service's ids have another form.
     """
     ids = getattr(service, "ids", None)
     if not isinstance(ids, Ids) or contract.ids.fits(sample := ids.peek()):
@@ -36,11 +36,11 @@ def require_form(service: JobService, contract: Contract) -> None:
     )
 
 
-def minting(form: str) -> Callable[[], str]:
-    """Return what gives a new id at each call.
+def id_maker(form: str) -> Callable[[], str]:
+    """Return a function that makes a new id at each call.
 
     Args:
-        form: What an id looks like; ``{ulid}`` and ``{uuid}`` in it stand for a new one.
+        form: The form of an id; ``{ulid}`` or ``{uuid}`` in it is replaced by a new one.
     """
     before, ulid_wanted, after = form.partition("{ulid}")
     if ulid_wanted:

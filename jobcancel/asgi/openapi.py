@@ -8,18 +8,17 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from jobcancel.contracts import Auth, Case, Contract, Route, Row
-from jobcancel.contracts.contract import DEFAULT_BODIES
 
-from .answers import NOT_MODIFIED
-from .exchange import LONGEST_ID
 from .operations import LARGEST_PAGE
-from .schemas import Inference, Schema, any_of
+from .requests import LONGEST_ID
+from .responses import NOT_MODIFIED
+from .schemas import Schema, SchemaInference, any_of
 
 _SUMMARIES: Final[Mapping[str, str]] = {
-    "cancel": "Ask for the cancel of a job",
+    "cancel": "Request the cancel of a job",
     "get": "Show a job",
-    "list": "List the caller's jobs, newest first; `cursor` takes the one that the earlier page carries",
-    "health": "Say that the service answers",
+    "list": "List the caller's jobs, newest first; `cursor` is the cursor of an earlier page",
+    "health": "Show that the service is up",
 }
 _REQUEST_ID: Final = {"X-Request-Id": {"description": "The request's id", "schema": {"type": "string"}}}
 _ETAG: Final = {"ETag": {"description": "A strong tag of the body", "schema": {"type": "string"}}}
@@ -29,7 +28,7 @@ _FIRST_REFUSAL: Final = 400
 
 def openapi(contract: Contract) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of what is served for a contract."""
-    schemas = Inference(contract)
+    schemas = SchemaInference(contract)
     ids: set[str] = set()
     paths: dict[str, dict[str, Any]] = {}
     for route in contract.routes:
@@ -54,7 +53,7 @@ def _description(contract: Contract) -> str:
 
 
 def _operation_id(route: Route, method: str, taken: set[str]) -> str:
-    """Return the operation's own name, with the fixed parts of its path if another one has it."""
+    """Return the operation's name; if it is taken, with the fixed parts of its path."""
     fixed = "_".join(re.findall(r"[A-Za-z0-9]+", re.sub(r"\{.*?\}", "", route.path)))
     wanted: list[str] = [route.op, f"{route.op}_{fixed}", f"{route.op}_{fixed}_{method.lower()}"]
     name = next((name for name in wanted if name not in taken), wanted[-1])
@@ -62,7 +61,7 @@ def _operation_id(route: Route, method: str, taken: set[str]) -> str:
     return name
 
 
-def _operation(contract: Contract, route: Route, schemas: Inference) -> dict[str, Any]:
+def _operation(contract: Contract, route: Route, schemas: SchemaInference) -> dict[str, Any]:
     return {
         "summary": _SUMMARIES[route.op],
         "parameters": _parameters(route),
@@ -73,7 +72,7 @@ def _operation(contract: Contract, route: Route, schemas: Inference) -> dict[str
 
 def _path_parameters(contract: Contract, path: str) -> list[dict[str, Any]]:
     schema: Schema = {"type": "string", "minLength": 1}
-    # Where the vendor has no refusal for a malformed id, none is malformed in a client's eyes.
+    # If the vendor does not refuse malformed ids, every id is valid for a client.
     if contract.outcomes[Case.MALFORMED_ID].status >= _FIRST_REFUSAL:
         job_id = {**schema, "maxLength": LONGEST_ID, "pattern": f"^(?:{contract.ids.pattern.pattern})$"}
     else:
@@ -87,13 +86,13 @@ def _path_parameters(contract: Contract, path: str) -> list[dict[str, Any]]:
 def _parameters(route: Route) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     if route.wait_parameter is not None:
-        words = f"`true` holds the answer until the job has ended, at most {route.wait_s:g} s"
+        words = f"With `true` the response waits until the job has ended, at most {route.wait_s:g} s"
         parameters.append(_optional(route.wait_parameter, "query", words, {"type": "string"}))
     if route.op == "list":
         limit = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": LARGEST_PAGE}
-        parameters.append(_optional("limit", "query", "How many jobs a page has at most", limit))
+        parameters.append(_optional("limit", "query", "The largest number of jobs in a page", limit))
     if route.etag:
-        words = "The ETag of what the client has"
+        words = "The ETag of the body that the client has"
         parameters.append(_optional("If-None-Match", "header", words, {"type": "string"}))
     return parameters
 
@@ -123,20 +122,20 @@ def _security_schemes(auth: Auth) -> dict[str, Any]:
 
 
 def _requirements(auth: Auth, route: Route) -> list[dict[str, list[str]]]:
-    """Return the ways to show who one is, each with all the headers that it needs."""
+    """Return the ways to authenticate, each with all the headers that it needs."""
     scopes = [auth.cancel_scope] if route.op == "cancel" and auth.cancel_scope is not None else []
     return [{_scheme_name(header, prefix): scopes for header, prefix in way.items()} for way in auth.ways]
 
 
-def _responses(contract: Contract, route: Route, schemas: Inference) -> dict[str, Any]:
-    """Return what may be answered by status; rows of one status are told apart in its description."""
+def _responses(contract: Contract, route: Route, schemas: SchemaInference) -> dict[str, Any]:
+    """Return the responses by status; if several rows have one status, its description names each row."""
     rows: dict[int, list[tuple[str, Row]]] = {}
     for name, row in _rows(contract, route):
         rows.setdefault(row.status, []).append((name, row))
     responses = {str(status): _response(of_status, schemas) for status, of_status in sorted(rows.items())}
     if route.etag:
         responses["200"]["headers"] |= _ETAG
-        same = {"description": "not modified since the given ETag", "headers": _REQUEST_ID | _ETAG}
+        same = {"description": "not modified: the client has this body", "headers": _REQUEST_ID | _ETAG}
         responses[str(NOT_MODIFIED)] = same
     return responses
 
@@ -144,8 +143,7 @@ def _responses(contract: Contract, route: Route, schemas: Inference) -> dict[str
 def _rows(contract: Contract, route: Route) -> Iterable[tuple[str, Row]]:
     cases = {"cancel": tuple(Case), "get": (Case.NOT_FOUND, Case.FORBIDDEN, Case.MALFORMED_ID)}.get(route.op, ())
     if route.op != "cancel":
-        body = DEFAULT_BODIES[route.op] if route.body is None else route.body
-        yield "success", Row(status=HTTPStatus.OK, body=body, source="implied")
+        yield "success", Row(status=HTTPStatus.OK, body=route.template, source="implied")
     if route.authenticated:
         cases = (*cases, Case.UNAUTHENTICATED, Case.RATE_LIMITED)
     for case in dict.fromkeys((*cases, Case.INTERNAL_ERROR)):
@@ -155,22 +153,22 @@ def _rows(contract: Contract, route: Route) -> Iterable[tuple[str, Row]]:
         yield name, contract.errors[name]
 
 
-def _response(rows: list[tuple[str, Row]], schemas: Inference) -> dict[str, Any]:
+def _response(rows: list[tuple[str, Row]], schemas: SchemaInference) -> dict[str, Any]:
     headers: dict[str, Any] = dict(_REQUEST_ID)
     for _, row in rows:
         headers |= {name: {"schema": schemas.of(template)} for name, template in row.headers.items()}
-    response: dict[str, Any] = {"description": "\n".join(_told(*row) for row in rows), "headers": headers}
+    response: dict[str, Any] = {"description": "\n".join(_describe(*row) for row in rows), "headers": headers}
     bodies = [schemas.of(row.body) for _, row in rows if row.body not in _NO_BODY]
     if bodies:
         response["content"] = {"application/json": {"schema": any_of(bodies)}}
     return response
 
 
-def _told(name: str, row: Row) -> str:
-    """Return a row in words: what it answers, and what the vendor's document says of it."""
-    said = [row.source.replace("_", " ")]
+def _describe(name: str, row: Row) -> str:
+    """Return one line about a row: its name, and how the vendor's document supports it."""
+    remarks = [row.source.replace("_", " ")]
     if row.unlisted:
-        said.append("not a status that the vendor lists")
+        remarks.append("not a status that the vendor lists")
     if row.note:
-        said.append(row.note)
-    return f"{name} ({'; '.join(said)})"
+        remarks.append(row.note)
+    return f"{name} ({'; '.join(remarks)})"

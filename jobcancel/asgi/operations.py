@@ -1,4 +1,4 @@
-"""What a contract's routes do: cancel, get, list, health. Each answers one request or raises why not."""
+"""What a contract's routes do: cancel, get, list, health. Each operation answers one request, or raises why not."""
 
 from __future__ import annotations
 
@@ -12,100 +12,100 @@ from jobcancel._core.decision import Outcome, Verdict
 from jobcancel._core.snapshot import Snapshot
 from jobcancel._core.states import JobState
 from jobcancel.abc import JobService
-from jobcancel.contracts import Case, Contract, Reply, answer, canceled_at_once, case_of, reply
+from jobcancel.contracts import Case, Contract, Reply, canceled_at_once, case_of, outcome_reply, success_reply
 from jobcancel.errors import JobNotFoundError
 
-from .exchange import Exchange, Turned
-from .jobs import Jobs, shows_job
+from .lookup import JobLookup, shows_job
+from .requests import ContractRequest, RequestRefused
 
 LARGEST_PAGE: Final = 100
 _TRUE: Final = frozenset({"true", "1"})
-_UNDER_WAY: Final = frozenset({Outcome.CANCELING, Outcome.DEFERRED, Outcome.ALREADY_CANCELING})
+_UNSETTLED: Final = frozenset({Outcome.CANCELING, Outcome.DEFERRED, Outcome.ALREADY_CANCELING})
 
 
 class Operation(Protocol):
     """One of a contract's operations.
 
     Attributes:
-        safe: It changes nothing, so that it may be asked for with HEAD too.
+        safe: Whether it changes nothing, so that HEAD may call it too.
     """
 
     safe: bool
 
-    async def __call__(self, exchange: Exchange) -> Reply:
-        """Answer.
+    async def __call__(self, request: ContractRequest) -> Reply:
+        """Answer a request.
 
         Raises:
-            Turned: The request asks for what it may not have.
-            JobNotFoundError: No such job, or another owner's.
+            RequestRefused: The caller may not do this, or the request is malformed.
+            JobNotFoundError: There is no such job, or it has another owner.
         """
         ...
 
 
 class Cancel:
-    """Asks for a cancel, once, and says what was decided."""
+    """Requests one cancel and answers with the verdict."""
 
     safe = False
 
     def __init__(self, service: JobService, contract: Contract) -> None:
-        self._service, self._contract, self._jobs = service, contract, Jobs(service, contract)
+        self._service, self._contract, self._lookup = service, contract, JobLookup(service, contract)
         self._defer = contract.policies.on_shielded_stage == "defer"
         self._shows_job = {
             case: shows_job([row.body, row.message, row.headers]) for case, row in contract.outcomes.items()
         }
-        self._looks_first = self._jobs.placed or any(self._shows_job.values())
+        self._gets_job_first = self._lookup.checks_labels or any(self._shows_job.values())
 
-    async def __call__(self, exchange: Exchange) -> Reply:
-        """Answer a request to cancel."""
-        contract, owner = self._contract, exchange.owner
+    async def __call__(self, request: ContractRequest) -> Reply:
+        """Answer a request to cancel a job."""
+        contract, owner = self._contract, request.owner
         scope = contract.auth.cancel_scope
-        if scope is not None and scope not in exchange.scopes:
-            raise Turned(Case.FORBIDDEN)
-        job_id = exchange.wanted(contract)
-        known = await self._jobs.get(job_id, exchange) if self._looks_first else None
+        if scope is not None and scope not in request.scopes:
+            raise RequestRefused(Case.FORBIDDEN)
+        job_id = request.require_job_id(contract)
+        before = await self._lookup.get(job_id, request) if self._gets_job_first else None
         verdict = await self._service.cancel(job_id, owner=owner, by=owner, defer=self._defer)
         case = case_of(verdict)
         try:
-            job = await self._job(verdict, case, owner)
-        except JobNotFoundError:  # retired since: the verdict stands, and the answer shows what is known
-            job = known and attrs.evolve(known, state=verdict.state, stage=None)
+            job = await self._job_to_show(verdict, case, owner)
+        except JobNotFoundError:  # retired meanwhile: the verdict still holds, so show the job as it was before
+            job = before and attrs.evolve(before, state=verdict.state, stage=None)
         if job is not None:
             case = case_of(verdict, at_once=canceled_at_once(contract, job))
-        children = await self._jobs.children(job, owner)
-        return reply(contract, case, exchange.context(job=job, jobs=children, stage=verdict.stage))
+        children = await self._lookup.children(job, owner)
+        return outcome_reply(contract, case, request.context(job=job, jobs=children, stage=verdict.stage))
 
-    async def _job(self, verdict: Verdict, case: Case, owner: str) -> Snapshot[Any] | None:
-        """Return the job if the answer shows it, after waiting as the contract says."""
+    async def _job_to_show(self, verdict: Verdict, case: Case, owner: str) -> Snapshot[Any] | None:
+        """Return the job if the reply shows it, after waiting as long as the contract says."""
         policies = self._contract.policies
-        if policies.settle_s and verdict.outcome in _UNDER_WAY:
+        if policies.settle_s and verdict.outcome in _UNSETTLED:
             return await self._service.wait(verdict.job_id, owner=owner, timeout_s=policies.settle_s)
         if not self._shows_job[case] and not policies.canceled_at_once:
             return None
         job = await self._service.get(verdict.job_id, owner=owner)
         if policies.via_canceling and case is Case.PENDING_CANCELED:
-            # In the vendor's words a pending job is canceling before it is canceled; the next poll tells the rest.
+            # This vendor shows a canceled pending job as canceling first. A later read shows it as canceled.
             return attrs.evolve(job, state=JobState.CANCELING, settled_at=None)
         return job
 
 
 class Get:
-    """Shows one job; where the route has it, holds the answer until the job has settled or the time is up."""
+    """Shows one job. If the route supports it and the client asks for it, waits until the job settles or time is up."""
 
     safe = True
 
     def __init__(self, service: JobService, contract: Contract) -> None:
-        self._service, self._contract, self._jobs = service, contract, Jobs(service, contract)
+        self._service, self._contract, self._lookup = service, contract, JobLookup(service, contract)
 
-    async def __call__(self, exchange: Exchange) -> Reply:
+    async def __call__(self, request: ContractRequest) -> Reply:
         """Answer a request for a job."""
-        route, owner = exchange.route, exchange.owner
-        job_id = exchange.wanted(self._contract)
-        job = await self._jobs.get(job_id, exchange)
-        asked = exchange.request.query_params
-        if route.wait_parameter is not None and asked.get(route.wait_parameter, "").lower() in _TRUE:
+        route, owner = request.route, request.owner
+        job_id = request.require_job_id(self._contract)
+        job = await self._lookup.get(job_id, request)
+        query = request.request.query_params
+        if route.wait_parameter is not None and query.get(route.wait_parameter, "").lower() in _TRUE:
             job = await self._service.wait(job_id, owner=owner, timeout_s=route.wait_s)
-        children = await self._jobs.children(job, owner)
-        return answer(self._contract, route, exchange.context(job=job, jobs=children))
+        children = await self._lookup.children(job, owner)
+        return success_reply(self._contract, route, request.context(job=job, jobs=children))
 
 
 class List:
@@ -116,32 +116,32 @@ class List:
     def __init__(self, service: JobService, contract: Contract) -> None:
         self._service, self._contract = service, contract
 
-    async def __call__(self, exchange: Exchange) -> Reply:
-        """Answer a request for jobs."""
-        contract, asked = self._contract, exchange.request.query_params
-        labels = {label: exchange.parameters[name] for name, label in contract.tenancy.labels.items()}
-        cursor, limit = asked.get("cursor"), _limit(asked)
+    async def __call__(self, request: ContractRequest) -> Reply:
+        """Answer a request for a page of jobs."""
+        contract, query = self._contract, request.request.query_params
+        labels = {label: request.parameters[name] for name, label in contract.tenancy.labels.items()}
+        cursor, limit = query.get("cursor"), _limit(query)
         try:
-            page = await self._service.find(owner=exchange.owner, labels=labels, cursor=cursor, limit=limit)
+            page = await self._service.find(owner=request.owner, labels=labels, cursor=cursor, limit=limit)
         except ValueError:
             if cursor is None:
                 raise  # not the client's fault
-            message = "cursor: pass the one that the earlier page carries"
-            raise Turned("invalid_request", ("query", "cursor"), message) from None
-        return answer(contract, exchange.route, exchange.context(jobs=page.jobs, cursor=page.cursor))
+            message = "cursor: pass the cursor of an earlier page"
+            raise RequestRefused("invalid_request", ("query", "cursor"), message) from None
+        return success_reply(contract, request.route, request.context(jobs=page.jobs, cursor=page.cursor))
 
 
 class Health:
-    """Says that the service answers."""
+    """Answers that the service is up."""
 
     safe = True
 
     def __init__(self, _: JobService, contract: Contract) -> None:
         self._contract = contract
 
-    async def __call__(self, exchange: Exchange) -> Reply:
-        """Answer."""
-        return answer(self._contract, exchange.route, exchange.context())
+    async def __call__(self, request: ContractRequest) -> Reply:
+        """Answer a request for the service's health."""
+        return success_reply(self._contract, request.route, request.context())
 
 
 OPERATIONS: Final[Mapping[str, Callable[[JobService, Contract], Operation]]] = {
@@ -152,13 +152,13 @@ OPERATIONS: Final[Mapping[str, Callable[[JobService, Contract], Operation]]] = {
 }
 
 
-def _limit(asked: Mapping[str, str]) -> int:
-    """Return how many jobs a page may have.
+def _limit(query: Mapping[str, str]) -> int:
+    """Return the number of jobs in a page.
 
     Raises:
-        Turned: The client's number is none of those allowed.
+        RequestRefused: The client's number is not allowed.
     """
-    limit = asked.get("limit", str(LARGEST_PAGE))
+    limit = query.get("limit", str(LARGEST_PAGE))
     if re.fullmatch(r"[0-9]{1,3}", limit) is None or not 1 <= int(limit) <= LARGEST_PAGE:
-        raise Turned("invalid_request", ("query", "limit"), f"limit: a number from 1 to {LARGEST_PAGE}")
+        raise RequestRefused("invalid_request", ("query", "limit"), f"limit: a number from 1 to {LARGEST_PAGE}")
     return int(limit)

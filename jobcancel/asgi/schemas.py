@@ -1,4 +1,4 @@
-"""JSON schemas of what templates render to, inferred from the templates: no schema is written twice."""
+"""JSON schemas of rendered templates, inferred from the templates, so that no schema is written by hand."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _NUMBER_OR_NULL: Final[Schema] = {"type": ["number", "null"]}
 
-# What stands at the places that a template may name; of any other place nothing is said.
-_PLACES: Final[Mapping[str, Schema]] = MappingProxyType(
+# The schemas of the placeholders of templates; any other placeholder may have any value.
+_PLACEHOLDERS: Final[Mapping[str, Schema]] = MappingProxyType(
     {
         **dict.fromkeys(("job.id", "job.kind", "job.created_at", "job_id"), _TEXT),
         **dict.fromkeys(("request_id", "message", "allow", "field"), _TEXT),
@@ -42,15 +42,18 @@ _PLACES: Final[Mapping[str, Schema]] = MappingProxyType(
 )
 
 
-class Inference:
-    """Infers schemas for one contract, whose words for a job's status are known."""
+class SchemaInference:
+    """Infers schemas for the templates of one contract, whose words for a job's status it knows."""
 
     def __init__(self, contract: Contract) -> None:
         words = {*contract.statuses.values(), *contract.failure_statuses.values()}
-        self._places: Mapping[str, Schema] = {**_PLACES, "job.status": {"type": "string", "enum": sorted(words)}}
+        self._placeholders: Mapping[str, Schema] = {
+            **_PLACEHOLDERS,
+            "job.status": {"type": "string", "enum": sorted(words)},
+        }
 
     def of(self, template: Any) -> Schema:
-        """Return the schema of what a template renders to."""
+        """Return the schema of a template's rendered value."""
         if isinstance(template, str):
             return self._of_text(template)
         if isinstance(template, Mapping):
@@ -67,8 +70,8 @@ class Inference:
 
     def _of_text(self, text: str) -> Schema:
         if text.startswith("$") and not text.startswith("$$"):
-            places = text[1:].removesuffix("?").split("|")
-            return dict(self._places.get(places[0], {})) if len(places) == 1 else {}
+            names = text[1:].removesuffix("?").split("|")
+            return dict(self._placeholders.get(names[0], {})) if len(names) == 1 else {}
         return dict(_TEXT) if "{" in text or "}" in text or text.startswith("$") else {"const": text}
 
     def _of_table(self, table: Mapping[str, Any]) -> Schema:
@@ -77,13 +80,13 @@ class Inference:
         return {
             "type": "object",
             "properties": {key: self.of(value) for key, value in named.items()},
-            "required": [key for key, value in named.items() if not _may_be_left_out(value)],
+            "required": [key for key, value in named.items() if not _is_optional(value)],
             "additionalProperties": any_of(others) if others else False,
         }
 
 
 def any_of(schemas: list[Schema]) -> Schema:
-    """Return the schema of what fits one of several; equal ones are named once."""
+    """Return the schema of a value that fits one of ``schemas``; equal schemas are listed once."""
     different: list[Schema] = []
     for schema in schemas:
         if schema not in different:
@@ -91,7 +94,7 @@ def any_of(schemas: list[Schema]) -> Schema:
     return {"anyOf": different} if len(different) > 1 else different[0] if different else {}
 
 
-def _may_be_left_out(template: Any) -> bool:
+def _is_optional(template: Any) -> bool:
     if isinstance(template, Mapping):
         table = cast("Mapping[str, Any]", template)
         template = table.get("$each", table.get("$with"))

@@ -1,14 +1,13 @@
-"""Vendors' HTTP cancel APIs as data: load one, and say in its words what became of a cancel request.
+"""Vendors' HTTP cancel APIs as data: load a contract, and render its reply to a cancel request.
 
-One record type, one data file a vendor, and pure rendering: nothing here knows a loop, a clock or a socket.
+One record type, one data file for each vendor, and pure rendering without a loop, a clock or a socket.
 """
 
 from .cases import Case, case_of
-from .contract import Contract, Route, Row, Source
+from .contract import Auth, Contract, Failures, Ids, Keys, Policies, Route, Row, Source, Tenancy, Timestamps
 from .loading import load, names
-from .reply import Context, RateLimit, Reply, answer, document, refuse, reply
-from .settings import Auth, Failures, Ids, Keys, Policies, Tenancy, Timestamps
-from .words import canceled_at_once
+from .rendering import Context, RateLimit, Reply, error_reply, job_document, outcome_reply, success_reply
+from .vendor_job import canceled_at_once
 
 __all__ = (
     "Auth",
@@ -26,12 +25,12 @@ __all__ = (
     "Source",
     "Tenancy",
     "Timestamps",
-    "answer",
     "canceled_at_once",
     "case_of",
-    "document",
+    "error_reply",
+    "job_document",
     "load",
     "names",
-    "refuse",
-    "reply",
+    "outcome_reply",
+    "success_reply",
 )

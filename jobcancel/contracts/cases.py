@@ -1,4 +1,4 @@
-"""The thirteen ways in which a cancel request can be answered over HTTP."""
+"""The thirteen cases of a cancel request over HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobcancel._core.states import JobState
 
 
 class Case(StrEnum):
-    """What a cancel request over HTTP came to. Every contract has a row for each."""
+    """The result of a cancel request over HTTP. Every contract has a row for each case."""
 
     PENDING_CANCELED = "pending_canceled"
     CANCELING = "canceling"
@@ -29,7 +29,7 @@ class Case(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-_DECIDED: Final[Mapping[Outcome, Case]] = MappingProxyType(
+_BY_OUTCOME: Final[Mapping[Outcome, Case]] = MappingProxyType(
     {
         Outcome.CANCELED: Case.PENDING_CANCELED,
         Outcome.CANCELING: Case.CANCELING,
@@ -38,7 +38,7 @@ _DECIDED: Final[Mapping[Outcome, Case]] = MappingProxyType(
         Outcome.ALREADY_CANCELING: Case.ALREADY_CANCELING,
     }
 )
-_ENDED: Final[Mapping[JobState, Case]] = MappingProxyType(
+_BY_FINAL_STATE: Final[Mapping[JobState, Case]] = MappingProxyType(
     {
         JobState.SUCCEEDED: Case.ALREADY_COMPLETED,
         JobState.PARTIALLY_SUCCEEDED: Case.ALREADY_COMPLETED,
@@ -46,22 +46,20 @@ _ENDED: Final[Mapping[JobState, Case]] = MappingProxyType(
         JobState.CANCELED: Case.ALREADY_CANCELED,
     }
 )
-
-
 _AT_ONCE: Final[Mapping[Case, Case]] = MappingProxyType(
     {Case.CANCELING: Case.PENDING_CANCELED, Case.ALREADY_CANCELING: Case.ALREADY_CANCELED}
 )
 
 
 def case_of(verdict: Verdict, *, at_once: bool = False) -> Case:
-    """Return the case that a verdict is.
+    """Return the case of a verdict.
 
     Args:
-        verdict: The answer to the request.
-        at_once: The job was canceled while it waited, and the contract takes that for canceled. Otherwise such a job
-            is ``canceling``, as its verdict says, until its compensations have run.
+        verdict: The verdict on the request.
+        at_once: Whether the job was canceled while pending and the contract shows it as canceled from then on.
+            Otherwise the job is ``canceling``, as in its verdict, until its compensations have run.
     """
     if verdict.outcome is Outcome.ALREADY_TERMINAL:
-        return _ENDED[verdict.state]
-    case = _DECIDED[verdict.outcome]
+        return _BY_FINAL_STATE[verdict.state]
+    case = _BY_OUTCOME[verdict.outcome]
     return _AT_ONCE.get(case, case) if at_once else case

@@ -1,9 +1,10 @@
-"""Reading plain data field by field: every error names the path, the value and what is allowed there."""
+"""Reading tables of plain data field by field: every error names the path, the value and what is allowed there."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Final, TypeVar, cast, get_args
 
@@ -22,11 +23,20 @@ def joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+@contextmanager
+def paths_below(path: str) -> Generator[None]:
+    """Put ``path`` before the path of a ``ContractDataError`` that is raised inside."""
+    try:
+        yield
+    except ContractDataError as error:
+        raise ContractDataError(joined(path, error.path), error.value, error.allowed) from None
+
+
 def table_at(value: object, path: str) -> Fields:
     """Return a table for reading.
 
     Raises:
-        ContractDataError: It is none, or a key of it is no text.
+        ContractDataError: The value is no table, or one of its keys is no text.
     """
     if not isinstance(value, Mapping):
         raise ContractDataError(path or "the document", value, TABLE)
@@ -40,7 +50,7 @@ def text_at(value: object, path: str) -> str:
     """Return a text that is not empty.
 
     Raises:
-        ContractDataError: It is none.
+        ContractDataError: The value is something else.
     """
     if not isinstance(value, str) or not value:
         raise ContractDataError(path, value, TEXT)
@@ -48,10 +58,10 @@ def text_at(value: object, path: str) -> str:
 
 
 def matching(text: str, path: str, pattern: str, allowed: str) -> str:
-    """Return a text of the form that ``pattern`` says.
+    """Return a text that matches ``pattern`` as a whole.
 
     Raises:
-        ContractDataError: It has another.
+        ContractDataError: It does not match.
     """
     if re.fullmatch(pattern, text) is None:
         raise ContractDataError(path, text, allowed)
@@ -59,11 +69,11 @@ def matching(text: str, path: str, pattern: str, allowed: str) -> str:
 
 
 class Fields:
-    """A table whose fields are taken one by one; ``done`` refuses what nobody took.
+    """A table whose fields are read one by one; ``done`` refuses fields that were not read.
 
     Args:
         table: The data.
-        path: Where they stand; empty for the whole document.
+        path: The path of the table; empty for the whole document.
     """
 
     def __init__(self, table: Mapping[str, Any], path: str) -> None:
@@ -76,7 +86,7 @@ class Fields:
         return joined(self.path, name)
 
     def has(self, name: str) -> bool:
-        """Return whether the field is there; from now on it is known."""
+        """Return whether the table has the field, and count the field as known."""
         self._known.append(name)
         return name in self._table
 
@@ -91,7 +101,7 @@ class Fields:
         raise ContractDataError(self.at(name), None, f"{allowed} (it is missing)")
 
     def any_or(self, name: str, default: object) -> Any:
-        """Return a field's value, or ``default`` if it is not there."""
+        """Return a field's value, or ``default`` if it is missing."""
         return self._table[name] if self.has(name) else default
 
     def text(self, name: str) -> str:
@@ -99,7 +109,7 @@ class Fields:
         return text_at(self.any(name, TEXT), self.at(name))
 
     def text_or_none(self, name: str) -> str | None:
-        """Return a text that is not empty, or None if it is not there."""
+        """Return a text that is not empty, or None if it is missing."""
         return self.text(name) if self.has(name) else None
 
     def pattern(self, name: str) -> re.Pattern[str]:
@@ -118,12 +128,12 @@ class Fields:
         return value
 
     def whole(self, name: str, least: int, most: int | None = None) -> int:
-        """Return a whole number of a range."""
+        """Return a whole number from ``least`` to ``most``."""
         allowed = f"a whole number from {least}" + ("" if most is None else f" to {most}")
         return self._number(Range(int, least, most or LARGEST, allowed), self.any(name, allowed), name)
 
     def seconds(self, name: str) -> float:
-        """Return seconds, 0 if they are not there."""
+        """Return seconds; 0 if they are missing."""
         return float(self._number(DELAY, self.any_or(name, 0), name))
 
     def _number(self, numbers: Range[N], value: object, name: str) -> N:
@@ -133,11 +143,11 @@ class Fields:
             raise ContractDataError(self.at(name), value, numbers.allowed) from None
 
     def word(self, name: str, words: Any) -> Any:
-        """Return one of the words of a ``Literal``."""
+        """Return one of the values of a ``Literal``."""
         known: tuple[Any, ...] = get_args(words)
         allowed = ", ".join(f'"{word}"' if isinstance(word, str) else str(word) for word in known)
         value = self.any(name, allowed)
-        # Python holds 0 and False, 3 and 3.0 to be equal; in data they are not the same word.
+        # In Python 0 equals False and 3 equals 3.0; in data these are different values.
         if not any(value == word and type(value) is type(word) for word in known):
             raise ContractDataError(self.at(name), value, allowed)
         return value
@@ -152,38 +162,38 @@ class Fields:
             raise ContractDataError(self.at(name), value, allowed) from None
 
     def table(self, name: str, *, optional: bool = False) -> Fields:
-        """Return a table; an empty one if it is optional and not there."""
+        """Return a table; an empty table if it is optional and missing."""
         return table_at(self.any_or(name, {}) if optional else self.any(name, TABLE), self.at(name))
 
     def items(self, name: str, allowed: str) -> Iterator[tuple[str, Any]]:
-        """Return path and value of each element of a list that is not empty."""
+        """Return the path and the value of each element of a list that is not empty."""
         value = self.any(name, allowed)
         if not isinstance(value, list | tuple) or not value:
             raise ContractDataError(self.at(name), cast(object, value), allowed)
         yield from ((f"{self.at(name)}[{i}]", item) for i, item in enumerate(cast("list[Any]", value)))
 
     def plain_table(self, name: str, *, optional: bool = False) -> dict[str, Any]:
-        """Return a table as it stands."""
+        """Return a table as a dictionary."""
         return self.table(name, optional=optional).whole_table()
 
     def whole_table(self) -> dict[str, Any]:
-        """Return this table as it stands, every field of it known."""
+        """Return this table as a dictionary, and count all its fields as known."""
         self._known.extend(self._table)
         return dict(self._table)
 
     def texts(self, *, empty: bool = False) -> dict[str, str]:
-        """Return this table, of texts alone; they may be empty only if ``empty`` says so."""
+        """Return this table as a dictionary of texts, which may be empty only if ``empty`` is true."""
         return {name: "" if empty and self._table[name] == "" else self.text(name) for name in self._table}
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of the fields that are there."""
+        """Return the names of the table's fields."""
         return tuple(self._table)
 
     def done(self) -> None:
-        """Refuse what nobody took.
+        """Refuse unknown fields.
 
         Raises:
-            ContractDataError: There is a field of another name.
+            ContractDataError: The table has a field that was not read.
         """
         for key, value in self._table.items():
             if key not in self._known:

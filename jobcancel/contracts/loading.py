@@ -1,4 +1,4 @@
-"""Where contracts come from: the shipped files, a host's own file, or a mapping."""
+"""Loading a contract from a shipped file, a host's own file or a mapping, with variants merged in."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jobcancel.errors import ContractDataError
 
-from .answers import under
 from .contract import Contract
-from .overlay import copied, overlaid
-from .reading import contract_from
+from .fields import paths_below
+from .parser import parse_contract
 
-_HERE: Final = "jobcancel.contracts"
+_PACKAGE: Final = "jobcancel.contracts"
 _SUFFIX: Final = ".toml"
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the shipped contracts."""
-    shipped = (entry.name for entry in files(_HERE).iterdir())
+    shipped = (entry.name for entry in files(_PACKAGE).iterdir())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in shipped if name.endswith(_SUFFIX)))
 
 
@@ -31,25 +30,46 @@ def load(source: str | PathLike[str] | Mapping[str, Any], *, variants: Iterable[
 
     Args:
         source: A shipped contract's name; the path of a TOML file (a ``PathLike``, or a text that ends in ``.toml``);
-            or the data themselves.
-        variants: Which of the contract's variants to lay over it, in this order.
+            or the data as a mapping.
+        variants: The names of the variants to merge into the contract, in this order.
 
     Raises:
-        ContractDataError: There is no such contract, file or variant, or the data are wrong. A variant that was not
-            asked for has to be right as well.
+        ContractDataError: There is no such contract, file or variant, or the data is wrong. All variants are checked,
+            not only those in ``variants``.
     """
-    data = copied(source) if isinstance(source, Mapping) else _read(source)
-    contract = contract_from(data)
-    applied = _asked(variants, contract.variants)
+    data = copy(source) if isinstance(source, Mapping) else _read(source)
+    contract = parse_contract(data)
+    applied = _known_variants(variants, contract.variants)
     for name in contract.variants:
-        with under(f"variants.{name}.lays"):
-            contract_from(overlaid(data, data["variants"][name]["lays"]))
+        with paths_below(f"variants.{name}.lays"):
+            parse_contract(merge(data, data["variants"][name]["lays"]))
     for name in applied:
-        data = overlaid(data, data["variants"][name]["lays"])
-    return contract_from(data, applied) if applied else contract
+        data = merge(data, data["variants"][name]["lays"])
+    return parse_contract(data, applied) if applied else contract
 
 
-def _asked(variants: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:
+def merge(base: object, over: object) -> Any:
+    """Return ``base`` with ``over`` merged in: tables merge key by key, other values are replaced.
+
+    Neither argument is changed, and the result shares nothing mutable with them.
+    """
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        below, above = cast("Mapping[str, Any]", base), cast("Mapping[str, Any]", over)
+        merged = {key: merge(value, above[key]) if key in above else copy(value) for key, value in below.items()}
+        return merged | {key: copy(value) for key, value in above.items() if key not in below}
+    return copy(over)
+
+
+def copy(value: object) -> Any:
+    """Return a copy of plain data, made of dictionaries and lists."""
+    if isinstance(value, Mapping):
+        return {key: copy(item) for key, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [copy(item) for item in cast("list[object]", value)]
+    return value
+
+
+def _known_variants(variants: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:
     allowed = ", ".join(known) or "none: it has no variants"
     if isinstance(variants, str):
         raise ContractDataError("variants", variants, f"a list of names, of {allowed}")
@@ -66,7 +86,7 @@ def _read(source: str | PathLike[str]) -> Any:
         shipped = names()
         if source not in shipped:
             raise ContractDataError("name", source, ", ".join(shipped) + ", or the path of a .toml file")
-        return tomllib.loads((files(_HERE) / (source + _SUFFIX)).read_bytes().decode())
+        return tomllib.loads((files(_PACKAGE) / (source + _SUFFIX)).read_bytes().decode())
     try:
         return tomllib.loads(Path(path).read_bytes().decode())
     except OSError as error:

@@ -210,7 +210,7 @@ async def test_a_route_answers_alone_too() -> None:
     assert (await exchange(healthz, "GET", "/healthz")).document == {"status": "ok"}
 
 
-AUTHENTICATE = "authenticate must be a function that says who sends a request, or a jobcancel.asgi.TokenTable, not "
+AUTHENTICATE = "authenticate must be a function that returns a request's Caller, or a jobcancel.asgi.TokenTable, not "
 BLOCKS = (
     "service must be a JobService, whose methods are awaited, not a {}, whose methods block: "
     "serve a jobcancel.Scheduler that runs in the application's loop"

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from jobcancel.asgi import openapi
-from jobcancel.asgi.schemas import Inference
+from jobcancel.asgi.schemas import SchemaInference
 
 from .bench import vendor
 
@@ -243,4 +243,4 @@ INFERRED: list[tuple[Any, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("template", "schema"), INFERRED)
 def test_a_schema_is_inferred_from_a_template(template: Any, schema: dict[str, Any]) -> None:
-    assert Inference(vendor("layers")).of(template) == schema
+    assert SchemaInference(vendor("layers")).of(template) == schema

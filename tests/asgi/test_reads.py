@@ -146,7 +146,7 @@ async def test_a_cursor_that_no_page_gave_is_refused_in_the_vendors_words(cursor
     async with serving("dafty") as bench:
         answer = await bench.client.get(f"/api/v1/jobs?cursor={cursor}")
 
-    reason = "cursor: pass the one that the earlier page carries"
+    reason = "cursor: pass the cursor of an earlier page"
     assert (answer.status_code, answer.json()["error"]["details"]) == (400, {"field": "cursor", "reason": reason})
 
 

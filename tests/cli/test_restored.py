@@ -16,7 +16,7 @@ from jobcancel._cli.job_checks import Check
 from jobcancel._cli.preflight import BadInputError, _lasting_home  # pyright: ignore[reportPrivateUsage]
 from jobcancel._cli.stored import replays
 from jobcancel.abc import Entry
-from jobcancel.asgi.endpoints import UNKEPT
+from jobcancel.asgi.endpoints import STORE_FAILED
 from jobcancel.errors import StoreError
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ async def test_an_order_that_cannot_be_kept_is_refused_as_unavailable(monkeypatc
     taker: Any = SimpleNamespace(_shown=shown, _ordered=refuse, _refused=refused_as)
     request: Any = object()
     await orders.Orders._submit(taker, request, "ann")  # pyright: ignore[reportPrivateUsage]
-    assert refused == [("closed", {"message": UNKEPT})]
+    assert refused == [("closed", {"message": STORE_FAILED})]
 
 
 def test_a_folder_that_cannot_be_made_is_bad_input(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobcancel import Registry
-from jobcancel.contracts import Context, load, refuse
+from jobcancel.contracts import Context, error_reply, load
 from jobcancel.errors import IdempotencyConflictError
 from tests.conformance.acts import Act, Committing, Finishing, Onward
 from tests.conformance.bench import Bench
@@ -209,7 +209,7 @@ async def test_other_arguments_under_the_same_key_are_a_conflict(bench: Bench) -
 
     with pytest.raises(IdempotencyConflictError):
         await layers.submit(Act(), kind="marketing_bootstrap", key="k-4")
-    answer = refuse(layers.contract, "idempotency_conflict", Context(job_id=first, request_id="req_1"))
+    answer = error_reply(layers.contract, "idempotency_conflict", Context(job_id=first, request_id="req_1"))
 
     assert (answer.status, answer.body) == (
         409,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from jobcancel import JobState
-from jobcancel.contracts import Case, Context, RateLimit, Reply, load, refuse, reply
+from jobcancel.contracts import Case, Context, RateLimit, Reply, error_reply, load, outcome_reply
 from tests.conformance.acts import Act
 from tests.conformance.bench import Bench
 from tests.conformance.served import Served, Vendor
@@ -181,9 +181,9 @@ def rendered(vendor: Vendor, variants: tuple[str, ...], snapshot: Any) -> Iterat
         location=("body", "kind"),
     )
     for case in Case:
-        yield str(case), reply(contract, case, context)
+        yield str(case), outcome_reply(contract, case, context)
     for name in contract.errors:
-        yield name, refuse(contract, name, context)
+        yield name, error_reply(contract, name, context)
 
 
 @pytest.mark.parametrize(("vendor", "variants"), SERVED)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from jobcancel import JobState, Snapshot
-from jobcancel.contracts import Case, Context, Contract, RateLimit, Reply, Row, load, refuse, reply
+from jobcancel.contracts import Case, Context, Contract, RateLimit, Reply, Row, error_reply, load, outcome_reply
 
 AT = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RATE = RateLimit(60, 0, 12.01, 3)
@@ -32,11 +32,11 @@ def loaded(name: str, variants: tuple[str, ...] = ()) -> Contract:
 def told(contract: str, case: str, *variants: str, **context: Any) -> tuple[int, Any]:
     """Return status and body of an answer, the body read back from its bytes."""
     defaults: dict[str, Any] = {"job_id": "job_1"}
-    return read(reply(loaded(contract, variants), case, Context(**{**defaults, **context})))
+    return read(outcome_reply(loaded(contract, variants), case, Context(**{**defaults, **context})))
 
 
 def refused(contract: str, error: str, **context: Any) -> tuple[int, Any]:
-    return read(refuse(loaded(contract), error, Context(**context)))
+    return read(error_reply(loaded(contract), error, Context(**context)))
 
 
 def read(answer: Reply) -> tuple[int, Any]:

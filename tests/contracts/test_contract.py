@@ -26,11 +26,11 @@ from jobcancel.contracts import (
     Row,
     Tenancy,
     Timestamps,
-    answer,
-    document,
+    error_reply,
+    job_document,
     load,
-    refuse,
-    reply,
+    outcome_reply,
+    success_reply,
 )
 from jobcancel.errors import ContractDataError
 
@@ -58,8 +58,8 @@ SMALLEST = Contract(
 def test_the_package_offers_these_names() -> None:
     assert jobcancel.contracts.__all__ == (
         "Auth", "Case", "Context", "Contract", "Failures", "Ids", "Keys", "Policies", "RateLimit", "Reply", "Route",
-        "Row", "Source", "Tenancy", "Timestamps", "answer", "canceled_at_once", "case_of", "document", "load", "names",
-        "refuse", "reply",
+        "Row", "Source", "Tenancy", "Timestamps", "canceled_at_once", "case_of", "error_reply", "job_document", "load",
+        "names", "outcome_reply", "success_reply",
     )  # fmt: skip
     assert [name for name in jobcancel.contracts.__all__ if not hasattr(jobcancel.contracts, name)] == []
 
@@ -181,9 +181,11 @@ def test_a_changed_copy_is_compiled_anew() -> None:
     row = Row(status=200, source="silent", body={"a": 1}, message="before", headers={"X-Id": "before"})
     row = evolve(row, body={"m": "$message"}, message="after", headers={"X-Id": "after"})
     contract = evolve(BARE, outcomes={Case.REFUSED: row}, document={"self": "$job.id"})
-    assert reply(contract, "refused") == Reply(200, {"X-Id": "after"}, {"m": "after"})
-    assert document(contract, job()) == {"self": "job_1"}
-    assert answer(contract, evolve(BARE.routes[1], body={"now": "$job_id"}), Context(job_id="7")).body == {"now": "7"}
+    assert outcome_reply(contract, "refused") == Reply(200, {"X-Id": "after"}, {"m": "after"})
+    assert job_document(contract, job()) == {"self": "job_1"}
+    assert success_reply(contract, evolve(BARE.routes[1], body={"now": "$job_id"}), Context(job_id="7")).body == {
+        "now": "7"
+    }
 
 
 def test_what_is_said_of_an_answer_beside_its_parts_is_kept() -> None:
@@ -197,19 +199,19 @@ def test_a_path_may_have_every_character_that_needs_no_escape() -> None:
 
 
 def test_a_document_may_have_a_field_that_is_always_null() -> None:
-    assert document(load(changed("document.nothing", "$null")), job()) == {"id": "job_1", "nothing": None}
+    assert job_document(load(changed("document.nothing", "$null")), job()) == {"id": "job_1", "nothing": None}
 
 
 def test_an_error_tells_of_a_job_in_the_contracts_words() -> None:
     row = Row(status=503, source="silent", body={"was": "$job.status"})
     contract = evolve(BARE, errors={"closed": row}, statuses={**BARE.statuses, JobState.RUNNING: "busy"})
-    assert refuse(contract, "closed", Context(job=job("running"))).body == {"was": "busy"}
+    assert error_reply(contract, "closed", Context(job=job("running"))).body == {"was": "busy"}
 
 
 def test_a_route_has_no_message_of_its_own() -> None:
     route = evolve(BARE.routes[1], body={"said": "$message"})
-    assert answer(BARE, route).body == {"said": ""}
-    assert answer(BARE, route, Context(message="done")).body == {"said": "done"}
+    assert success_reply(BARE, route).body == {"said": ""}
+    assert success_reply(BARE, route, Context(message="done")).body == {"said": "done"}
 
 
 def test_an_id_may_have_every_character_that_needs_no_escape() -> None:

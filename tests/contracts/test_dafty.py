@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobcancel import Failure, FailureCode
-from jobcancel.contracts import Context, Keys, Policies, Tenancy, answer, document, load, reply
+from jobcancel.contracts import Context, Keys, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
 from .jobs import RATE, job, marks, refused, told
 
@@ -105,7 +105,7 @@ def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body
 
 
 def test_a_rate_limit_is_told_in_four_whole_numbers() -> None:
-    assert reply(load("dafty"), "rate_limited", Context(rate=RATE)).headers == {
+    assert outcome_reply(load("dafty"), "rate_limited", Context(rate=RATE)).headers == {
         "Retry-After": "3",
         "X-RateLimit-Limit": "60",
         "X-RateLimit-Remaining": "0",
@@ -166,8 +166,8 @@ def test_the_routes_are_below_api_v1_and_a_poll_may_wait() -> None:
 def test_a_poll_and_a_page_carry_their_jobs_as_data() -> None:
     contract = load("dafty")
     _, get, listed = contract.routes
-    assert answer(contract, get, Context(job=dafty("pending"))).body == {"data": shown("pending")}
-    page = answer(contract, listed, Context(jobs=[dafty("running")], cursor="9")).body
+    assert success_reply(contract, get, Context(job=dafty("pending"))).body == {"data": shown("pending")}
+    page = success_reply(contract, listed, Context(jobs=[dafty("running")], cursor="9")).body
     assert page == {"data": [shown("processing")], "cursor": "9"}
 
 
@@ -183,7 +183,7 @@ def test_a_poll_and_a_page_carry_their_jobs_as_data() -> None:
     ],
 )
 def test_a_kind_is_told_in_daftys_words(kind: str, word: str) -> None:
-    assert document(load("dafty"), dafty("pending", kind)) == shown("pending", word)
+    assert job_document(load("dafty"), dafty("pending", kind)) == shown("pending", word)
 
 
 @pytest.mark.parametrize(
@@ -217,12 +217,12 @@ def test_a_kind_is_told_in_daftys_words(kind: str, word: str) -> None:
     ],
 )
 def test_a_result_has_its_closed_form_with_nulls_filled_in(result: Any, form: Any) -> None:
-    assert document(load("dafty"), dafty("succeeded", result=result)) == shown("completed", result=form)
+    assert job_document(load("dafty"), dafty("succeeded", result=result)) == shown("completed", result=form)
 
 
 def test_a_failed_or_canceled_style_says_extraction_failed() -> None:
     contract = load("dafty")
-    canceled = document(contract, dafty("canceled", "style_extract"))
+    canceled = job_document(contract, dafty("canceled", "style_extract"))
     assert canceled["error"] == {"code": "EXTRACTION_FAILED", "message": "The job was canceled."}
-    failed = document(contract, dafty("failed", "style_extract", failure=Failure(FailureCode.TIMED_OUT, "late")))
+    failed = job_document(contract, dafty("failed", "style_extract", failure=Failure(FailureCode.TIMED_OUT, "late")))
     assert failed["error"] == {"code": "EXTRACTION_FAILED", "message": "late"}

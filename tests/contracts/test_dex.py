@@ -16,7 +16,7 @@ from jobcancel import (
     Outcome,
     Progress,
 )
-from jobcancel.contracts import Context, Policies, Tenancy, answer, document, load, reply
+from jobcancel.contracts import Context, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
 from .jobs import AT, RATE, after, job, marks, refused, told
 
@@ -101,7 +101,7 @@ def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body
 def test_a_running_jobs_202_has_no_body_in_the_variant_alone() -> None:
     contract = load("dex", variants=["empty_202"])
     for case in ("canceling", "already_canceling"):
-        answered = reply(contract, case, Context(job=job("canceling", labels=LABELS)))
+        answered = outcome_reply(contract, case, Context(job=job("canceling", labels=LABELS)))
         assert (answered.status, answered.body, answered.content) == (202, None, b"")
     assert told("dex", "pending_canceled", "empty_202", job=job("canceled", labels=LABELS))[1] == entity("cancelled")
     assert marks("dex", "empty_202") == marks("dex")
@@ -114,13 +114,13 @@ def test_who_asks_how_ids_look_and_what_serves_it() -> None:
     assert contract.tenancy == Tenancy(foreign="not_found", labels={"project_id": "project_id"})
     assert contract.policies == Policies(on_shielded_stage="defer", canceled_at_once=True)
     assert contract.keys is None
-    assert reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "ApiKey"}
-    assert reply(contract, "rate_limited", Context(rate=RATE)).headers == {"Retry-After": "3"}
+    assert outcome_reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "ApiKey"}
+    assert outcome_reply(contract, "rate_limited", Context(rate=RATE)).headers == {"Retry-After": "3"}
     assert [(r.op, r.methods, r.path) for r in contract.routes] == [
         ("cancel", ("POST",), "/v1/projects/{project_id}/jobs/{job_id}/cancel"),
         ("get", ("GET",), "/v1/projects/{project_id}/jobs/{job_id}"),
     ]
-    assert answer(contract, contract.routes[1], Context(job=job(labels=LABELS))).body == entity("running")
+    assert success_reply(contract, contract.routes[1], Context(job=job(labels=LABELS))).body == entity("running")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_who_asks_how_ids_look_and_what_serves_it() -> None:
     ],
 )
 def test_a_state_is_told_in_dexs_words(state: str, word: str) -> None:
-    assert document(load("dex"), job(state))["status"] == word
+    assert job_document(load("dex"), job(state))["status"] == word
 
 
 def test_the_nine_operations_are_known() -> None:
@@ -156,7 +156,7 @@ def test_an_entity_says_everything_there_is() -> None:
         failure=Failure(FailureCode.HANDLER_ERROR, "boom", {"type": "X", "traceback": "secret"}),
         history=history,
     )
-    assert document(load("dex"), failed) == entity(
+    assert job_document(load("dex"), failed) == entity(
         "failed",
         source_id="s1",
         correlation_id="c1",
@@ -197,7 +197,7 @@ def test_an_entity_says_everything_there_is() -> None:
     ],
 )
 def test_a_result_is_an_object_or_null(result: Any, told: Any) -> None:
-    assert document(load("dex"), job("succeeded", labels=LABELS, result=result))["result"] == told
+    assert job_document(load("dex"), job("succeeded", labels=LABELS, result=result))["result"] == told
 
 
 def canceled_while_pending(state: str, **fields: Any) -> Any:
@@ -213,13 +213,13 @@ ACCEPTED = {"step": "cancel_accepted", "timestamp": "2024-05-01T12:00:00.123456Z
 
 @pytest.mark.parametrize(("state", "fields"), [("canceling", {}), ("canceled", {"settled_at": after(9)})])
 def test_a_job_canceled_while_pending_is_cancelled_from_the_request_on(state: str, fields: dict[str, Any]) -> None:
-    assert document(load("dex"), canceled_while_pending(state, **fields)) == entity(
+    assert job_document(load("dex"), canceled_while_pending(state, **fields)) == entity(
         "cancelled", completed_at="2024-05-01T12:00:00.123456Z", history=[{**ACCEPTED, "status": "cancelled"}]
     )
 
 
 def test_a_job_canceled_while_it_ran_is_running_until_it_has_stopped() -> None:
-    running = document(load("dex"), canceled_while_pending("canceling", started_at=AT))
+    running = job_document(load("dex"), canceled_while_pending("canceling", started_at=AT))
     assert (running["status"], running["completed_at"]) == ("running", None)
     assert running["history"] == [{**ACCEPTED, "status": "running"}]
 
@@ -230,13 +230,13 @@ def test_a_job_that_waits_for_another_attempt_is_cancelled_when_no_child_of_the_
 ) -> None:
     batch = BatchProgress(2, 0, 0, 2 - pending, pending, ("job_2", "job_3"))
     waiting = canceled_while_pending("canceling", attempt=2, progress=Progress(0, 2, None, batch))
-    assert document(load("dex"), waiting)["status"] == word
+    assert job_document(load("dex"), waiting)["status"] == word
 
 
 def test_a_history_is_in_dexs_words_and_a_notes_name_is_the_hosts() -> None:
     steps = [("cancel_accepted", "canceling"), ("ocr", "canceled"), ("unwound", "canceled"), ("canceled", "noted")]
     history = tuple(HistoryEntry(step, AT, None, status, {}) for step, status in steps)
-    told = document(load("dex"), job("canceled", labels=LABELS, started_at=AT, history=history))["history"]
+    told = job_document(load("dex"), job("canceled", labels=LABELS, started_at=AT, history=history))["history"]
     assert [(entry["step"], entry["status"]) for entry in told] == [
         ("cancel_accepted", "running"),
         ("ocr", "cancelled"),
@@ -266,6 +266,6 @@ def test_a_batch_shows_its_counts_and_the_children_that_were_looked_up() -> None
             {"source_document_id": "job_4", "job_id": "job_4", "status": "running"},
         ],
     }
-    assert document(load("dex"), parent, children) == entity("running", operation="batch_parse", progress=progress)
-    assert document(load("dex"), parent)["progress"] == {**progress, "child_jobs": []}
+    assert job_document(load("dex"), parent, children) == entity("running", operation="batch_parse", progress=progress)
+    assert job_document(load("dex"), parent)["progress"] == {**progress, "child_jobs": []}
     assert told("dex", "canceling", job=parent, jobs=children)[1]["progress"] == progress

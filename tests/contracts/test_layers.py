@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobcancel import Registry
-from jobcancel.contracts import Context, Ids, Keys, Policies, Tenancy, answer, document, load, reply
+from jobcancel.contracts import Context, Ids, Keys, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
 from .jobs import AT, RATE, after, job, marks, refused, told
 
@@ -123,10 +123,10 @@ def test_a_request_that_is_not_valid_may_say_what_and_where() -> None:
 
 def test_the_headers_are_those_of_the_row() -> None:
     contract = load("layers")
-    assert reply(contract, "canceling").headers == {}
-    assert reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "Bearer"}
-    assert reply(contract, "rate_limited", Context(rate=RATE)).headers == {"Retry-After": "3"}
-    assert reply(contract, "rate_limited").headers == {}
+    assert outcome_reply(contract, "canceling").headers == {}
+    assert outcome_reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "Bearer"}
+    assert outcome_reply(contract, "rate_limited", Context(rate=RATE)).headers == {"Retry-After": "3"}
+    assert outcome_reply(contract, "rate_limited").headers == {}
 
 
 def test_the_proses_subcode_is_a_variant_and_changes_nothing_else() -> None:
@@ -186,8 +186,8 @@ def test_a_polled_job_is_the_document() -> None:
         "result": {"id": 7},
         "error": None,
     }
-    assert document(contract, done) == body
-    assert answer(contract, contract.routes[1], Context(job=done)).body == body
+    assert job_document(contract, done) == body
+    assert success_reply(contract, contract.routes[1], Context(job=done)).body == body
 
 
 def test_the_ten_kinds_load_with_the_stages_that_refuse() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobcancel import Failure, FailureCode, Progress
-from jobcancel.contracts import Context, Policies, Tenancy, answer, document, load, reply
+from jobcancel.contracts import Context, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
 from .jobs import AT, after, job, marks, refused, told
 
@@ -81,7 +81,7 @@ def test_who_asks_how_ids_look_and_what_serves_it() -> None:
     assert contract.tenancy == Tenancy(foreign="not_found")
     assert contract.policies == Policies(on_shielded_stage="defer")
     assert contract.keys is None
-    assert reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "Key"}
+    assert outcome_reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "Key"}
 
 
 def test_the_routes_are_the_documents_and_in_the_variant_the_sdks_too() -> None:
@@ -119,7 +119,7 @@ def test_an_unknown_job_is_no_status_for_the_sdk_to_read(
     case: str, variants: tuple[str, ...], read: tuple[int, Any], cancel: int
 ) -> None:
     contract, context = load("sutro", variants=variants), Context(job_id="job_1")
-    shown, asked = reply(contract, case, context, op="get"), reply(contract, case, context)
+    shown, asked = outcome_reply(contract, case, context, op="get"), outcome_reply(contract, case, context)
     assert (shown.status, shown.body) == read
     assert (asked.status, asked.body) == (cancel, {"cancelled": False, "message": "Job job_1 not found"})
 
@@ -137,8 +137,8 @@ def test_an_unknown_job_is_no_status_for_the_sdk_to_read(
     ],
 )
 def test_a_state_is_told_in_sutros_words_and_in_its_sdks(state: str, word: str, sdk: str) -> None:
-    assert document(load("sutro"), job(state))["status"] == word
-    assert document(load("sutro", variants=["sdk"]), job(state))["status"] == sdk
+    assert job_document(load("sutro"), job(state))["status"] == word
+    assert job_document(load("sutro", variants=["sdk"]), job(state))["status"] == sdk
 
 
 @pytest.mark.parametrize("variants", [(), ("sdk",), ("sdk", "not_found_404")])
@@ -171,6 +171,6 @@ def test_what_the_sdk_reads(variants: tuple[str, ...]) -> None:
         "result": {"input_tokens": 3},
         "failure_reason": {"code": "HANDLER_ERROR", "message": "boom"},
     }
-    assert answer(contract, status, Context(job=failed)).body == {"job_status": {"job_1": word}}
-    assert answer(contract, one, Context(job=failed)).body == {"job": body}
-    assert answer(contract, listed, Context(jobs=[failed])).body == {"jobs": [body]}
+    assert success_reply(contract, status, Context(job=failed)).body == {"job_status": {"job_1": word}}
+    assert success_reply(contract, one, Context(job=failed)).body == {"job": body}
+    assert success_reply(contract, listed, Context(jobs=[failed])).body == {"jobs": [body]}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobcancel import HistoryEntry
-from jobcancel.contracts import Case, Context, RateLimit, Row, load, reply
+from jobcancel.contracts import Case, Context, RateLimit, Row, load, outcome_reply
 from jobcancel.errors import ContractDataError
 
 from .bare import bare
@@ -51,7 +51,7 @@ FULL = Context(
 
 def rendered(template: Any, context: Context = FULL, **row: Any) -> Any:
     made = Row(status=200, source="silent", body=template, **row)
-    return reply(evolve(BARE, outcomes={Case.REFUSED: made}), Case.REFUSED, context).body
+    return outcome_reply(evolve(BARE, outcomes={Case.REFUSED: made}), Case.REFUSED, context).body
 
 
 def refusal(template: Any, **row: Any) -> tuple[str, Any, str]:
@@ -150,27 +150,27 @@ def test_a_template_gives(template: Any, value: Any) -> None:
         ("$jobs.id", "body", PLACES),
         ({"a": ["$job.progress.batch.totl"]}, "body.a[0]", PLACES),
         ("$job.id.x", "body", PLACES),
-        ("$job id", "body", "a place, as in $job.id, or several, as in $job.labels.a|job.id"),
-        ("$", "body", "a place, as in $job.id, or several, as in $job.labels.a|job.id"),
-        ("$job.labels.a||job.id", "body", "a place, as in $job.id, or several, as in $job.labels.a|job.id"),
-        ("{}", "body", "a place, as in $job.id, or several, as in $job.labels.a|job.id"),
+        ("$job id", "body", "a placeholder, as in $job.id, or several, as in $job.labels.a|job.id"),
+        ("$", "body", "a placeholder, as in $job.id, or several, as in $job.labels.a|job.id"),
+        ("$job.labels.a||job.id", "body", "a placeholder, as in $job.id, or several, as in $job.labels.a|job.id"),
+        ("{}", "body", "a placeholder, as in $job.id, or several, as in $job.labels.a|job.id"),
         ("{job_id", "body", "braces in pairs; {{ and }} for a brace itself"),
         ("job_id}", "body", "braces in pairs; {{ and }} for a brace itself"),
-        ("{job_id:>9}", "body", "places alone in braces, no format and no conversion"),
-        ("{job_id!r}", "body", "places alone in braces, no format and no conversion"),
+        ("{job_id:>9}", "body", "placeholders alone in braces, no format and no conversion"),
+        ("{job_id!r}", "body", "placeholders alone in braces, no format and no conversion"),
         ("$job.id?", "body", "a ? only where it can leave out a key: as a mapping's value"),
         (["$job.id?"], "body[0]", "a ? only where it can leave out a key: as a mapping's value"),
-        ({"$each": "$job.id", "as": 1}, "body.$each", "a place that holds a list"),
-        ({"$each": "$job.progress", "as": 1}, "body.$each", "a place that holds a list"),
-        ({"$each": "job.history", "as": 1}, "body.$each", "a place, as in $job.history"),
-        ({"$each": ["a"], "as": 1}, "body.$each", "a place, as in $job.history"),
+        ({"$each": "$job.id", "as": 1}, "body.$each", "a placeholder that holds a list"),
+        ({"$each": "$job.progress", "as": 1}, "body.$each", "a placeholder that holds a list"),
+        ({"$each": "job.history", "as": 1}, "body.$each", "a placeholder, as in $job.history"),
+        ({"$each": ["a"], "as": 1}, "body.$each", "a placeholder, as in $job.history"),
         ({"$with": "$nobody", "as": 1}, "body.$with", PLACES),
         ({"$each": "$job.history"}, "body.as", "a template for each (it is missing)"),
         ({"$each": "$job.history", "as": 1, "to": 2}, "body.to", "no such key; known: $each, as, join"),
         ({"$with": "$job.result", "as": 1, "join": ""}, "body.join", "no such key; known: $with, as"),
         ({"$each": "$job.history", "as": 1, "join": 5}, "body.join", "text"),
-        ({"$ech": "$job.history"}, "body.$ech", "a text as key; with $ only $each, $with and their as"),
-        ({5: 1}, "body.5", "a text as key; with $ only $each, $with and their as"),
+        ({"$ech": "$job.history"}, "body.$ech", "a text as key; of keys with $ only $each and $with"),
+        ({5: 1}, "body.5", "a text as key; of keys with $ only $each and $with"),
         (float("nan"), "body", "text, a number, true, false, a list or a table"),
         ({"a": {1, 2}}, "body.a", "text, a number, true, false, a list or a table"),
     ],

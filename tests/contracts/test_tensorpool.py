@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobcancel import Failure, FailureCode
-from jobcancel.contracts import Context, Policies, Tenancy, answer, document, load, reply
+from jobcancel.contracts import Context, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
 from .jobs import AT, RATE, after, job, marks, refused, told
 
@@ -78,8 +78,8 @@ def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body
 def test_a_missing_key_is_401_in_the_variant_alone() -> None:
     assert marks("tensorpool", "unauthenticated_401") == {**marks("tensorpool"), "unauthenticated": "s 401!"}
     contract = load("tensorpool", variants=["unauthenticated_401"])
-    assert reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "Bearer"}
-    assert reply(load("tensorpool"), "unauthenticated").headers == {}
+    assert outcome_reply(contract, "unauthenticated").headers == {"WWW-Authenticate": "Bearer"}
+    assert outcome_reply(load("tensorpool"), "unauthenticated").headers == {}
 
 
 def test_who_asks_how_ids_look_and_what_serves_it() -> None:
@@ -91,7 +91,7 @@ def test_who_asks_how_ids_look_and_what_serves_it() -> None:
     assert contract.ids.pattern.fullmatch("j-1")
     assert not contract.ids.pattern.fullmatch("a b")
     assert contract.kinds == {}
-    assert reply(contract, "rate_limited", Context(rate=RATE)).headers == {"Retry-After": "3"}
+    assert outcome_reply(contract, "rate_limited", Context(rate=RATE)).headers == {"Retry-After": "3"}
 
 
 def test_the_routes_are_those_that_the_command_line_calls() -> None:
@@ -124,7 +124,7 @@ def test_a_failure_of_the_users_code_is_an_error_and_any_other_failed(
     state: str, code: FailureCode | None, word: str
 ) -> None:
     failure = code and Failure(code, "no")
-    assert document(load("tensorpool"), job(state, failure=failure))["status"] == word
+    assert job_document(load("tensorpool"), job(state, failure=failure))["status"] == word
 
 
 def test_what_the_command_line_reads_of_a_job_and_of_a_list() -> None:
@@ -143,15 +143,15 @@ def test_what_the_command_line_reads_of_a_job_and_of_a_list() -> None:
         "result": None,
         "error": {"code": "HANDLER_ERROR", "message": "boom"},
     }
-    assert answer(contract, info, Context(job=one)).body == {
+    assert success_reply(contract, info, Context(job=one)).body == {
         "message": "Job job_1: error",
         "job_id": "job_1",
         "status": "error",
         "job_info": body,
     }
-    page = answer(contract, listed, Context(jobs=[one, job(id="job_2")], cursor="7")).body
+    page = success_reply(contract, listed, Context(jobs=[one, job(id="job_2")], cursor="7")).body
     assert page["message"] == "job_1  error  parse\njob_2  running  parse"
     assert (page["jobs"][0], page["jobs"][1]["job_id"], page["cursor"]) == (body, "job_2", "7")
-    assert answer(contract, listed).body == {"message": "", "jobs": []}
-    assert answer(contract, health).body == {"status": "ok", "message": ""}
-    assert answer(contract, healthz).body == {"status": "ok"}
+    assert success_reply(contract, listed).body == {"message": "", "jobs": []}
+    assert success_reply(contract, health).body == {"status": "ok", "message": ""}
+    assert success_reply(contract, healthz).body == {"status": "ok"}

@@ -22,9 +22,8 @@ JUDGES: Final[Mapping[str, str]] = {"jobcancel/_core": "tests/core", "jobcancel/
 FIRST: Final[Mapping[str, str]] = {
     "jobcancel/contracts/__init__.py": "test_contract.py",
     "jobcancel/contracts/cases.py": "test_replies.py",
-    "jobcancel/contracts/places.py": "test_templates.py",
-    "jobcancel/contracts/reply.py": "test_replies.py",
-    "jobcancel/contracts/settings.py": "test_contract.py",
+    "jobcancel/contracts/placeholders.py": "test_templates.py",
+    "jobcancel/contracts/rendering.py": "test_replies.py",
     "jobcancel/_core/policies.py": "test_specs.py",
 }
 AT_LEAST_S: Final = 10.0  # of the time limit; the rest grows with what the tests take

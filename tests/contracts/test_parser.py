@@ -27,7 +27,7 @@ TOP_KEYS = (
     "policies, keys, routes, outcomes, errors, document, kinds, kind_words, variants"
 )
 PLAIN = "text, a number, true, false, a list or a table"
-BARE_PLACES = "places alone in braces, no format and no conversion"
+BARE_PLACES = "placeholders alone in braces, no format and no conversion"
 ROUTE = "routes.0"
 ROW = "outcomes.refused"
 
@@ -40,11 +40,11 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
     ("vendor", "x", "vendor", "x", TOP_KEYS),
     ("auth", ..., "auth", None, "a table" + MISSING),
     ("auth", [], "auth", [], "a table"),
-    ("auth.ways", ..., "auth.ways", None, "a list of tables, one a way, header names to prefixes" + MISSING),
-    ("auth.ways", [], "auth.ways", [], "a list of tables, one a way, header names to prefixes"),
-    ("auth.ways", "x", "auth.ways", "x", "a list of tables, one a way, header names to prefixes"),
+    ("auth.ways", ..., "auth.ways", None, "a list of tables that map header names to prefixes" + MISSING),
+    ("auth.ways", [], "auth.ways", [], "a list of tables that map header names to prefixes"),
+    ("auth.ways", "x", "auth.ways", "x", "a list of tables that map header names to prefixes"),
     ("auth.ways", ["x"], "auth.ways[0]", "x", "a table"),
-    ("auth.ways", [{}], "auth.ways[0]", {}, "one header at least"),
+    ("auth.ways", [{}], "auth.ways[0]", {}, "at least one header"),
     ("auth.ways", [{"X-Key": ""}], "auth.ways[0].X-Key", "X-Key", "lower-case header names as keys"),
     ("auth.ways", [{"x-key": 1}], "auth.ways[0].x-key", 1, TEXT),
     ("auth.ways", [{1: ""}], "auth.ways[0]", 1, "a text as key"),
@@ -110,8 +110,8 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
     ("keys", {"header": "K"}, "keys.max_length", None, "a whole number from 1" + MISSING),
     ("keys", {"header": "K", "max_length": 0}, "keys.max_length", 0, "a whole number from 1"),
     ("keys", {"header": "K", "max_length": 1, "a": 1}, "keys.a", 1, "no such key; known: header, max_length"),
-    ("routes", ..., "routes", None, "a list of tables, one a route" + MISSING),
-    ("routes", [], "routes", [], "a list of tables, one a route"),
+    ("routes", ..., "routes", None, "a list of tables, one for each route" + MISSING),
+    ("routes", [], "routes", [], "a list of tables, one for each route"),
     ("routes", [1], "routes[0]", 1, "a table"),
     (f"{ROUTE}.op", "poll", "routes[0].op", "poll", '"cancel", "get", "list", "health"'),
     (f"{ROUTE}.methods", "POST", "routes[0].methods", "POST", "a list of HTTP methods"),
@@ -157,7 +157,7 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
         {"$with": "$job.result", "as": 1},
         "document.$with",
         "$job.result",
-        "a field of the document; $ only further inside",
+        "a field of the document; $ is allowed only inside a field",
     ),
     (
         "kinds.parse",
@@ -176,14 +176,14 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
         {"changes": "x", "lays": {"name": "y"}},
         "variants.v.lays.name",
         "y",
-        "nothing: a variant changes no name",
+        "nothing: a variant cannot change name",
     ),
     (
         "variants.v",
         {"changes": "x", "lays": {"variants": {}}},
         "variants.v.lays.variants",
         {},
-        "nothing: a variant changes no variants",
+        "nothing: a variant cannot change variants",
     ),
     ("variants.v", {"changes": "x", "lays": {}, "a": 1}, "variants.v.a", 1, "no such key; known: changes, lays"),
     (
@@ -198,7 +198,7 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
     (f"{ROW}.body", {"a": [inf]}, f"{ROW}.body.a[0]", inf, PLAIN),
     (f"{ROW}.headers", {"Age": "{job_id!r}"}, f"{ROW}.headers.Age", "{job_id!r}", BARE_PLACES),
     (f"{ROW}.message", "{", f"{ROW}.message", "{", "braces in pairs; {{ and }} for a brace itself"),
-    (f"{ROUTE}.body", {"$x": 1}, "routes[0].body.$x", 1, "a text as key; with $ only $each, $with and their as"),
+    (f"{ROUTE}.body", {"$x": 1}, "routes[0].body.$x", 1, "a text as key; of keys with $ only $each and $with"),
     (
         "document.self",
         "$job",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from jobcancel.asgi.etags import matches, strong
+from jobcancel.asgi.responses import etag_matches, strong_etag
 
 
 def test_a_tag_is_strong_and_differs_with_the_body() -> None:
-    assert strong(b"a") == '"ca978112ca1bbdcafac231b39a23dc4d"'
-    assert strong(b"b") != strong(b"a")
+    assert strong_etag(b"a") == '"ca978112ca1bbdcafac231b39a23dc4d"'
+    assert strong_etag(b"b") != strong_etag(b"a")
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_a_tag_is_strong_and_differs_with_the_body() -> None:
     ],
 )
 def test_lists_and_weak_tags_are_understood_and_what_is_no_tag_is_passed_over(sent: list[str], same: bool) -> None:
-    assert matches('"t"', sent) is same
+    assert etag_matches('"t"', sent) is same

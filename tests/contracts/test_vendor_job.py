@@ -22,7 +22,7 @@ from jobcancel import (
     Outcome,
     Progress,
 )
-from jobcancel.contracts import Contract, Reply, Timestamps, document, load
+from jobcancel.contracts import Contract, Reply, Timestamps, job_document, load
 
 from .bare import changed
 from .jobs import AT, job
@@ -42,7 +42,7 @@ FIELDS = {
 
 def fields(contract: Contract | None = None, **job_fields: Any) -> dict[str, Any]:
     """Return a job's words in the bare contract."""
-    return document(contract or load(changed("document", FIELDS)), job(**job_fields))
+    return job_document(contract or load(changed("document", FIELDS)), job(**job_fields))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_children_shown_whole_are_documents_and_grandchildren_are_not_followed()
     batch = Progress(0, 1, None, BatchProgress(1, 0, 0, 0, 1, ("job_2",)))
     inner = Progress(0, 1, None, BatchProgress(1, 0, 0, 0, 1, ("job_1",)))
     contract = load(changed("document", {"id": "$job.id", "children": "$job.children"}))
-    told = document(contract, job(progress=batch), [job(id="job_2", progress=inner)])
+    told = job_document(contract, job(progress=batch), [job(id="job_2", progress=inner)])
     assert told == {"id": "job_1", "children": [{"id": "job_2", "children": []}]}
 
 

@@ -21,12 +21,12 @@ from jobcancel.contracts import (
     RateLimit,
     Reply,
     Row,
-    answer,
     case_of,
+    error_reply,
     load,
     names,
-    refuse,
-    reply,
+    outcome_reply,
+    success_reply,
 )
 
 from .bare import bare, changed
@@ -59,27 +59,27 @@ def test_the_thirteen_cases_are_in_their_order() -> None:
 
 def test_a_case_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="'gone' is not a valid Case"):
-        reply(load("layers"), "gone")
+        outcome_reply(load("layers"), "gone")
 
 
 def test_an_error_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(ValueError, match="contract 'layers' has no error 'teapot'; it has: unknown_route, method_not"):
-        refuse(load("layers"), "teapot")
+        error_reply(load("layers"), "teapot")
 
 
 @pytest.mark.parametrize("name", names())
 def test_the_headers_of_405_name_the_methods(name: str) -> None:
-    assert refuse(load(name), "method_not_allowed", Context(allow="GET, HEAD")).headers == {"Allow": "GET, HEAD"}
+    assert error_reply(load(name), "method_not_allowed", Context(allow="GET, HEAD")).headers == {"Allow": "GET, HEAD"}
 
 
 def test_a_route_without_a_body_of_its_own_answers_the_job_the_page_or_ok() -> None:
     contract = load(bare())
     _, get, listed, health = contract.routes
-    assert answer(contract, get, Context(job=job())) == Reply(200, {}, {"id": "job_1"})
-    assert answer(contract, get).content == b""
+    assert success_reply(contract, get, Context(job=job())) == Reply(200, {}, {"id": "job_1"})
+    assert success_reply(contract, get).content == b""
     page = {"jobs": [{"id": "job_1"}, {"id": "job_2"}], "cursor": "3"}
-    assert answer(contract, listed, Context(jobs=[job(), job(id="job_2")], cursor="3")).body == page
-    assert answer(contract, health).body == {"status": "ok"}
+    assert success_reply(contract, listed, Context(jobs=[job(), job(id="job_2")], cursor="3")).body == page
+    assert success_reply(contract, health).body == {"status": "ok"}
 
 
 def test_a_reply_is_compact_utf8_json() -> None:
@@ -94,18 +94,18 @@ def test_what_utf8_cannot_say_does_not_break_the_reply() -> None:
 
 @given(st.text())
 def test_a_header_is_one_line_of_printable_ascii_whatever_came_with_the_request(text: str) -> None:
-    value = refuse(ECHOING, "closed", Context(job_id=text, message=text)).headers["X-Id"]
+    value = error_reply(ECHOING, "closed", Context(job_id=text, message=text)).headers["X-Id"]
     assert value.isascii()
     assert value.isprintable()
 
 
 def test_what_a_header_cannot_say_is_a_question_mark_and_nothing_else_is() -> None:
-    said = refuse(ECHOING, "closed", Context(job_id=" ~aZ", message="\x1f\x7f\n\u00e9")).headers["X-Id"]
+    said = error_reply(ECHOING, "closed", Context(job_id=" ~aZ", message="\x1f\x7f\n\u00e9")).headers["X-Id"]
     assert said == "< ~aZ|????>"
 
 
 def test_an_id_of_a_megabyte_is_not_repeated_in_full() -> None:
-    body = reply(load("sutro"), "malformed_id", Context(job_id="x" * 1_000_000)).body
+    body = outcome_reply(load("sutro"), "malformed_id", Context(job_id="x" * 1_000_000)).body
     assert body == {"cancelled": False, "message": f"Job {'x' * 1024} not found"}
 
 
@@ -123,7 +123,9 @@ def test_a_rate_limit_that_makes_no_sense_is_refused(
 def test_a_row_made_in_code_is_checked_like_one_from_data() -> None:
     row = Row(status=200, source="silent", body={"id": "$job_id"}, headers={"X-Case": "{stage}"}, message="m")
     contract = evolve(load(bare()), outcomes={**load(bare()).outcomes, Case.REFUSED: row})
-    assert reply(contract, "refused", Context(job_id="7", stage="s")) == Reply(200, {"X-Case": "s"}, {"id": "7"})
+    assert outcome_reply(contract, "refused", Context(job_id="7", stage="s")) == Reply(
+        200, {"X-Case": "s"}, {"id": "7"}
+    )
     with pytest.raises(ValueError, match=r"body\.id: '\$jobid' is not allowed here"):
         Row(status=200, source="silent", body={"id": "$jobid"})
     with pytest.raises(ValueError, match="'guess' is not a valid Source"):
@@ -135,14 +137,14 @@ def test_a_row_made_in_code_is_checked_like_one_from_data() -> None:
 def test_every_reply_of_every_contract_is_json_with_a_job_and_without(name: str, state: JobState) -> None:
     contract = load(name)
     for context in (Context(), Context(job=job(state), jobs=[job(state)], job_id="j", message="m", details=[1])):
-        replies = [reply(contract, case, context) for case in Case]
-        replies += [refuse(contract, error, context) for error in contract.errors]
-        replies += [answer(contract, route, context) for route in contract.routes]
+        replies = [outcome_reply(contract, case, context) for case in Case]
+        replies += [error_reply(contract, error, context) for error in contract.errors]
+        replies += [success_reply(contract, route, context) for route in contract.routes]
         for each in replies:
             assert (json.loads(each.content) if each.content else None) == each.body
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
     context = Context(job=job("canceling"), job_id="job_1")
-    first, second = (reply(load("dex"), "canceling", context).content for _ in range(2))
+    first, second = (outcome_reply(load("dex"), "canceling", context).content for _ in range(2))
     assert first == second

@@ -1,7 +1,7 @@
-"""Which places a template may name: checked when a contract is loaded, so that no reply meets an unknown one.
+"""The placeholders of templates, checked when a contract is loaded: no rendering meets an unknown one.
 
-A tree of names. Below ``ANY`` whatever is named may stand (a host's labels, a handler's result) or be missing; a
-list's elements are under ``EACH``.
+They form a tree of names. Below ``ANY`` every name is allowed, and its value may be missing (a host's labels, a
+handler's result). The names of a list's elements are under ``EACH``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Tree: TypeAlias = "Mapping[str, Tree] | None"
 
 ANY: Final = None
 LEAF: Final[Mapping[str, Tree]] = {}
-EACH: Final = "*"  # no placeholder can be spelled so
+EACH: Final = "*"  # no name in a template can be "*"
 
 
 def _leaves(*names: str) -> dict[str, Tree]:
@@ -37,7 +37,8 @@ _JOB: dict[str, Tree] = {
 _JOB["children"] = {EACH: _JOB}
 JOB: Final[Mapping[str, Tree]] = _JOB
 
-INSIDE: Final[Mapping[str, Tree]] = {**JOB}  # of the job whose document it is: its parts, for it is no part of itself
+# Inside a job document only the job's parts are placeholders: a document cannot contain itself.
+INSIDE: Final[Mapping[str, Tree]] = {**JOB}
 DOCUMENT: Final[Mapping[str, Tree]] = {"job": INSIDE, "null": LEAF}
 REPLY: Final[Mapping[str, Tree]] = {
     "job": JOB,
@@ -50,13 +51,13 @@ REPLY: Final[Mapping[str, Tree]] = {
 MESSAGE: Final[Mapping[str, Tree]] = {name: tree for name, tree in REPLY.items() if name != "message"}
 
 
-def below(tree: Tree, place: tuple[str, ...]) -> Tree:
-    """Return what may stand below ``place``.
+def below(tree: Tree, placeholder: tuple[str, ...]) -> Tree:
+    """Return the tree below ``placeholder``.
 
     Raises:
-        KeyError: There is no such place.
+        KeyError: There is no such placeholder.
     """
-    for name in place:
+    for name in placeholder:
         if tree is None:
             return ANY
         tree = tree[name]
@@ -64,7 +65,7 @@ def below(tree: Tree, place: tuple[str, ...]) -> Tree:
 
 
 def elements(tree: Tree) -> Tree:
-    """Return what an element of the list at a place may hold.
+    """Return the tree of the elements of the list at ``tree``.
 
     Raises:
         KeyError: It is no list.
@@ -72,13 +73,13 @@ def elements(tree: Tree) -> Tree:
     return ANY if tree is None else tree[EACH]
 
 
-def spelled(tree: Tree, prefix: str = "") -> Iterator[str]:
-    """Return every place in words, ``.*`` where anything may follow; lists are not entered."""
+def all_names(tree: Tree, prefix: str = "") -> Iterator[str]:
+    """Return every placeholder as text, with ``.*`` where any name may follow; not those of lists' elements."""
     for name, inner in (tree or {}).items():
-        place = f"{prefix}{name}"
+        full = f"{prefix}{name}"
         if inner is None:
-            yield f"{place}.*"
+            yield f"{full}.*"
         elif inner and EACH not in inner:
-            yield from spelled(inner, f"{place}.")
+            yield from all_names(inner, f"{full}.")
         else:
-            yield place
+            yield full

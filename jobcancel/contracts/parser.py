@@ -1,7 +1,8 @@
-"""From plain data to a contract: what is unknown, missing or wrong is refused with its path."""
+"""Parsing plain data into a contract: an unknown, missing or wrong field is refused with its path."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,39 +11,50 @@ from jobcancel._core.registry import specs_from
 from jobcancel._core.states import JobState
 from jobcancel.errors import ContractDataError, KindDataError
 
-from .answers import route_at, row_at
 from .cases import Case
-from .contract import UNKNOWN_JOB, Contract, Row
-from .fields import Fields, matching, table_at
-from .settings import (
+from .contract import (
+    UNKNOWN_JOB,
     Auth,
+    Contract,
     Digits,
     Failures,
     Foreign,
     Ids,
     Keys,
     OnShieldedStage,
+    Op,
     Policies,
+    Route,
+    Row,
+    Source,
     Tenancy,
     Timestamps,
     Zone,
 )
+from .fields import Fields, matching, paths_below, table_at, text_at
 
-# The answers beside the thirteen that every contract has.
+# The error replies that every contract has in addition to the thirteen outcomes.
 ERRORS: Final = ("unknown_route", "method_not_allowed", "invalid_request", "idempotency_conflict", "closed")
-_HEADER: Final = (r"[!#$%&'*+.^_`|~0-9a-z-]+", "lower-case header names as keys")
+_CREDENTIAL_HEADER: Final = (r"[!#$%&'*+.^_`|~0-9a-z-]+", "lower-case header names as keys")
 _MINT: Final = (r"[A-Za-z0-9._~-]*\{(ulid|uuid)\}[A-Za-z0-9._~-]*", "a text with {ulid} or {uuid} in it, once")
 
+_HEADER: Final = (r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "header names as keys")
+_METHOD: Final = (r"[A-Z]+", "an HTTP method in capitals")
+_PATH: Final = (
+    r"(/([A-Za-z0-9._~-]+|\{[a-z][a-z0-9_]*\}))+",
+    "an absolute path of plain segments and {parameters}, as in /v1/jobs/{job_id}",
+)
 
-def contract_from(data: Any, applied: tuple[str, ...] = ()) -> Contract:
-    """Return the contract that ``data`` describe.
+
+def parse_contract(data: Any, applied: tuple[str, ...] = ()) -> Contract:
+    """Return the contract that ``data`` describes.
 
     Args:
-        data: The whole of it, variants laid over already.
-        applied: Which these were.
+        data: The whole contract, with its variants merged in.
+        applied: The names of these variants.
 
     Raises:
-        ContractDataError: Something is unknown, missing or wrong.
+        ContractDataError: A field is unknown, missing or wrong.
     """
     whole = table_at(data, "")
     parts: dict[str, Any] = {
@@ -58,7 +70,9 @@ def contract_from(data: Any, applied: tuple[str, ...] = ()) -> Contract:
         "failures": _failures(whole.table("failures", optional=True)),
         "policies": _policies(whole.table("policies")),
         "keys": _keys(whole.table("keys")) if whole.has("keys") else None,
-        "routes": tuple(route_at(item, path) for path, item in whole.items("routes", "a list of tables, one a route")),
+        "routes": tuple(
+            _route(item, path) for path, item in whole.items("routes", "a list of tables, one for each route")
+        ),
         "outcomes": {Case(name): row for name, row in _rows(whole.table("outcomes"), tuple(Case)).items()},
         "errors": _rows(whole.table("errors"), ERRORS, UNKNOWN_JOB),
         "document": _document(whole.table("document")),
@@ -71,7 +85,7 @@ def contract_from(data: Any, applied: tuple[str, ...] = ()) -> Contract:
 
 
 def _auth(fields: Fields) -> Auth:
-    allowed = "a list of tables, one a way, header names to prefixes"
+    allowed = "a list of tables that map header names to prefixes"
     ways = tuple(_way(table_at(item, path)) for path, item in fields.items("ways", allowed))
     auth = Auth(
         ways=ways,
@@ -84,10 +98,10 @@ def _auth(fields: Fields) -> Auth:
 
 def _way(fields: Fields) -> dict[str, str]:
     for name in fields.names():
-        matching(name, fields.at(name), *_HEADER)
+        matching(name, fields.at(name), *_CREDENTIAL_HEADER)
     way = fields.texts(empty=True)
     if not way:
-        raise ContractDataError(fields.path, {}, "one header at least")
+        raise ContractDataError(fields.path, {}, "at least one header")
     return way
 
 
@@ -155,9 +169,54 @@ def _keys(fields: Fields) -> Keys:
     return keys
 
 
+def _row(fields: Fields) -> Row:
+    headers = fields.table("headers", optional=True)
+    for name in headers.names():
+        matching(name, headers.at(name), *_HEADER)
+    parts: dict[str, Any] = {
+        "status": fields.whole("status", 200, 599),
+        "headers": headers.texts(),
+        "body": fields.any_or("body", None),
+        "message": fields.text_or_none("message") or "",
+        "source": fields.member("source", Source),
+        "unlisted": fields.flag("unlisted", default=False),
+        "note": fields.text_or_none("note") or "",
+    }
+    fields.done()
+    with paths_below(fields.path):
+        return Row(**parts)
+
+
+def _route(value: object, path: str) -> Route:
+    fields = table_at(value, path)
+    methods = fields.items("methods", "a list of HTTP methods")
+    parts: dict[str, Any] = {
+        "op": fields.word("op", Op),
+        "methods": tuple(matching(text_at(item, at), at, *_METHOD) for at, item in methods),
+        "path": matching(fields.text("path"), fields.at("path"), *_PATH),
+        "body": fields.any_or("body", None),
+        "etag": fields.flag("etag", default=False),
+        "wait_parameter": fields.text_or_none("wait_parameter"),
+        "wait_s": fields.seconds("wait_s"),
+        "authenticated": fields.flag("authenticated", default=True),
+    }
+    fields.done()
+    _require_parameters(parts["op"], parts["path"], fields)
+    with paths_below(path):
+        return Route(**parts)
+
+
+def _require_parameters(op: str, path: str, fields: Fields) -> None:
+    parameters: list[str] = re.findall(r"\{(\w+)\}", path)
+    if op in ("cancel", "get") and "job_id" not in parameters:
+        raise ContractDataError(fields.at("path"), path, f"a path with {{job_id}} in it, for op {op}")
+    if len(set(parameters)) < len(parameters):
+        raise ContractDataError(fields.at("path"), path, "each parameter once")
+
+
 def _rows(fields: Fields, names: tuple[str, ...], *optional: str) -> dict[str, Row]:
-    rows = {str(name): row_at(fields.table(name)) for name in names}
-    rows |= {name: row_at(fields.table(name)) for name in optional if fields.has(name)}
+    rows = {str(name): _row(fields.table(name)) for name in names}
+    rows |= {name: _row(fields.table(name)) for name in optional if fields.has(name)}
     fields.done()
     return rows
 
@@ -166,7 +225,9 @@ def _document(fields: Fields) -> dict[str, Any]:
     template = fields.whole_table()
     for name in template:
         if name.startswith("$"):
-            raise ContractDataError(fields.at(name), template[name], "a field of the document; $ only further inside")
+            raise ContractDataError(
+                fields.at(name), template[name], "a field of the document; $ is allowed only inside a field"
+            )
     return template
 
 
@@ -187,6 +248,8 @@ def _variant(fields: Fields) -> str:
     lays: Mapping[str, Any] = fields.plain_table("lays")
     for name in ("name", "variants"):
         if name in lays:
-            raise ContractDataError(f"{fields.at('lays')}.{name}", lays[name], "nothing: a variant changes no " + name)
+            raise ContractDataError(
+                f"{fields.at('lays')}.{name}", lays[name], "nothing: a variant cannot change " + name
+            )
     fields.done()
     return changes

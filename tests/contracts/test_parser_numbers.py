@@ -11,7 +11,7 @@ import pytest
 
 from jobcancel import Registry
 from jobcancel.contracts import RateLimit
-from jobcancel.contracts.reading import contract_from
+from jobcancel.contracts.parser import parse_contract
 from jobcancel.errors import ContractDataError, KindDataError
 from tests.contracts.bare import bare
 
@@ -58,7 +58,7 @@ def test_a_contracts_numbers_are_refused_with_their_path(
     path: str, make: Callable[[Any], dict[str, Any]], allowed: str, bad: str
 ) -> None:
     with pytest.raises(ContractDataError, match=rf"^{path}: .* is not allowed.*; allowed: {allowed}$"):
-        contract_from(make(BAD[bad]))
+        parse_contract(make(BAD[bad]))
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -118,6 +118,6 @@ def test_a_template_has_no_number_that_json_does_not_know(value: float) -> None:
     data = bare()
     data["document"] = {"size": value}
     with pytest.raises(ContractDataError, match=r"^document\.size: "):
-        contract_from(data)
+        parse_contract(data)
     data["document"] = {"size": 10**300}
-    assert json.loads(json.dumps(dict(contract_from(data).document))) == {"size": 10**300}
+    assert json.loads(json.dumps(dict(parse_contract(data).document))) == {"size": 10**300}

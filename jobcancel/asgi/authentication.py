@@ -1,4 +1,4 @@
-"""Who calls: what a host's authentication says of a request, and a table of tokens for hosts that have none."""
+"""The caller of a request: the host's ``authenticate`` function, its results, and a table of tokens as a simple one."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def _scopes(value: Iterable[str]) -> frozenset[str]:
 
 @frozen
 class Caller:
-    """Whoever a request comes from.
+    """The sender of a request.
 
     Attributes:
-        owner: Whose jobs it may touch, never empty: a scheduler reads no owner as everybody's.
-        scopes: What it may do, where the contract asks for a scope.
+        owner: The owner whose jobs the caller may see and cancel. Never empty: to a scheduler, no owner means all jobs.
+        scopes: What the caller may do, if the contract requires a scope.
     """
 
     owner: str = field(converter=_owner)
@@ -40,20 +40,20 @@ class Caller:
 
 
 class Unauthenticated(Exception):  # noqa: N818 - it is an answer, not a fault, as Starlette's HTTPException is
-    """The request does not prove who sends it. An ``authenticate`` function raises this or returns None."""
+    """The request has no valid credentials. An ``authenticate`` function raises this or returns None."""
 
 
 class RateLimited(Exception):  # noqa: N818 - see above
-    """The caller asks too often. An ``authenticate`` function raises it; the contract renders it.
+    """The caller sends too many requests. An ``authenticate`` function raises this; the contract renders it.
 
     Args:
         limit: Requests allowed in a window.
-        remaining: Requests left in this one.
+        remaining: Requests left in this window.
         reset_s: Seconds until the window resets.
-        retry_after_s: Seconds after which to ask again.
+        retry_after_s: Seconds until the client should try again.
 
     Attributes:
-        rate: The four, as the contract takes them.
+        rate: The four arguments, as the contract renders them.
     """
 
     def __init__(self, limit: int, remaining: int, reset_s: float, retry_after_s: float) -> None:
@@ -62,22 +62,22 @@ class RateLimited(Exception):  # noqa: N818 - see above
 
 
 Authenticate: TypeAlias = Callable[[Request], "Awaitable[Caller | None] | Caller | None"]
-"""A host's function: who sends this request? None, or ``Unauthenticated``, for nobody we know."""
+"""A host's function that returns a request's caller. It returns None or raises ``Unauthenticated`` if there is none."""
 
 
 class TokenTable:
     """An ``Authenticate`` over a fixed set of tokens, for demonstrations, tests and services with few clients.
 
-    The credentials are taken from where the contract says. How long a look-up takes does not depend on how much of
-    a token was right.
+    The credentials are read from the headers that the contract names. The time of a look-up does not depend on how
+    much of a token is right.
 
     Args:
-        contract: Says in which headers the credentials come, and what a token looks like.
-        tokens: Who uses which token.
+        contract: Names the headers of the credentials and the form of a token.
+        tokens: The caller for each token.
 
     Raises:
-        TypeError: A token that is no string, or leads to no ``Caller``.
-        ValueError: A token that the contract's clients cannot send.
+        TypeError: A token is no string, or its value is no ``Caller``.
+        ValueError: The contract's clients cannot send a token.
     """
 
     def __init__(self, contract: Contract, tokens: Mapping[str, Caller]) -> None:
@@ -87,7 +87,7 @@ class TokenTable:
         self._ways = contract.auth.ways
         self._pattern = contract.auth.token_pattern
         for number, (token, caller) in enumerate(tokens.items(), 1):
-            # No message names a token: it may end in a log.
+            # No message contains a token: messages are logged.
             if not isinstance(cast("object", token), str):
                 raise TypeError(f"tokens: number {number} must be a string, not {type_name(token)}")
             if not isinstance(cast("object", caller), Caller):
@@ -100,7 +100,7 @@ class TokenTable:
         self._callers = [(_digest(token), caller) for token, caller in tokens.items()]
 
     async def __call__(self, request: Request) -> Caller | None:
-        """Return whose token the request carries, or None."""
+        """Return the caller whose token the request carries, or None."""
         for way in self._ways:
             values = [_credential(request, name, prefix) for name, prefix in way.items()]
             token = values[0]
@@ -111,7 +111,7 @@ class TokenTable:
     def _caller(self, token: str) -> Caller | None:
         if self._pattern is not None and self._pattern.fullmatch(token) is None:
             return None
-        # Digests have one length, and all entries are compared: neither length nor place shows in the time.
+        # All digests have the same length and all are compared, so the time reveals neither length nor position.
         sent, found = _digest(token), None
         for digest, caller in self._callers:
             if hmac.compare_digest(sent, digest):
@@ -120,7 +120,7 @@ class TokenTable:
 
 
 def require_contract(contract: object) -> None:
-    """Refuse what is no contract: its name, above all."""
+    """Refuse anything but a contract; a contract's name above all."""
     if not isinstance(contract, Contract):
         allowed = "a Contract, as jobcancel.contracts.load(name) gives one"
         raise TypeError(refusal("contract", allowed, contract))
@@ -131,7 +131,7 @@ def _digest(token: str) -> bytes:
 
 
 def _credential(request: Request, name: str, prefix: str) -> str | None:
-    """Return what a header says after its prefix; a header sent twice says nothing that can be trusted."""
+    """Return a header's value after its prefix; None if it is missing, has another prefix, or was sent twice."""
     sent = request.headers.getlist(name)
     if len(sent) != 1 or sent[0][: len(prefix)].casefold() != prefix.casefold():
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel.contracts.overlay import copied, overlaid
+from jobcancel.contracts.loading import copy, merge
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
 NAMES = st.sampled_from("abc")
@@ -31,13 +31,13 @@ def paths(data: Any, at: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
 def test_tables_merge_and_everything_else_is_replaced() -> None:
     base = {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
     over = {"a": {"y": [3]}, "b": {"n": 1}, "c": 5, "d": None}
-    assert overlaid(base, over) == {"a": {"x": 1, "y": [3]}, "b": {"n": 1}, "c": 5, "d": None}
+    assert merge(base, over) == {"a": {"x": 1, "y": [3]}, "b": {"n": 1}, "c": 5, "d": None}
 
 
 @given(DATA, DATA)
 def test_neither_is_changed_and_nothing_is_shared(base: Any, over: Any) -> None:
     before = deepcopy((base, over))
-    merged = overlaid(base, over)
+    merged = merge(base, over)
     scribble(merged)
     assert (base, over) == before
 
@@ -55,19 +55,19 @@ def scribble(data: Any) -> None:
 
 @given(TABLES)
 def test_nothing_laid_over_and_a_thing_laid_over_itself_change_nothing(base: Any) -> None:
-    assert overlaid(base, {}) == base
-    assert overlaid(base, base) == base
-    assert overlaid({}, base) == base
+    assert merge(base, {}) == base
+    assert merge(base, base) == base
+    assert merge({}, base) == base
 
 
 @given(TABLES, TABLES)
 def test_laying_over_twice_is_laying_over_once(base: Any, over: Any) -> None:
-    assert overlaid(overlaid(base, over), over) == overlaid(base, over)
+    assert merge(merge(base, over), over) == merge(base, over)
 
 
 @given(TABLES, TABLES)
 def test_whatever_is_laid_over_is_there_afterwards(base: Any, over: Any) -> None:
-    merged = overlaid(base, over)
+    merged = merge(base, over)
     for path, value in paths(over).items():
         at = merged
         for name in path:
@@ -77,25 +77,25 @@ def test_whatever_is_laid_over_is_there_afterwards(base: Any, over: Any) -> None
 
 @given(TABLES, TABLES)
 def test_what_nothing_was_laid_over_stays(base: dict[str, Any], over: dict[str, Any]) -> None:
-    merged = overlaid(base, over)
+    merged = merge(base, over)
     assert {key: merged[key] for key in base if key not in over} == {k: v for k, v in base.items() if k not in over}
     assert set(merged) == set(base) | set(over)
 
 
 @given(TABLES, TABLES, st.lists(LEAVES, max_size=2))
 def test_a_list_is_replaced_as_a_whole(base: dict[str, Any], over: dict[str, Any], items: list[Any]) -> None:
-    merged = overlaid({**base, "list": [1, 2, 3]}, {**over, "list": items})
+    merged = merge({**base, "list": [1, 2, 3]}, {**over, "list": items})
     assert merged["list"] == items
 
 
 @given(DATA)
 def test_a_copy_is_equal_and_shares_nothing(data: Any) -> None:
     before = deepcopy(data)
-    copy = copied(data)
-    assert copy == data
-    scribble(copy)
+    copied = copy(data)
+    assert copied == data
+    scribble(copied)
     assert data == before
 
 
 def test_a_tuple_in_a_hosts_mapping_is_copied_as_a_list() -> None:
-    assert copied({"a": (1, {"b": (2,)})}) == {"a": [1, {"b": [2]}]}
+    assert copy({"a": (1, {"b": (2,)})}) == {"a": [1, {"b": [2]}]}

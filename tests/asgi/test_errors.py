@@ -132,7 +132,7 @@ async def test_a_service_that_cannot_keep_what_it_is_asked_is_503_and_says_that_
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/json"
     assert isinstance(answer.json(), dict)
-    assert "cannot keep what was asked for now, so nothing was done" in answer.text
+    assert "cannot store the request at the moment. Nothing was changed." in answer.text
     assert "secret" not in answer.text
     assert told(caplog) == []
 

@@ -7,7 +7,7 @@ import pytest
 from jobcancel.asgi import idempotency_key
 
 from .bench import vendor
-from .test_callers import request
+from .test_authentication import request
 
 NAME = "Idempotency-Key"
 
