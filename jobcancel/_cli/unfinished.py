@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobcancel.errors import StoreInUseError
-from jobcancel.stores.sqlite_format import refuse_what_is_no_file
+from jobcancel.stores.sqlite_format import require_file_path
 from jobcancel.stores.sqlite_reading import reading
 
 from .ingest import project_ingest_github
@@ -34,7 +34,7 @@ def usable(journal: Path, kinds: set[str], whose: str) -> list[StoredJob]:
         StoreError: The journal cannot be read, or another scheduler has it.
         BadInputError: It is another service's: jobs of other kinds would fail here.
     """
-    refuse_what_is_no_file(str(journal), journal)
+    require_file_path(str(journal), journal)
     if not journal.exists() or not journal.stat().st_size:
         return []
     with reading(journal) as file:

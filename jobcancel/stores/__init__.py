@@ -1,4 +1,4 @@
-"""Where journals are kept: in memory for tests, in an SQLite file for services."""
+"""Stores for journals: in memory for tests, in an SQLite file for services."""
 
 from .memory import MemoryStore
 from .sqlite import SqliteStore

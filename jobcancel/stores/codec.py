@@ -1,4 +1,4 @@
-"""Entries as text and back: JSON, one text an entry, the same in every store of ours."""
+"""Encoding and decoding of journal entries: one JSON text for each entry, the same in every store."""
 
 from __future__ import annotations
 
@@ -11,48 +11,50 @@ from jobcancel.errors import StoreError, StoreFormatError
 
 Encode = Callable[[dict[str, Any]], str]
 
-# Bodies are trees: one that holds itself ends in a RecursionError, which is told like the rest.
+# Without a check for cycles, a body that contains itself raises RecursionError, which is reported like other errors.
 compact: Final[Encode] = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
-# Half of a surrogate pair alone (a file name that is not UTF-8) is no UTF-8 text: such a body is kept in ASCII.
+# UTF-8 cannot encode lone surrogates (a file name that is not UTF-8): a body with one is written in ASCII.
 ascii_only: Final[Encode] = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
-_decode: Final[Callable[[str], object]] = json.JSONDecoder().decode
+_decode_json: Final[Callable[[str], object]] = json.JSONDecoder().decode
 
 
-def rows_of(where: str, entries: Sequence[Entry], encode: Encode = compact) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return what there is to keep, as job id and text, and the jobs whose earlier entries it supersedes.
+def encode_entries(
+    where: str, entries: Sequence[Entry], encode: Encode = compact
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the rows to write, as job id and text, and the ids of jobs whose earlier entries the rows replace.
 
     Raises:
         StoreError: A body is no plain data.
     """
-    begins = {entry.job_id: at for at, entry in enumerate(entries) if entry.final}
-    kept = (entry for at, entry in enumerate(entries) if at >= begins.get(entry.job_id, 0)) if begins else entries
+    starts = {entry.job_id: at for at, entry in enumerate(entries) if entry.final}
+    wanted = (entry for at, entry in enumerate(entries) if at >= starts.get(entry.job_id, 0)) if starts else entries
     job_id = ""
     try:
-        rows = [(job_id := entry[0], encode(body)) for entry in kept if (body := entry[1]) is not None]
+        rows = [(job_id := entry[0], encode(body)) for entry in wanted if (body := entry[1]) is not None]
     except (TypeError, ValueError, RecursionError) as error:
-        problem = f"an entry of job {job_id} is no plain data that JSON can hold ({error}); nothing was kept"
+        problem = f"an entry of job {job_id} is no plain data that JSON can hold ({error}); nothing was written"
         raise StoreError(where, problem) from error
-    return rows, list(begins)
+    return rows, list(starts)
 
 
-def entries_of(where: str, rows: Iterable[tuple[int, str, str]]) -> Iterable[Entry]:
-    """Give the entries of numbered rows.
+def decode_rows(where: str, rows: Iterable[tuple[int, str, str]]) -> Iterable[Entry]:
+    """Yield the entries of numbered rows.
 
     Raises:
-        StoreFormatError: A row holds something else, while it is given.
+        StoreFormatError: A row is damaged. Raised when that row is reached.
     """
     for number, job_id, text in rows:
-        wrong = damage(text)
-        if isinstance(wrong, str):
-            raise StoreFormatError(where, f"entry {number} of job {job_id} is damaged: {wrong}; restore a backup")
-        yield Entry(job_id, wrong)
+        body = decode_body(text)
+        if isinstance(body, str):
+            raise StoreFormatError(where, f"entry {number} of job {job_id} is damaged: {body}; restore a backup")
+        yield Entry(job_id, body)
 
 
-def damage(text: str) -> dict[str, Any] | str:
-    """Return the body that a text holds, or, as text, why it holds none."""
+def decode_body(text: str) -> dict[str, Any] | str:
+    """Return the body in ``text``; if ``text`` is damaged, a description of the damage."""
     try:
-        body = _decode(text)
+        body = _decode_json(text)
     except (TypeError, ValueError, RecursionError) as error:
         return f"not JSON ({error})"
     return body if isinstance(body, dict) else f"not an object but {text:.40}"  # pyright: ignore[reportUnknownVariableType]

@@ -1,4 +1,4 @@
-"""A journal in an SQLite file: what was answered is there after a ``kill -9``, and after a loss of power."""
+"""A journal in an SQLite file: committed entries survive ``kill -9`` and a loss of power."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from jobcancel._core.arguments import Range
 from jobcancel._core.journal import Entry
 from jobcancel.errors import StoreError, StoreInUseError
 
-from .codec import ascii_only, entries_of, rows_of
-from .sqlite_errors import store_error, telling
+from .codec import ascii_only, decode_rows, encode_entries
+from .sqlite_errors import translate_error, translated_errors
 from .sqlite_format import (
     ALL_ROWS,
-    connect_to_look,
+    connect_read_only,
     create,
     is_journal,
-    pid_in,
-    refuse_damage,
-    refuse_what_is_no_file,
+    last_pid,
+    require_file_path,
+    require_sound,
 )
-from .sqlite_lock import take
+from .sqlite_lock import acquire
 
 _Synchronous = Literal["full", "normal"]
 _BUSY: Final = Range(float, 0, 3600, "a number of seconds from 0 to 3600")
@@ -32,20 +32,20 @@ _PAGES_AT_ONCE: Final = 500  # compact() writes that much (2 MB) in one transact
 
 
 class SqliteStore:
-    """A ``Store`` in the SQLite file at ``path``; beside it lie ``-lock`` and, while it is open, ``-wal`` and ``-shm``.
+    """A ``Store`` in the SQLite file at ``path``, with ``-lock`` and, while open, ``-wal`` and ``-shm`` beside it.
 
-    It must lie on a disk of this machine, as SQLite's write-ahead log asks for. Bodies may hold what JSON can:
-    infinities and NaN too, and lone surrogates; of a dict the keys are strings, and a tuple comes back as a list.
+    The file must be on a disk of this machine, because SQLite's write-ahead log needs that. Bodies may contain all
+    that JSON can hold, and infinities, NaN and lone surrogates; dict keys are strings, and a tuple is read as a list.
 
     Args:
-        path: The file; made if there is none or it is empty. Its folder must be there.
-        synchronous: ``full``: what was kept outlasts a loss of power. ``normal``: it outlasts ``kill -9``, but the
-            last moments may be gone with the machine; appending then waits for no disk.
-        busy_timeout_s: Seconds to wait for another program that has the file locked (a backup), up to an hour.
+        path: The file; created if it is missing or empty. Its folder must exist.
+        synchronous: ``full``: commits survive a loss of power. ``normal``: commits survive ``kill -9``, but a loss of
+            power may lose the latest ones; appending then does not wait for the disk.
+        busy_timeout_s: Seconds to wait for another program that has locked the file (a backup), up to an hour.
 
     Raises:
         TypeError: ``busy_timeout_s`` is no number.
-        ValueError: An argument is none of these.
+        ValueError: An argument has a value that is not allowed.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class SqliteStore:
         self._path = Path(path).absolute()
         self._where = str(self._path)
         self._synchronous = synchronous
-        self._place = self._path  # without links, once it is open
-        self._pid = 0  # who opened it
+        self._place = self._path  # symbolic links are resolved by open()
+        self._pid = 0  # of the process that opened it
         self._lock: sqlite3.Connection | None = None
         self._connection: sqlite3.Connection | None = None
 
@@ -68,23 +68,24 @@ class SqliteStore:
         return f"<journal {self._where}, {'closed' if self._lock is None else 'open'}>"
 
     def open(self) -> None:
-        """Take the journal for one scheduler alone; make it if there is none.
+        """Open the journal for one scheduler; create it if there is none.
 
         Raises:
-            StoreInUseError: Another scheduler has it, in this process or in another.
-            StoreFormatError: It is a newer version's, somebody else's, damaged, or no SQLite file; left as it is.
-            StoreError: It cannot be reached, or not be written.
+            StoreInUseError: Another scheduler has it open, in this process or in another.
+            StoreFormatError: The file is a newer version's or another program's, damaged, or no SQLite file. It is not
+                changed.
+            StoreError: The file cannot be reached or written.
         """
         if self._lock is not None:
             raise StoreInUseError(self._where, self._pid)
-        refuse_what_is_no_file(self._where, self._path)
+        require_file_path(self._where, self._path)
         self._place = self._path.resolve()
-        lock = take(self._place)
+        lock = acquire(self._place)
         if lock is None:
             raise StoreInUseError(self._where, self._other_pid())
         try:
-            with telling(self._where):
-                if not self._is_there():
+            with translated_errors(self._where):
+                if not self._has_journal():
                     create(self._place)
                 self._connection = self._connect()
         except BaseException:
@@ -93,53 +94,53 @@ class SqliteStore:
         self._lock, self._pid = lock, os.getpid()
 
     def read(self) -> Iterable[Entry]:
-        """Give the entries in the order in which they were appended.
+        """Yield the entries in the order in which they were appended.
 
         Raises:
-            StoreFormatError: They cannot be read (while they are given).
-            StoreError: It is not open.
+            StoreFormatError: An entry cannot be read. Raised when that entry is reached.
+            StoreError: The store is not open.
         """
-        return self._read(self._usable())
+        return self._read(self._open_connection())
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Keep the entries, all of them or none, in one transaction.
+        """Append the entries, all of them or none, in one transaction.
 
         Raises:
-            StoreError: It is not open, a body is no plain data, or they cannot be written. Once the cause is gone
-                it works again. After a disk that took the bytes but failed to flush them, a kill before the next
-                ``append`` succeeds can bring them back.
+            StoreError: The store is not open, a body is no plain data, or the entries cannot be written. Appending
+                works again once the cause is gone. If a disk took the bytes but failed to flush them, and the process
+                is killed before the next ``append`` succeeds, the entries can be in the journal nevertheless.
         """
-        connection = self._usable()
+        connection = self._open_connection()
         try:
-            self._keep(connection, *rows_of(self._where, entries))
+            self._write(connection, *encode_entries(self._where, entries))
         except UnicodeEncodeError:
             try:
-                self._keep(connection, *rows_of(self._where, entries, ascii_only))
+                self._write(connection, *encode_entries(self._where, entries, ascii_only))
             except UnicodeEncodeError as error:
                 raise StoreError(self._where, f"a job's id is no text that UTF-8 can hold: {error}") from error
 
     def compact(self) -> None:
-        """Give free pages back to the disk, a few at a time, and empty the write-ahead log.
+        """Return free pages to the disk, a few at a time, and empty the write-ahead log.
 
-        What somebody reads meanwhile stays until the next time.
+        Pages that a reader uses at the moment stay until the next call.
 
         Raises:
-            StoreError: It is not open, or cannot be written.
+            StoreError: The store is not open, or the file cannot be written.
         """
-        connection = self._usable()
-        with telling(self._where):
+        connection = self._open_connection()
+        with translated_errors(self._where):
             [[free]] = connection.execute("PRAGMA freelist_count").fetchall()
             for _ in range(0, free, _PAGES_AT_ONCE):
-                # It gives a row without columns for each page, at the first of which execute() would end it.
+                # The pragma returns a row without columns for each page, and execute() would stop it at the first row.
                 connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
             self._checkpoint(connection)
 
     def close(self) -> None:
-        """Let the journal go, all of it in its one file; no effect if it is not open."""
+        """Close the journal, with all of it in its one file; no effect if it is not open."""
         lock, connection = self._lock, self._connection
         self._lock = self._connection = None
         if connection is not None:
-            # In a child that was forked off the owner it is still the owner's. What fails is done at the next open.
+            # After a fork the parent still owns the journal. A failed checkpoint is repeated at the next open.
             if self._pid == os.getpid():
                 with suppress(sqlite3.Error):
                     self._checkpoint(connection)
@@ -147,16 +148,16 @@ class SqliteStore:
         if lock is not None:
             lock.close()
 
-    def _is_there(self) -> bool:
+    def _has_journal(self) -> bool:
         if not self._place.exists() or self._place.stat().st_size == 0:
             return False
-        look = connect_to_look(self._place, mend=True)
+        connection = connect_read_only(self._place, rebuild_index=True)
         try:
-            if not is_journal(self._where, look):
+            if not is_journal(self._where, connection):
                 return False
-            refuse_damage(self._where, look)
+            require_sound(self._where, connection)
         finally:
-            look.close()
+            connection.close()
         return True
 
     def _connect(self) -> sqlite3.Connection:
@@ -177,32 +178,32 @@ class SqliteStore:
 
     def _other_pid(self) -> int | None:
         try:
-            look = connect_to_look(self._place)
+            connection = connect_read_only(self._place)
         except (sqlite3.Error, OSError):
             return None
         try:
-            return pid_in(look)
+            return last_pid(connection)
         except sqlite3.Error:
             return None
         finally:
-            look.close()
+            connection.close()
 
-    def _usable(self) -> sqlite3.Connection:
+    def _open_connection(self) -> sqlite3.Connection:
         if self._lock is None:
             raise StoreError(self._where, "is not open; open() comes first")
         if self._pid != os.getpid():
-            problem = f"was opened by process {self._pid}, of which this is a fork; open another one here"
+            problem = f"was opened by process {self._pid}, and this process is a fork of it; open another store here"
             raise StoreError(self._where, problem)
         if self._connection is None:
-            with telling(self._where):
+            with translated_errors(self._where):
                 self._connection = self._connect()
         return self._connection
 
     def _read(self, connection: sqlite3.Connection) -> Iterable[Entry]:
-        with telling(self._where):
-            yield from entries_of(self._where, connection.execute(ALL_ROWS))
+        with translated_errors(self._where):
+            yield from decode_rows(self._where, connection.execute(ALL_ROWS))
 
-    def _keep(self, connection: sqlite3.Connection, rows: list[tuple[str, str]], superseded: list[str]) -> None:
+    def _write(self, connection: sqlite3.Connection, rows: list[tuple[str, str]], superseded: list[str]) -> None:
         if not rows and not superseded:
             return
         try:
@@ -212,14 +213,14 @@ class SqliteStore:
             connection.executemany("INSERT INTO entry (job_id, body) VALUES (?, ?)", rows)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._undo(connection)
-            raise store_error(self._where, error) from error
+            self._roll_back(connection)
+            raise translate_error(self._where, error) from error
         except BaseException:
-            self._undo(connection)
+            self._roll_back(connection)
             raise
 
-    def _undo(self, connection: sqlite3.Connection) -> None:
-        """Roll back what SQLite has not rolled back by itself; without that, begin with another connection."""
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        """Roll back unless SQLite already has; if that fails, discard the connection."""
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -228,7 +229,7 @@ class SqliteStore:
             connection.close()
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA busy_timeout = 0")  # it would wait for readers
+        connection.execute("PRAGMA busy_timeout = 0")  # do not wait for readers
         try:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:

@@ -1,4 +1,4 @@
-"""The journal's SQLite file: what is in it, how one is made, how one is known, how it is read without a trace."""
+"""The format of the journal's SQLite file: its tables, and how a file is created, recognized and opened for reading."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Final
 from jobcancel._core.journal import FORMAT
 from jobcancel.errors import StoreError, StoreFormatError
 
-from .sqlite_errors import DAMAGED, primary_code, telling
+from .sqlite_errors import DAMAGED, primary_code, translated_errors
 
 APPLICATION_ID: Final = 0x6A6F6263  # "jobc", in the file's header, where file(1) finds it
 
-# A row's id is higher than those of all rows there are: they are read in the order in which they were appended.
+# The id of a new row is higher than all others, so reading by id gives the order in which entries were appended.
 SCHEMA: Final = (
     "CREATE TABLE entry (id INTEGER PRIMARY KEY, job_id TEXT NOT NULL, body TEXT NOT NULL)",
     "CREATE INDEX entry_of_job ON entry (job_id)",
@@ -32,21 +32,21 @@ ROWS_OF_JOB: Final = "SELECT id, job_id, body FROM entry WHERE job_id = ? ORDER 
 
 
 def beside(place: Path, suffix: str) -> Path:
-    """Return the path of one of the files that lie beside the journal's."""
+    """Return the path of one of the files beside the journal's file."""
     return place.with_name(place.name + suffix)
 
 
 def create(place: Path) -> None:
-    """Make an empty journal: in a file of its own that takes the place when it is whole.
+    """Create an empty journal: first under another name, then moved to ``place`` once it is complete.
 
-    A kill in the middle leaves that file, which the next one begins anew.
+    If the process is killed meanwhile, the next ``create`` deletes the incomplete file.
 
     Raises:
-        sqlite3.Error: It cannot be written.
-        OSError: It cannot be written.
+        sqlite3.Error: The file cannot be written.
+        OSError: The file cannot be written.
     """
     new = beside(place, "-new")
-    # What an earlier file of that name left would be read as the new one's.
+    # SQLite would read the log of an earlier file as that of the new one.
     for leftover in (new, beside(new, "-journal"), *(beside(place, suffix) for suffix in ("-wal", "-shm", "-journal"))):
         leftover.unlink(missing_ok=True)
     connection = sqlite3.connect(new, isolation_level=None)
@@ -66,7 +66,7 @@ def create(place: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Windows opens no folder, and needs not be told to keep a name.
+    # Windows cannot open a folder, and needs no sync to make a new name durable.
     with suppress(PermissionError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -75,14 +75,14 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def refuse_what_is_no_file(where: str, place: Path) -> None:
-    """Refuse what SQLite would only call unable to open, or would take for an empty file.
+def require_file_path(where: str, place: Path) -> None:
+    """Refuse a path for which SQLite has no clear error, and a file that SQLite would treat as empty.
 
     Raises:
-        StoreError: A folder, or in a folder that is not there.
-        StoreFormatError: A file of one byte.
+        StoreError: The path is a folder, or its folder does not exist.
+        StoreFormatError: The file has one byte.
     """
-    with telling(where):
+    with translated_errors(where):
         if place.is_dir():
             raise StoreError(where, "is a folder; give the path of a file in it")
         if not place.parent.is_dir():
@@ -92,10 +92,10 @@ def refuse_what_is_no_file(where: str, place: Path) -> None:
 
 
 def is_journal(where: str, connection: sqlite3.Connection) -> bool:
-    """Return whether it is a journal that this version can read; False for a database in which nothing is.
+    """Return whether the database is a journal that this version can read; False if it is empty.
 
     Raises:
-        StoreFormatError: It is a newer version's, somebody else's, damaged, or no database.
+        StoreFormatError: It is a newer version's or another program's, damaged, or no database.
     """
     try:
         [[application]] = connection.execute("PRAGMA application_id").fetchall()
@@ -116,28 +116,28 @@ def is_journal(where: str, connection: sqlite3.Connection) -> bool:
     return True
 
 
-def refuse_damage(where: str, connection: sqlite3.Connection) -> None:
-    """Refuse a journal in which SQLite finds a fault, without mending it.
+def require_sound(where: str, connection: sqlite3.Connection) -> None:
+    """Refuse a damaged journal, without repairing it.
 
     Raises:
-        StoreFormatError: It is damaged.
-        sqlite3.DatabaseError: It is damaged so that it cannot be looked through.
+        StoreFormatError: SQLite finds damage.
+        sqlite3.DatabaseError: The damage prevents SQLite from checking the file.
     """
-    said = [line for (line,) in connection.execute("PRAGMA quick_check(1)")]
-    if said != ["ok"]:
-        raise StoreFormatError(where, DAMAGED.format(said=" ".join(" ".join(said).split())))
+    found = [line for (line,) in connection.execute("PRAGMA quick_check(1)")]
+    if found != ["ok"]:
+        raise StoreFormatError(where, DAMAGED.format(cause=" ".join(" ".join(found).split())))
     try:
         connection.execute(ALL_ROWS).close()
         connection.execute("SELECT name, value FROM meta").close()
     except sqlite3.OperationalError as error:
-        raise StoreFormatError(where, DAMAGED.format(said=error)) from error
+        raise StoreFormatError(where, DAMAGED.format(cause=error)) from error
 
 
 def is_at_rest(place: Path) -> bool:
-    """Return whether all of the journal is in its one file: no service has it open, none was killed with it.
+    """Return whether the whole journal is in its one file: no service has it open, and none was killed while open.
 
-    A service that was killed when it began its log anew leaves one that is a header and nothing else, which SQLite
-    does not read without writing.
+    A service that was killed while it restarted its log leaves a log with a header only, which SQLite cannot read
+    without writing.
     """
     log = beside(place, "-wal")
     if not log.exists():
@@ -146,35 +146,36 @@ def is_at_rest(place: Path) -> bool:
     return size == _LOG_HEADER or (size == 0 and not beside(place, "-shm").exists())
 
 
-def connect_to_look(place: Path, *, mend: bool = False) -> sqlite3.Connection:
-    """Return a connection that writes nothing and makes no file.
+def connect_read_only(place: Path, *, rebuild_index: bool = False) -> sqlite3.Connection:
+    """Return a connection that writes nothing and creates no file.
 
-    A journal in its one file is read as one that does not change, since SQLite would make the files beside it that
-    belong to writers. Who looks while others may open it looks at ``stamp`` before and after.
+    A journal at rest is opened as immutable, because SQLite would otherwise create the files beside it that belong to
+    writers. If others may open the journal meanwhile, compare ``stamp`` before and after.
 
     Args:
-        place: Where the journal is.
-        mend: Make the index of its log (``-shm``) if that is missing, as after copying two of the three files.
+        place: The journal's file.
+        rebuild_index: Create the index of the log (``-shm``) if it is missing, as after a copy of two of the three
+            files.
 
     Raises:
-        sqlite3.Error: It cannot be opened.
+        sqlite3.Error: The file cannot be opened.
     """
     if is_at_rest(place):
-        how = "immutable=1"
-    elif mend and not beside(place, "-shm").exists():
-        how = "cache=private"  # the default
+        mode = "immutable=1"
+    elif rebuild_index and not beside(place, "-shm").exists():
+        mode = "cache=private"  # the default
     else:
-        how = "readonly_shm=1"
-    return sqlite3.connect(f"{place.as_uri()}?mode=ro&{how}", uri=True, isolation_level=None, check_same_thread=False)
+        mode = "readonly_shm=1"
+    return sqlite3.connect(f"{place.as_uri()}?mode=ro&{mode}", uri=True, isolation_level=None, check_same_thread=False)
 
 
 def stamp(place: Path) -> tuple[bool, int, int, int]:
-    """Return what differs once somebody has opened or written a journal that was at rest."""
+    """Return a value that changes when a journal at rest is opened or written."""
     stat = place.stat()
     return is_at_rest(place), stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def pid_in(connection: sqlite3.Connection) -> int | None:
-    """Return the process that opened the journal last; it may be gone, which the lock tells."""
+def last_pid(connection: sqlite3.Connection) -> int | None:
+    """Return the id of the process that opened the journal last. It may have ended: only the lock shows that."""
     found = connection.execute("SELECT value FROM meta WHERE name = 'pid'").fetchone()
     return found[0] if found else None

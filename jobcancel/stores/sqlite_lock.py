@@ -1,8 +1,8 @@
-"""One scheduler at a time: a lock that the operating system takes back from a process that dies.
+"""One scheduler at a time: a lock that the operating system releases when a process dies.
 
-It is SQLite's own exclusive lock on a small database beside the journal that is never written, so that it works
-wherever SQLite does and no two of its users in one process can take it either. The file stays when the lock goes:
-who deletes a lock file takes it from under the next one.
+It is SQLite's exclusive lock on a small database beside the journal, which is never written. So it works wherever
+SQLite works, and two schedulers in one process exclude each other too. The file is not deleted when the lock is
+released: deleting it would take the lock from the next process.
 """
 
 from __future__ import annotations
@@ -13,29 +13,32 @@ from typing import Final
 
 from jobcancel.errors import StoreError
 
-from .sqlite_errors import primary_code, store_error
+from .sqlite_errors import primary_code, translate_error
 
-# Somebody who looks whether it is held (below) holds it shared for that moment.
-_PATIENCE_S: Final = 0.25
+# `is_locked` holds the lock shared for a moment.
+_BUSY_TIMEOUT_S: Final = 0.25
 
 
 def lock_file(place: Path) -> Path:
-    """Return where the lock of the journal at ``place`` lies."""
+    """Return the path of the lock file of the journal at ``place``."""
     return place.with_name(f"{place.name}-lock")
 
 
-def take(place: Path) -> sqlite3.Connection | None:
-    """Take the lock of the journal at ``place`` and return what holds it until it is closed; None if another has it.
+def acquire(place: Path) -> sqlite3.Connection | None:
+    """Acquire the lock of the journal at ``place``.
+
+    Returns:
+        The connection that holds the lock until it is closed; None if another scheduler holds the lock.
 
     Raises:
-        StoreError: The lock's file cannot be made or is none.
+        StoreError: The lock file cannot be created, or is something else.
     """
     connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(
-            lock_file(place), timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+            lock_file(place), timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = MEMORY")  # else it makes a file for a journal that nobody needs
+        connection.execute("PRAGMA journal_mode = MEMORY")  # otherwise SQLite creates a rollback journal file
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
         if connection is not None:
@@ -43,17 +46,17 @@ def take(place: Path) -> sqlite3.Connection | None:
         if primary_code(error) == sqlite3.SQLITE_BUSY:
             return None
         if primary_code(error) == sqlite3.SQLITE_NOTADB:
-            problem = "is in the place of a journal's lock and is something else; move it away"
+            problem = "has the name of a journal's lock file but is something else; move it away"
             raise StoreError(str(lock_file(place)), problem) from error
-        raise store_error(str(lock_file(place)), error) from error
+        raise translate_error(str(lock_file(place)), error) from error
     return connection
 
 
-def is_held(place: Path) -> bool:
-    """Return whether somebody has the journal at ``place`` open now.
+def is_locked(place: Path) -> bool:
+    """Return whether a scheduler has the journal at ``place`` open now.
 
     Raises:
-        sqlite3.Error: The lock's file cannot be read.
+        sqlite3.Error: The lock file cannot be read.
     """
     if not lock_file(place).exists():
         return False

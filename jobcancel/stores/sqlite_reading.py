@@ -1,4 +1,4 @@
-"""A look at a journal in an SQLite file that leaves no trace, also while a service has it open and writes."""
+"""Reading a journal in an SQLite file without changing it, also while a service has it open and writes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pathlib import Path
 from jobcancel._core.journal import Entry
 from jobcancel.errors import StoreError, StoreFormatError
 
-from .codec import damage, entries_of
-from .sqlite_errors import telling
+from .codec import decode_body, decode_rows
+from .sqlite_errors import translated_errors
 from .sqlite_format import (
     ALL_ROWS,
     ROWS_OF_JOB,
-    connect_to_look,
+    connect_read_only,
     is_at_rest,
     is_journal,
-    pid_in,
-    refuse_what_is_no_file,
+    last_pid,
+    require_file_path,
     stamp,
 )
-from .sqlite_lock import is_held
+from .sqlite_lock import is_locked
 
 
 class JournalFile:
-    """A journal as it was when ``reading`` began; ``reading`` makes it.
+    """A journal as it was when ``reading`` began. ``reading`` creates it.
 
     Attributes:
-        size: Bytes of the file, and of its log if there is one.
+        size: Bytes of the file and, if there is one, of its log.
     """
 
     def __init__(self, where: str, place: Path, connection: sqlite3.Connection) -> None:
@@ -39,82 +39,82 @@ class JournalFile:
         self.size: int = sum(file.stat().st_size for file in _files(place))
 
     def entries(self) -> Iterator[Entry]:
-        """Give all entries, in the order in which they were appended.
+        """Yield all entries, in the order in which they were appended.
 
         Raises:
-            StoreFormatError: They cannot be read.
-            StoreError: A scheduler has opened the journal just now, in which nobody had it open before.
+            StoreFormatError: An entry cannot be read.
+            StoreError: A scheduler opened the journal, which was at rest, during the reading.
         """
         return self._read(ALL_ROWS)
 
     def entries_of(self, job_id: str) -> Iterator[Entry]:
-        """Give one job's entries, in the order in which they were appended; none for a job that is not there.
+        """Yield one job's entries, in the order in which they were appended; none for an unknown job.
 
         Raises:
-            StoreFormatError: They cannot be read.
-            StoreError: A scheduler has opened the journal just now, in which nobody had it open before.
+            StoreFormatError: An entry cannot be read.
+            StoreError: A scheduler opened the journal, which was at rest, during the reading.
         """
         return self._read(ROWS_OF_JOB, job_id)
 
     def owner(self) -> int | None:
-        """Return the process that has the journal open now; None if none has.
+        """Return the id of the process that has the journal open now; None if no process has.
 
         Raises:
-            StoreError: That cannot be told.
+            StoreError: The lock or the journal cannot be read.
         """
-        with telling(self._where):
-            if not is_held(self._place):
+        with translated_errors(self._where):
+            if not is_locked(self._place):
                 return None
-            look = connect_to_look(self._place)  # as it is now: another than when reading began
+            connection = connect_read_only(self._place)  # a new connection: it reads the journal as it is now
             try:
-                return pid_in(look)
+                return last_pid(connection)
             finally:
-                look.close()
+                connection.close()
 
     def sound_entries(self) -> Iterator[Entry]:
-        """Give the entries that can be read; those that cannot are among the ``problems``.
+        """Yield the entries that can be read; ``problems`` lists the others.
 
         Raises:
-            StoreFormatError: The file is damaged so that no more can be read.
-            StoreError: A scheduler has opened the journal just now, in which nobody had it open before.
+            StoreFormatError: The file is so damaged that SQLite cannot read on.
+            StoreError: A scheduler opened the journal, which was at rest, during the reading.
         """
-        with telling(self._where):
+        with translated_errors(self._where):
             for _, job_id, text in self._connection.execute(ALL_ROWS):
-                body = damage(text)
+                body = decode_body(text)
                 if not isinstance(body, str):
                     yield Entry(job_id, body)
             self._refuse_change()
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the file, a line each: what SQLite finds, then entries that are none.
+        """Return the file's problems, one line each: damage that SQLite finds, then entries that cannot be decoded.
 
         Raises:
-            StoreError: A scheduler has opened the journal just now, in which nobody had it open before.
+            StoreError: A scheduler opened the journal, which was at rest, during the reading.
         """
         found: list[str] = []
         try:
-            # At a page that is none a check ends in an error, and what it found is lost: hence one fault at first.
+            # A check that meets a broken page raises and loses its findings, so the first check stops at one finding.
             found += self._lines("PRAGMA quick_check(1)") or self._lines("PRAGMA integrity_check")
             for number, job_id, text in self._connection.execute(ALL_ROWS):
-                wrong = damage(text)
-                if isinstance(wrong, str):
-                    found.append(f"entry {number} of job {job_id}: {wrong}")
+                body = decode_body(text)
+                if isinstance(body, str):
+                    found.append(f"entry {number} of job {job_id}: {body}")
         except sqlite3.Error as error:
             found.append(f"cannot be read: {error}")
         self._refuse_change()
         return found
 
     def _lines(self, check: str) -> list[str]:
-        said: list[tuple[str]] = self._connection.execute(check).fetchall()
-        return [line for (lines,) in said for line in lines.splitlines() if line != "ok"]
+        rows: list[tuple[str]] = self._connection.execute(check).fetchall()
+        return [line for (lines,) in rows for line in lines.splitlines() if line != "ok"]
 
     def _read(self, query: str, *parameters: str) -> Iterator[Entry]:
-        with telling(self._where):
-            yield from entries_of(self._where, self._connection.execute(query, parameters))
+        with translated_errors(self._where):
+            yield from decode_rows(self._where, self._connection.execute(query, parameters))
             self._refuse_change()
 
     def _refuse_change(self) -> None:
-        """Refuse to have read a file without locks, as one at rest is read, into which somebody wrote."""
+        """Raise if a journal at rest, which is read without locks, was opened or written during the reading."""
         at_rest, *_ = self._stamp
         if at_rest and stamp(self._place) != self._stamp:
             raise StoreError(self._where, "was opened by a scheduler while it was read; read it again")
@@ -122,26 +122,26 @@ class JournalFile:
 
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Generator[JournalFile]:
-    """Look at the journal at ``path``: of a running service, of one that was killed, or of none.
+    """Open the journal at ``path`` for reading, whether its service runs, was killed or has ended.
 
-    It never writes, makes no file and holds up no writer. What it gives is one state of the journal.
+    It writes nothing, creates no file and blocks no writer. All reads see the same state of the journal.
 
     Raises:
-        StoreFormatError: It is a newer version's, somebody else's, damaged, empty, or no SQLite file.
-        StoreError: There is none, or it cannot be read.
+        StoreFormatError: The file is a newer version's or another program's, damaged, empty, or no SQLite file.
+        StoreError: There is no file, or it cannot be read.
     """
     place = Path(path).absolute()
     where = str(place)
-    refuse_what_is_no_file(where, place)
+    require_file_path(where, place)
     place = place.resolve()
     if not place.exists():
         raise StoreError(where, "there is no such file; look at the path")
-    with telling(where):
-        connection = connect_to_look(place)
+    with translated_errors(where):
+        connection = connect_read_only(place)
     try:
-        with telling(where):
+        with translated_errors(where):
             file = JournalFile(where, place, connection)
-            connection.execute("BEGIN")  # with the first query inside it, what is read is one state
+            connection.execute("BEGIN")  # the first query in it fixes the state that all reads see
             if not is_journal(where, connection):
                 raise StoreFormatError(where, "is empty: no scheduler has opened it yet")
         yield file

@@ -188,7 +188,7 @@ store.close()
 def test_a_fork_of_its_owner_can_neither_write_it_nor_let_it_go(tmp_path: Path) -> None:
     *said, last = printed(FORKED, tmp_path / "journal.db")
     pid, _, kept = last.partition(" ")
-    refusal = f"was opened by process {pid}, of which this is a fork; open another one here"
+    refusal = f"was opened by process {pid}, and this process is a fork of it; open another store here"
     assert (said, kept) == ([refusal, refusal, "True"], "[1, 3]")
     assert bodies(tmp_path / "journal.db") == [("a", {"n": 1}), ("a", {"n": 3})]
 
@@ -200,7 +200,9 @@ def test_a_process_that_did_not_open_it_leaves_the_log_to_the_one_that_did(
     store.open()
     owner = os.getpid()
     monkeypatch.setattr(os, "getpid", lambda: owner + 1)
-    with pytest.raises(StoreError, match=f" was opened by process {owner}, of which this is a fork; open another "):
+    with pytest.raises(
+        StoreError, match=f" was opened by process {owner}, and this process is a fork "
+    ):
         store.append([Entry("a", {"n": 1})])
     store.close()
     assert bodies(tmp_path / "journal.db") == []

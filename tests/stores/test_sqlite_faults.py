@@ -53,7 +53,7 @@ def failure(message: str, code: int, name: str) -> sqlite3.OperationalError:
 DISK = failure("disk I/O error", sqlite3.SQLITE_IOERR_FSYNC, "SQLITE_IOERR_FSYNC")
 DISK_SAYS = (
     r": cannot be read or written \(disk I/O error, SQLITE_IOERR_FSYNC\); "
-    r"look at the disk, its quota and the limit of file sizes$"
+    r"look at the disk, the quota and the file size limit$"
 )
 
 
@@ -264,7 +264,7 @@ os._exit(0)  # as killed: with its log
 def test_a_limit_of_the_size_of_files_that_is_raised_again(path: Path) -> None:
     says = (
         "cannot be read or written (disk I/O error, SQLITE_IOERR_WRITE); "
-        "look at the disk, its quota and the limit of file sizes"
+        "look at the disk, the quota and the file size limit"
     )
     assert printed(LIMITED, path) == [says, "[('a', {'n': 1})]"] * 5
     assert bodies(path) == [("a", {"n": 1}), ("a", {"n": 2})]
@@ -320,7 +320,7 @@ def test_a_disk_that_does_not_take_what_was_written(
     monkeypatch.setenv("FSYNC_FAILS", str(tmp_path / "fails"))
     says = (
         "cannot be read or written (disk I/O error, SQLITE_IOERR_FSYNC); "
-        "look at the disk, its quota and the limit of file sizes"
+        "look at the disk, the quota and the file size limit"
     )
     assert printed(UNSYNCED, path) == [says, "[('a', {'n': 1})]"] * 2
     assert bodies(path) == [("a", {"n": 1}), ("a", {"n": 3})]

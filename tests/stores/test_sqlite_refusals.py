@@ -226,7 +226,7 @@ def test_a_folder_that_may_not_be_entered_is_refused(anyones: Path) -> None:
 def test_something_else_in_the_place_of_the_lock_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     lock = tmp_path / "journal.db-lock"
     lock.write_bytes(b"not a lock" * 1000)
-    with pytest.raises(StoreError, match=f"^journal {lock}: is in the place of a journal's lock and is something "):
+    with pytest.raises(StoreError, match=f"^journal {lock}: has the name of a journal's lock file but is something "):
         SqliteStore(tmp_path / "journal.db").open()
     assert lock.read_bytes() == b"not a lock" * 1000
     assert list(tmp_path.iterdir()) == [lock]
