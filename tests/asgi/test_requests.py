@@ -180,10 +180,10 @@ async def test_no_query_gives_a_500(query: bytes) -> None:
             assert seen.status == 200
 
 
-async def test_ten_thousand_unknown_ids_are_ten_thousand_times_not_found() -> None:
+async def test_unknown_ids_are_looked_up_and_not_found_each_time() -> None:
     contract, fake = vendor("sutro"), FakeService()
     served = app(service(fake), contract, authenticate=TokenTable(contract, CALLERS))
-    for number in range(10_000):
+    for number in range(500):
         seen = await exchange(served, "POST", f"/job-cancel/j{number}", HEADERS["sutro"](ANN))
         assert seen.document == {"cancelled": False, "message": f"Job j{number} not found"}
-    assert len(fake.asked) == 10_000
+    assert len(fake.asked) == 500

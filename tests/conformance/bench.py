@@ -1,7 +1,8 @@
-"""Schedulers behind contracts behind sockets: where a module's servers run."""
+"""Contracts over schedulers, served for the tests of one module."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from math import inf
 from types import TracebackType
 from typing import Any, Final
@@ -11,8 +12,9 @@ from attrs import evolve
 
 from jobcancel import Registry, Stage
 from jobcancel.asgi import Caller, RateLimited, TokenTable, app, id_factory
-from jobcancel.contracts import Contract, load
+from jobcancel.contracts import Contract
 from jobcancel.testing import ManualClock
+from tests.asgi.bench import vendor as contract_of
 from tests.conformance.acts import play
 from tests.conformance.served import Served, Vendor
 from tests.conformance.servers import serving
@@ -41,13 +43,14 @@ def registry_of(contract: Contract, *, own_kinds: bool) -> Registry:
 
 
 class Bench:
-    """Starts servers in tasks of its own, and ends them all when it is left.
+    """Serves contracts in tasks of its own, and ends them all at its end.
 
     Args:
-        backend: ``asyncio`` or ``trio``.
+        backend: ``asyncio`` or ``trio``: the backend of the servers. None for no servers: then requests are sent to
+            the ASGI application directly.
     """
 
-    def __init__(self, backend: str) -> None:
+    def __init__(self, backend: str | None) -> None:
         self._backend = backend
         self._tasks = anyio.create_task_group()
         self._leave = anyio.Event()
@@ -65,22 +68,22 @@ class Bench:
         await self._tasks.__aexit__(kind, error, trace)
 
     async def serve(self, vendor: Vendor, *variants: str, refuse: bool = False) -> Served:
-        """Return the vendor's contract, served; the same server for the same words within one module."""
+        """Return the vendor's contract, served; the same one for the same arguments within one module."""
         key = vendor.name, variants, refuse
         if key not in self._served:
             self._served[key] = await self.fresh(vendor, *variants, refuse=refuse)
         return self._served[key]
 
     async def fresh(self, vendor: Vendor, *variants: str, refuse: bool = False, max_running: int | None = 1) -> Served:
-        """Return a server of its own, whose clock stands at the start.
+        """Return a contract served on its own, whose clock stands at the start.
 
         Args:
             vendor: Whose contract.
-            *variants: What is laid over it.
+            *variants: Its variants.
             refuse: Let a stage refuse, though the contract defers.
             max_running: How many jobs run at once.
         """
-        contract = load(vendor.name, variants=variants)
+        contract = contract_of(vendor.name, *variants)
         if refuse:
             contract = evolve(contract, policies=evolve(contract.policies, on_shielded_stage="refuse"))
         served: Served = await self._tasks.start(self._run, vendor, contract, max_running)
@@ -117,7 +120,8 @@ class Bench:
             new_id=id_factory(contract),
         )
         asgi = app(scheduler, contract, authenticate=authenticate)
-        async with scheduler, serving(asgi, self._backend) as port:
+        server = nullcontext() if self._backend is None else serving(asgi, self._backend)
+        async with scheduler, server as port:
             served = Served(vendor, contract, scheduler, clock, asgi, port)
             task_status.started(served)
             await self._leave.wait()

@@ -1,4 +1,4 @@
-"""One contract behind a socket, and the ways to put a job into each of its states."""
+"""One contract that is served, and the ways to put a job into each of its states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobcancel.testing import ManualClock
 from tests.conformance.acts import Act
 from tests.conformance.validation import require_valid
 from tests.conformance.watched import Watched
-from tests.conformance.wire import Answer, Headers, exchange, message
+from tests.conformance.wire import Answer, Headers, call, exchange, message
 
 
 @frozen(kw_only=True, eq=False)
@@ -84,26 +84,43 @@ class Served:
         scheduler: Where the jobs are.
         clock: Its time, which the test moves.
         asgi: What is served.
-        port: Where the server listens.
+        port: The port of the server; None if requests are sent to ``asgi`` directly.
         answered: Method, target and status of every answer.
     """
 
     def __init__(
-        self, vendor: Vendor, contract: Contract, scheduler: Watched, clock: ManualClock, asgi: ASGIApp, port: int
+        self,
+        vendor: Vendor,
+        contract: Contract,
+        scheduler: Watched,
+        clock: ManualClock,
+        asgi: ASGIApp,
+        port: int | None,
     ) -> None:
         self.vendor, self.contract, self.scheduler, self.clock = vendor, contract, scheduler, clock
         self.asgi, self.port = asgi, port
         self.answered: list[tuple[str, str | bytes, int]] = []
         self._acts: list[Act] = []
 
+    @property
+    def server_port(self) -> int:
+        """The port of the server; an error if there is no server."""
+        assert self.port is not None
+        return self.port
+
     async def send(self, method: str, target: str | bytes, headers: Headers | None = None, body: bytes = b"") -> Answer:
-        """Send a request, with alice's key if no headers are given."""
-        raw = message(method, target, self.vendor.key if headers is None else headers, body)
-        return await self.exchange(raw, method, target)
+        """Send a request, with alice's key if no headers are given; return the answer, which must fit the schema."""
+        headers = self.vendor.key if headers is None else headers
+        if self.port is not None:
+            return await self.exchange(message(method, target, headers, body), method, target)
+        assert not body, "only a server sends a body"
+        return self._checked(await call(self.asgi, method, target, headers), method, target)
 
     async def exchange(self, raw: bytes, method: str, target: str | bytes) -> Answer:
-        """Send a request as it stands and return the answer, which has to be one that the vendor's document has."""
-        answer = await exchange(self.port, raw, method=method)
+        """Send a request as these bytes; return the answer, which must fit the vendor's schema."""
+        return self._checked(await exchange(self.server_port, raw, method=method), method, target)
+
+    def _checked(self, answer: Answer, method: str, target: str | bytes) -> Answer:
         require_valid(self.vendor.name, self.contract.applied, method, target, answer)
         self.answered.append((method, target, answer.status))
         return answer

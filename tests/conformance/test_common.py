@@ -22,7 +22,7 @@ DEFERRING = ("canceling, held by a stage that defers", "refused")
 @every_vendor
 @pytest.mark.parametrize("situation", SITUATIONS)
 async def test_only_an_accepted_cancel_changes_a_job(bench: Bench, vendor: Vendor, situation: str) -> None:
-    served = await bench.fresh(vendor)
+    served = await bench.serve(vendor)
     asked = await arrange(served, situation)
     before = "canceled" if situation == "already_canceling" else None
 
@@ -54,8 +54,8 @@ async def test_an_answer_is_json_that_names_its_request_and_its_length(
 
 
 @every_vendor
-async def test_two_requests_have_two_ids(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+async def test_two_requests_have_two_ids(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     first, second = [(await served.cancel(vendor.unknown)).header("x-request-id") for _ in range(2)]
     assert first != second
 
@@ -115,8 +115,8 @@ async def test_whose_job_it_is_is_asked_before_its_state(bench: Bench, vendor: V
 
 @every_vendor
 @pytest.mark.parametrize("body", [b"", b"{}", b"no json", b"\xff\xfe\x00", b'{"force": true}'])
-async def test_no_body_is_needed_and_none_is_read(bench: Bench, vendor: Vendor, body: bytes) -> None:
-    served = await bench.serve(vendor)
+async def test_no_body_is_needed_and_none_is_read(socket_bench: Bench, vendor: Vendor, body: bytes) -> None:
+    served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
     answer = await served.send("POST", vendor.cancel.format(job_id), body=body)
     assert answer.status in {200, 202}
@@ -126,9 +126,9 @@ async def test_no_body_is_needed_and_none_is_read(bench: Bench, vendor: Vendor, 
 @every_vendor
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"])
 async def test_another_verb_is_405_with_what_is_allowed_and_cancels_nothing(
-    bench: Bench, vendor: Vendor, method: str
+    socket_bench: Bench, vendor: Vendor, method: str
 ) -> None:
-    served = await bench.serve(vendor)
+    served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
     served.scheduler.calls.clear()
 
@@ -142,8 +142,8 @@ async def test_another_verb_is_405_with_what_is_allowed_and_cancels_nothing(
 
 
 @with_get
-async def test_head_is_get_without_the_body(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+async def test_head_is_get_without_the_body(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
     get = await served.get(job_id)
     head = await served.send("HEAD", vendor.get.format(job_id))
@@ -153,8 +153,8 @@ async def test_head_is_get_without_the_body(bench: Bench, vendor: Vendor) -> Non
 
 
 @every_vendor
-async def test_head_on_the_cancel_route_cancels_nothing(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+async def test_head_on_the_cancel_route_cancels_nothing(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
     head = await served.send("HEAD", vendor.cancel.format(job_id))
     assert (head.status, head.content) == (405, b"")
@@ -163,8 +163,8 @@ async def test_head_on_the_cancel_route_cancels_nothing(bench: Bench, vendor: Ve
 
 @every_vendor
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/v1", "/v1/jobs/x/cancel/now", "//", "/job%2Fcancel"])
-async def test_an_unknown_route_is_the_vendors_404(bench: Bench, vendor: Vendor, path: str) -> None:
-    served = await bench.serve(vendor)
+async def test_an_unknown_route_is_the_vendors_404(socket_bench: Bench, vendor: Vendor, path: str) -> None:
+    served = await socket_bench.serve(vendor)
     answer = await served.send("POST", path)
     assert answer.status in {404, 405}
     assert isinstance(answer.body, dict)
@@ -172,8 +172,8 @@ async def test_an_unknown_route_is_the_vendors_404(bench: Bench, vendor: Vendor,
 
 
 @every_vendor
-async def test_the_app_describes_itself(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+async def test_the_app_describes_itself(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     answer = await served.send("GET", "/openapi.json", {})
     assert (answer.status, answer.header("content-type")) == (200, "application/json")
     assert answer.body["openapi"].startswith("3.1")

@@ -11,13 +11,12 @@ import pytest
 from jobcancel import Scheduler
 from jobcancel._cli.demonstration import REVERSAL, Demonstration, demonstration
 from jobcancel.asgi import Caller, TokenTable, app, id_factory
-from jobcancel.contracts import load
+from tests.asgi.bench import vendor as contract_of
 from tests.conformance.served import Vendor
-from tests.conformance.servers import serving
 from tests.conformance.test_schemas import SERVED, reads
 from tests.conformance.validation import require_valid
 from tests.conformance.vendors import TOKENS
-from tests.conformance.wire import PATIENCE_S, Answer, exchange, message
+from tests.conformance.wire import PATIENCE_S, Answer, call
 
 Ask = Callable[[str, str], Coroutine[Any, Any, Answer]]
 FOR_EVER_S = 3600.0
@@ -63,20 +62,19 @@ async def try_kind(scheduler: Scheduler, shown: Demonstration, vendor: Vendor, k
 
 @pytest.mark.parametrize(("vendor", "variants"), SERVED)
 async def test_every_job_of_a_demonstration_is_answered_as_the_schema_says(
-    anyio_backend: tuple[str, dict[str, Any]], vendor: Vendor, variants: tuple[str, ...]
+    vendor: Vendor, variants: tuple[str, ...]
 ) -> None:
-    contract = load(vendor.name, variants=variants)
+    contract = contract_of(vendor.name, *variants)
     shown = demonstration(contract, vendor.name)
     callers = TokenTable(contract, {TOKENS["alice"]: Caller("alice", {"jobs:cancel"})})
 
     async with Scheduler(shown.registry, new_id=id_factory(contract)) as scheduler:
         served = app(scheduler, contract, authenticate=callers)
-        async with serving(served, anyio_backend[0]) as port:
 
-            async def ask(method: str, target: str) -> Answer:
-                answer = await exchange(port, message(method, target, vendor.key), method=method)
-                require_valid(vendor.name, variants, method, target, answer)
-                return answer
+        async def ask(method: str, target: str) -> Answer:
+            answer = await call(served, method, target, vendor.key)
+            require_valid(vendor.name, variants, method, target, answer)
+            return answer
 
-            for kind in shown.acts:
-                await try_kind(scheduler, shown, vendor, kind, ask)
+        for kind in shown.acts:
+            await try_kind(scheduler, shown, vendor, kind, ask)

@@ -9,7 +9,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from tests.conformance.bench import Bench
 from tests.conformance.served import Served, Vendor
 from tests.conformance.situations import TOO_LONG
-from tests.conformance.vendors import ALL, SUTRO, TENSORPOOL, TOKENS
+from tests.conformance.vendors import ALL, LAYERS, SUTRO, TENSORPOOL, TOKENS
 from tests.conformance.wire import Answer, message
 
 every_vendor = pytest.mark.parametrize("vendor", ALL, ids=[vendor.name for vendor in ALL])
@@ -37,9 +37,10 @@ async def assault(served: Served, ids: list[str | bytes]) -> list[Answer]:
     return answers
 
 
-@every_vendor
-async def test_an_id_of_a_megabyte_is_malformed_and_not_sent_back(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+# A strict pattern of ids and a loose one; a megabyte costs too much time for every vendor.
+@pytest.mark.parametrize("vendor", [LAYERS, SUTRO], ids=["layers", "sutro"])
+async def test_an_id_of_a_megabyte_is_malformed_and_not_sent_back(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     usual = await served.cancel(TOO_LONG)
     answers = await assault(served, ["a" * (1 << 20), "job_" + "0" * (1 << 20), "%00" * (1 << 18), "é" * (1 << 19)])
     assert [answer for answer in answers if not harmless(answer)] == []
@@ -68,8 +69,8 @@ TRAVERSALS = [
 
 
 @every_vendor
-async def test_a_path_that_climbs_finds_nothing(bench: Bench, vendor: Vendor) -> None:
-    answers = await assault(await bench.serve(vendor), list(TRAVERSALS))
+async def test_a_path_that_climbs_finds_nothing(socket_bench: Bench, vendor: Vendor) -> None:
+    answers = await assault(await socket_bench.serve(vendor), list(TRAVERSALS))
     assert [answer for answer in answers if not harmless(answer)] == []
     assert all(answer.header("content-type") == "application/json" for answer in answers)
 
@@ -97,15 +98,15 @@ BYTES: list[str | bytes] = [
 
 
 @every_vendor
-async def test_nul_bytes_and_invalid_utf8_find_nothing(bench: Bench, vendor: Vendor) -> None:
-    answers = await assault(await bench.serve(vendor), BYTES)
+async def test_nul_bytes_and_invalid_utf8_find_nothing(socket_bench: Bench, vendor: Vendor) -> None:
+    answers = await assault(await socket_bench.serve(vendor), BYTES)
     assert [answer for answer in answers if not harmless(answer)] == []
 
 
 @every_vendor
 @pytest.mark.parametrize("injected", ["%0d%0aX-Injected:%201", "%0aSet-Cookie:%20a=b", "%0d%0a%0d%0a<html>"])
-async def test_an_id_cannot_write_a_header(bench: Bench, vendor: Vendor, injected: str) -> None:
-    served = await bench.serve(vendor)
+async def test_an_id_cannot_write_a_header(socket_bench: Bench, vendor: Vendor, injected: str) -> None:
+    served = await socket_bench.serve(vendor)
     for answer in await assault(served, [vendor.unknown + injected, injected]):
         assert harmless(answer)
         assert not {"x-injected", "set-cookie"} & {name for name, _ in answer.headers}
@@ -113,8 +114,8 @@ async def test_an_id_cannot_write_a_header(bench: Bench, vendor: Vendor, injecte
 
 
 @every_vendor
-async def test_a_reason_cannot_write_a_header(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+async def test_a_reason_cannot_write_a_header(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     job_id, act = await served.running()
     await served.scheduler.cancel(job_id, reason="a\r\nX-Injected: 1", by="b\r\nX-Injected: 1")
     act.release.set()
@@ -136,8 +137,8 @@ def twice(vendor: Vendor, first: str, second: str) -> list[tuple[str, str]]:
 
 @every_vendor
 @pytest.mark.parametrize(("first", "second"), [("alice", "bob"), ("bob", "alice"), ("alice", "alice")])
-async def test_two_keys_are_no_key(bench: Bench, vendor: Vendor, first: str, second: str) -> None:
-    served = await bench.serve(vendor)
+async def test_two_keys_are_no_key(socket_bench: Bench, vendor: Vendor, first: str, second: str) -> None:
+    served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
     served.scheduler.calls.clear()
 
@@ -150,9 +151,9 @@ async def test_two_keys_are_no_key(bench: Bench, vendor: Vendor, first: str, sec
 @every_vendor
 @pytest.mark.parametrize("extra", [("content-length", "5"), ("transfer-encoding", "chunked"), ("host", "evil")])
 async def test_a_request_that_can_be_read_in_two_ways_is_not_answered_with_a_cancel(
-    bench: Bench, vendor: Vendor, extra: tuple[str, str]
+    socket_bench: Bench, vendor: Vendor, extra: tuple[str, str]
 ) -> None:
-    served = await bench.serve(vendor)
+    served = await socket_bench.serve(vendor)
     headers = [*vendor.key.items(), extra, ("content-length", "0")]
     answer = await served.cancel(vendor.unknown, headers)
     assert harmless(answer)
@@ -166,8 +167,8 @@ async def sends_the_head_only(served: Served, job_id: str, framing: str, start: 
 
 @every_vendor
 @pytest.mark.parametrize("framing", ["content-length: 1000000000", "transfer-encoding: chunked"])
-async def test_a_body_that_never_comes_is_not_waited_for(bench: Bench, vendor: Vendor, framing: str) -> None:
-    served = await bench.serve(vendor)
+async def test_a_body_that_never_comes_is_not_waited_for(socket_bench: Bench, vendor: Vendor, framing: str) -> None:
+    served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
 
     answer = await sends_the_head_only(served, job_id, framing)
@@ -177,8 +178,8 @@ async def test_a_body_that_never_comes_is_not_waited_for(bench: Bench, vendor: V
 
 
 @every_vendor
-async def test_a_body_of_eight_megabytes_does_not_matter(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+async def test_a_body_of_eight_megabytes_does_not_matter(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
 
     answer = await served.send("POST", vendor.cancel.format(job_id), body=b"x" * (1 << 23))
@@ -188,23 +189,23 @@ async def test_a_body_of_eight_megabytes_does_not_matter(bench: Bench, vendor: V
 
 
 @every_vendor
-async def test_a_client_that_hangs_up_leaves_nothing_behind(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+async def test_a_client_that_hangs_up_leaves_nothing_behind(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
     raw = message("POST", vendor.cancel.format(job_id), vendor.key)
     for end in (10, len(raw) // 2, len(raw) - 1):
-        async with await anyio.connect_tcp("127.0.0.1", served.port) as stream:
+        async with await anyio.connect_tcp("127.0.0.1", served.server_port) as stream:
             await stream.send(raw[:end])
     assert (await served.cancel(vendor.unknown)).status in {200, 404}
     assert (await served.scheduler.get(job_id)).state == "running"
 
 
 @every_vendor
-async def test_unknown_ids_over_one_connection_are_answered_one_by_one(bench: Bench, vendor: Vendor) -> None:
-    served = await bench.serve(vendor)
+async def test_unknown_ids_over_one_connection_are_answered_one_by_one(socket_bench: Bench, vendor: Vendor) -> None:
+    served = await socket_bench.serve(vendor)
     head = "".join(f"{name}: {value}\r\n" for name, value in {**vendor.key, "host": "localhost"}.items())
     request = f"POST {vendor.cancel.format(vendor.unknown)} HTTP/1.1\r\n{head}\r\n".encode()
-    async with await anyio.connect_tcp("127.0.0.1", served.port) as connection:
+    async with await anyio.connect_tcp("127.0.0.1", served.server_port) as connection:
         stream = BufferedByteReceiveStream(connection)
         await connection.send(request * 100)
         for _ in range(100):

@@ -9,7 +9,8 @@ from typing import Any, Final
 import pytest
 
 from jobcancel import JobState
-from jobcancel.contracts import Case, Context, RateLimit, Reply, error_reply, load, outcome_reply
+from jobcancel.contracts import Case, Context, RateLimit, Reply, error_reply, outcome_reply
+from tests.asgi.bench import vendor as contract_of
 from tests.conformance.acts import Act
 from tests.conformance.bench import Bench
 from tests.conformance.served import Served, Vendor
@@ -171,7 +172,7 @@ ULID: Final = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 def rendered(vendor: Vendor, variants: tuple[str, ...], snapshot: Any) -> Iterator[tuple[str, Reply]]:
     """Give every outcome and every answer beside them, rendered for one job without a server."""
-    contract = load(vendor.name, variants=variants)
+    contract = contract_of(vendor.name, *variants)
     context = Context(
         job=snapshot,
         job_id=snapshot.id,
@@ -188,7 +189,7 @@ def rendered(vendor: Vendor, variants: tuple[str, ...], snapshot: Any) -> Iterat
 
 @pytest.mark.parametrize(("vendor", "variants"), SERVED)
 def test_the_schema_knows_the_variants_of_the_contract(vendor: Vendor, variants: tuple[str, ...]) -> None:
-    assert set(schema_of(vendor.name).variants) == set(load(vendor.name).variants) == set(VARIANTS[vendor.name])
+    assert set(schema_of(vendor.name).variants) == set(contract_of(vendor.name).variants) == set(VARIANTS[vendor.name])
 
 
 @pytest.mark.parametrize(("vendor", "variants"), SERVED)

@@ -79,7 +79,7 @@ async def statuses_of(served: Served, ids: range) -> Counter[int]:
 
 
 @pytest.mark.parametrize("vendor", [LAYERS, TENSORPOOL, DEX], ids=lambda vendor: vendor.name)
-async def test_ten_thousand_unknown_ids_cost_their_look_ups_and_no_memory(bench: Bench, vendor: Vendor) -> None:
+async def test_unknown_ids_cost_their_look_ups_and_no_memory(bench: Bench, vendor: Vendor) -> None:
     served = await bench.serve(vendor)
     look_ups = {LAYERS: ["cancel"], TENSORPOOL: ["cancel", "get"], DEX: ["get"]}[vendor]
     await statuses_of(served, range(500))
@@ -87,11 +87,11 @@ async def test_ten_thousand_unknown_ids_cost_their_look_ups_and_no_memory(bench:
     gc.collect()
     before = sys.getallocatedblocks()
 
-    statuses = await statuses_of(served, range(10_000, 20_000))
+    statuses = await statuses_of(served, range(10_000, 12_000))
 
     called = Counter(name for name, _ in served.scheduler.calls)
     served.scheduler.calls.clear()
     gc.collect()
     assert sys.getallocatedblocks() - before < 1_000
-    assert statuses[404] == 10_000
-    assert called == dict.fromkeys(look_ups, 10_000)
+    assert statuses[404] == 2_000
+    assert called == dict.fromkeys(look_ups, 2_000)

@@ -1,14 +1,17 @@
-"""A client that sends exactly the bytes it is told to, one request a connection, and shows exactly what came."""
+"""Two clients: one sends given bytes over a new connection, the other calls an ASGI application in this process."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
 import h11
+from anyio.lowlevel import checkpoint
 from attrs import frozen
+from starlette.types import ASGIApp, Message
 
 PATIENCE_S = 20.0
 """After which a server that does not answer fails the test."""
@@ -56,6 +59,39 @@ def message(method: str, target: str | bytes, headers: Headers = (), body: bytes
     return method.encode() + b" " + path + b" HTTP/1.1\r\n" + head + b"\r\n" + body
 
 
+async def call(app: ASGIApp, method: str, target: str | bytes, headers: Headers = ()) -> Answer:
+    """Send a request to an application in this process and return its answer. The application must not read a body."""
+    raw_path, _, query = (target if isinstance(target, bytes) else target.encode()).partition(b"?")
+    pairs = list(headers) if isinstance(headers, Sequence) else list(headers.items())
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": method,
+        "path": unquote(raw_path.decode("latin-1")),
+        "raw_path": raw_path,
+        "root_path": "",
+        "query_string": query,
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs],
+    }
+    messages: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError("the application read the body")
+
+    async def send(message: Message) -> None:
+        await checkpoint()  # as a server does: other requests run meanwhile
+        messages.append(message)
+
+    with anyio.fail_after(PATIENCE_S):
+        await checkpoint()
+        await app(scope, receive, send)
+    start, body = messages
+    received = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"])
+    return Answer(start["status"], received, body["body"])
+
+
 async def exchange(port: int, raw: bytes, *, method: str = "POST") -> Answer:
     """Send ``raw`` over a new connection and return the answer to it; ``method`` says how to read that."""
     parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 22)
@@ -64,7 +100,7 @@ async def exchange(port: int, raw: bytes, *, method: str = "POST") -> Answer:
     answers: list[Answer] = []
     with anyio.fail_after(PATIENCE_S):
         async with await anyio.connect_tcp("127.0.0.1", port) as stream, anyio.create_task_group() as tasks:
-            tasks.start_soon(_send, stream, raw)  # a server may answer before it has heard all
+            tasks.start_soon(_send, stream, raw)  # a server may answer before it has read the whole request
             answers.append(await _answer(parser, stream))
             tasks.cancel_scope.cancel()
     return answers[0]
@@ -74,7 +110,7 @@ async def _send(stream: anyio.abc.ByteSendStream, raw: bytes) -> None:
     try:
         await stream.send(raw)
     except anyio.BrokenResourceError:
-        pass  # it has heard enough
+        pass  # the server has read enough
 
 
 async def _answer(parser: h11.Connection, stream: anyio.abc.ByteReceiveStream) -> Answer:

@@ -22,13 +22,10 @@ from tests.stores.children import KILLED_AT, OWNER, bodies, connection_of, journ
 NOTHING_OPEN = r": is not open; open\(\) comes first$"
 
 
-@pytest.mark.parametrize("synchronous", ["full", "normal"])
 @pytest.mark.parametrize("check", STORE_CHECKS, ids=lambda check: check.__name__)
-def test_it_keeps_what_a_store_promises(
-    check: StoreCheck, synchronous: Literal["full", "normal"], tmp_path: Path
-) -> None:
+def test_it_does_what_a_store_promises(check: StoreCheck, tmp_path: Path) -> None:
     def store() -> Store:
-        return SqliteStore(tmp_path / "journal.db", synchronous=synchronous)
+        return SqliteStore(tmp_path / "journal.db")
 
     check(store)
 
@@ -200,9 +197,7 @@ def test_a_process_that_did_not_open_it_leaves_the_log_to_the_one_that_did(
     store.open()
     owner = os.getpid()
     monkeypatch.setattr(os, "getpid", lambda: owner + 1)
-    with pytest.raises(
-        StoreError, match=f" was opened by process {owner}, and this process is a fork "
-    ):
+    with pytest.raises(StoreError, match=f" was opened by process {owner}, and this process is a fork "):
         store.append([Entry("a", {"n": 1})])
     store.close()
     assert bodies(tmp_path / "journal.db") == []
