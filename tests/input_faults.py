@@ -93,7 +93,7 @@ INPUT_FAULTS: Final = (
         _CORE + "registry.py",
         "        except (ValueError, RecursionError) as error:  # see above\n",
         "        except json.JSONDecodeError as error:\n",
-        "tests/contracts/test_bad_numbers.py::test_a_number_in_json_or_toml_is_refused_whatever_python_says_of_it",
+        "tests/contracts/test_bad_numbers.py::test_a_number_from_json_or_toml_outside_the_range_is_refused",
     ),
     Fault(
         REFUSES,
@@ -275,14 +275,14 @@ INPUT_FAULTS: Final = (
         "jobcancel/asgi/routing.py",
         "    _require_service(service)\n",
         "",
-        "tests/asgi/test_mounting.py::test_what_could_answer_no_request_is_refused_when_it_is_mounted",
+        "tests/asgi/test_mounting.py::test_an_unusable_service_contract_or_authenticate_is_refused_at_mounting",
     ),
     Fault(
         REFUSES,
         "jobcancel/asgi/callers.py",
         'if not isinstance(cast("object", caller), Caller):',
         "if caller is None:",
-        "tests/asgi/test_callers.py::test_a_table_that_names_no_caller_is_refused_when_it_is_made_and_shows_no_token",
+        "tests/asgi/test_callers.py::test_a_token_table_without_callers_is_refused_and_shows_no_token",
     ),
     Fault(
         REFUSES,

@@ -23,7 +23,7 @@ def served(name: str = "layers", **options: Any) -> Any:
     "path", ["/", "/nothing", "/v1/jobs", "/v1/jobs/", "/v1/jobs/a/b/cancel", "//", "/../etc/passwd"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "HEAD"])
-async def test_a_path_that_nobody_serves_is_the_vendors_404(method: str, path: str) -> None:
+async def test_an_unknown_path_is_the_vendors_404(method: str, path: str) -> None:
     seen = await exchange(served(), method, path)
 
     assert (seen.status, seen.headers["content-type"]) == (404, "application/json")
@@ -51,7 +51,7 @@ async def test_the_openapi_document_is_served_to_everybody() -> None:
     assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
-async def test_the_host_may_name_it() -> None:
+async def test_the_host_may_set_the_title() -> None:
     seen = await exchange(served(title="Acme jobs"), "GET", "/openapi.json")
     assert seen.document["info"]["title"] == "Acme jobs"
     untitled = await exchange(served(), "GET", "/openapi.json")
@@ -71,7 +71,7 @@ async def test_a_websocket_is_closed() -> None:
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
-async def test_it_takes_part_in_a_servers_life_span() -> None:
+async def test_the_application_supports_the_lifespan_protocol() -> None:
     sent: list[Message] = []
     incoming: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
 

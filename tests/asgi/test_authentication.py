@@ -57,14 +57,14 @@ ACCOUNT = ("x-selected-account-id", "acc_1")
         ("sutro", [BEARER], False),
     ],
 )
-async def test_a_caller_is_known_by_the_headers_that_the_contract_names_and_by_nothing_else(
+async def test_a_caller_is_found_by_the_contracts_headers_only(
     name: str, headers: list[tuple[str, str]], found: bool
 ) -> None:
     table = TokenTable(vendor(name), CALLERS)
     assert await table(request(*headers)) == (CALLERS[ANN] if found else None)
 
 
-async def test_every_entry_is_compared_whichever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_token_of_the_table_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
 
     def count(a: bytes, b: bytes) -> bool:
@@ -84,7 +84,7 @@ async def test_every_entry_is_compared_whichever_it_is(monkeypatch: pytest.Monke
     ("name", "token", "form"),
     [("layers", "sk_1", "of the form lp_"), ("layers", "", "of the form lp_"), ("tensorpool", "", "not empty")],
 )
-def test_a_token_that_no_client_can_send_is_refused_and_not_shown(name: str, token: str, form: str) -> None:
+def test_a_token_of_another_form_is_refused_and_not_shown(name: str, token: str, form: str) -> None:
     with pytest.raises(ValueError, match=f"number 2 cannot be sent; a token of {name} is {form}") as refused:
         TokenTable(vendor(name), {"lp_good": Caller("ann"), token: Caller("bob")})
     assert not token or token not in str(refused.value)
@@ -98,9 +98,7 @@ def test_a_token_that_no_client_can_send_is_refused_and_not_shown(name: str, tok
         (7, TypeError, "owner must be a string, not int"),
     ],
 )
-def test_a_caller_without_an_owner_is_refused_for_a_scheduler_would_show_it_everything(
-    owner: Any, error: type[Exception], message: str
-) -> None:
+def test_a_caller_without_an_owner_is_refused(owner: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error) as refused:
         Caller(owner)
     assert str(refused.value) == message
@@ -118,13 +116,13 @@ def test_a_caller_without_an_owner_is_refused_for_a_scheduler_would_show_it_ever
         (["lp_secret_1"], "tokens must be a mapping of tokens to Callers, not list"),
     ],
 )
-def test_a_table_that_names_no_caller_is_refused_when_it_is_made_and_shows_no_token(tokens: Any, message: str) -> None:
+def test_a_token_table_without_callers_is_refused_and_shows_no_token(tokens: Any, message: str) -> None:
     with pytest.raises(TypeError) as refused:
         TokenTable(vendor("layers"), tokens)
     assert str(refused.value) == message
 
 
-def test_one_scope_is_no_set_of_letters() -> None:
+def test_a_scope_given_as_a_string_is_one_scope() -> None:
     assert Caller("ann", "jobs:cancel").scopes == {"jobs:cancel"}
     assert Caller("ann", ["a", "b"]).scopes == {"a", "b"}
 
@@ -154,7 +152,7 @@ async def async_raise(_: Request) -> Caller | None:
 
 @pytest.mark.parametrize("authenticate", [async_none, plain_none, plain_raise, async_raise])
 @pytest.mark.parametrize("path", [f"/v1/jobs/{ULID}/cancel", "/v1/jobs/malformed/cancel"])
-async def test_nobody_we_know_is_unauthenticated_before_anything_is_looked_at(
+async def test_an_unknown_caller_is_refused_before_the_request_is_checked(
     authenticate: Authenticate, path: str
 ) -> None:
     async with serving("layers", authenticate=authenticate) as bench:
@@ -164,13 +162,13 @@ async def test_nobody_we_know_is_unauthenticated_before_anything_is_looked_at(
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_plain_function_may_know_the_caller() -> None:
+async def test_authenticate_may_be_a_plain_function() -> None:
     async with serving("layers", authenticate=lambda _: Caller("ann", {"jobs:cancel"})) as bench:
         job_id = await bench.running()
         assert (await bench.client.post(f"/v1/jobs/{job_id}/cancel")).status_code == 202
 
 
-async def test_a_rate_limit_is_rendered_by_the_contract_before_the_id_is_looked_at() -> None:
+async def test_a_rate_limit_is_answered_before_the_id_is_checked() -> None:
     async def limited(_: Request) -> Caller:
         raise RateLimited(10, 0, 29.2, 29.2)
 
@@ -188,7 +186,9 @@ class Lookalike:
 
 
 @pytest.mark.parametrize("given", [Lookalike(), {"owner": "ann"}, "ann", True])
-async def test_what_is_no_caller_is_a_fault_and_sees_nothing(given: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_authenticate_result_that_is_no_caller_is_an_error(
+    given: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     async with serving("layers", authenticate=lambda _: given) as bench:
         job_id = await bench.running()
         with caplog.at_level(logging.ERROR, "jobcancel"):

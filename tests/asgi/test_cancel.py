@@ -30,7 +30,7 @@ async def test_a_running_job_is_canceled_and_the_answer_says_accepted() -> None:
         assert job.cancel.by == "ann"
 
 
-async def test_a_refusing_stage_answers_409_where_the_vendor_has_words_for_it_and_the_job_goes_on() -> None:
+async def test_a_refusing_stage_answers_409_if_the_vendor_has_a_reply_for_it() -> None:
     async with serving("layers") as bench:
         job_id = await bench.running("pushing")
         answer = await bench.client.post(f"/v1/jobs/{job_id}/cancel")
@@ -48,7 +48,7 @@ async def test_a_refusing_stage_answers_409_where_the_vendor_has_words_for_it_an
         assert (await bench.scheduler.wait(job_id)).state is JobState.SUCCEEDED
 
 
-async def test_a_refusing_stage_defers_where_the_vendor_has_no_words_for_a_refusal() -> None:
+async def test_a_refusing_stage_defers_if_the_vendor_has_no_reply_for_a_refusal() -> None:
     async with serving("tensorpool") as bench:
         job_id = await bench.running("pushing")
         answer = await bench.client.post(f"/job/cancel/{job_id}")
@@ -62,7 +62,7 @@ async def test_a_refusing_stage_defers_where_the_vendor_has_no_words_for_a_refus
 @pytest.mark.parametrize(
     ("kind", "status", "reason"), [("work", 200, "ALREADY_COMPLETED"), ("break", 200, "ALREADY_FAILED")]
 )
-async def test_a_job_that_has_ended_is_told_by_how_it_ended(kind: str, status: int, reason: str) -> None:
+async def test_a_settled_job_is_answered_by_its_final_state(kind: str, status: int, reason: str) -> None:
     async with serving("layers") as bench:
         job_id = await bench.ended(kind)
         answer = await bench.client.post(f"/v1/jobs/{job_id}/cancel")
@@ -84,7 +84,7 @@ async def test_a_second_cancel_changes_nothing() -> None:
         assert third.json() == {"jobId": job_id, "accepted": False, "reason": "ALREADY_CANCELED"}
 
 
-async def test_the_answer_shows_the_job_where_the_vendor_shows_it() -> None:
+async def test_the_reply_shows_the_job_if_the_vendors_does() -> None:
     async with serving("dex", max_running=1) as bench:
         await bench.running(project_id="p")
         job_id = await bench.job(project_id="p")
@@ -95,7 +95,7 @@ async def test_the_answer_shows_the_job_where_the_vendor_shows_it() -> None:
         assert (body["id"], body["object"], body["project_id"], body["status"]) == (job_id, "job", "p", "cancelled")
 
 
-async def test_an_answer_without_a_body_says_so() -> None:
+async def test_a_response_without_a_body_is_documented_without_content() -> None:
     async with serving("dex", "empty_202") as bench:
         job_id = await bench.running(project_id="p")
         answer = await bench.client.post(f"/v1/projects/p/jobs/{job_id}/cancel")
@@ -104,7 +104,7 @@ async def test_an_answer_without_a_body_says_so() -> None:
     assert "content-type" not in answer.headers
 
 
-async def test_a_pending_job_is_told_as_canceling_first_where_the_vendor_does_so() -> None:
+async def test_a_canceled_pending_job_is_shown_as_canceling_if_the_vendor_does_so() -> None:
     literal = vendor("tensorpool")
     row = literal.outcomes[next(case for case in literal.outcomes if case == "pending_canceled")]
     shown = attrs.evolve(row, body={"status": "$job.status", "at": "$job.settled_at"})
@@ -118,7 +118,7 @@ async def test_a_pending_job_is_told_as_canceling_first_where_the_vendor_does_so
         assert (await bench.client.get(f"/job/info/{job_id}")).json()["status"] == "canceled"
 
 
-async def test_the_answer_waits_for_the_job_to_stop_where_the_vendor_answers_with_the_outcome() -> None:
+async def test_the_reply_waits_for_the_job_to_stop_if_the_contract_says_so() -> None:
     async with serving("dafty") as bench:
         job_id = await bench.running("saving")
         answers: list[Any] = []
@@ -150,7 +150,7 @@ async def test_the_answer_waits_for_the_job_to_stop_where_the_vendor_answers_wit
         (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, ["get", "cancel", "get"]),
     ],
 )
-async def test_only_a_cancel_that_is_under_way_is_waited_for_and_never_longer_than_the_contract_says(
+async def test_only_an_unsettled_cancel_is_waited_for_within_the_contracts_limit(
     outcome: Outcome, state: JobState, asked: list[str]
 ) -> None:
     contract = vendor("dafty")
@@ -164,7 +164,7 @@ async def test_only_a_cancel_that_is_under_way_is_waited_for_and_never_longer_th
     assert fake.asked == asked
 
 
-async def test_a_job_that_is_retired_before_the_answer_is_shown_as_it_was_with_the_verdicts_state() -> None:
+async def test_a_job_retired_before_the_reply_is_shown_with_the_verdicts_state() -> None:
     contract = vendor("dafty")
     fake = FakeService(a_job(UUID, JobState.PENDING))
     fake.verdict = Verdict(UUID, Outcome.CANCELED, JobState.CANCELED)
@@ -179,7 +179,7 @@ async def test_a_job_that_is_retired_before_the_answer_is_shown_as_it_was_with_t
 
 @pytest.mark.parametrize("variants", [(), ("empty_202",)])
 @pytest.mark.parametrize("again", [False, True])
-async def test_a_pending_job_with_compensations_is_canceled_at_once_where_the_vendor_says_so(
+async def test_a_pending_job_with_compensations_is_canceled_at_once_if_the_vendor_says_so(
     variants: tuple[str, ...], again: bool
 ) -> None:
     undoing, undone = anyio.Event(), anyio.Event()
@@ -222,7 +222,7 @@ async def test_a_running_job_with_compensations_is_accepted_and_not_yet_canceled
     assert (answer.status_code, answer.json()["status"]) == (202, "running")
 
 
-async def test_a_job_is_not_looked_up_for_an_answer_that_does_not_show_it() -> None:
+async def test_a_job_is_looked_up_only_for_a_reply_that_shows_it() -> None:
     job_id = "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"
     fake = FakeService(a_job(job_id))
     contract = vendor("layers")
@@ -232,7 +232,7 @@ async def test_a_job_is_not_looked_up_for_an_answer_that_does_not_show_it() -> N
     assert fake.asked == ["cancel"]
 
 
-async def test_without_the_scope_nothing_is_looked_up() -> None:
+async def test_a_cancel_without_the_scope_looks_nothing_up() -> None:
     async with serving("layers") as bench:
         job_id = await bench.running(owner="eve")
         for path in (job_id, "no-such-form"):
@@ -243,7 +243,7 @@ async def test_without_the_scope_nothing_is_looked_up() -> None:
         assert (await bench.scheduler.get(job_id)).cancel is None
 
 
-async def test_unknown_is_not_found_in_the_vendors_words() -> None:
+async def test_an_unknown_job_is_not_found_in_the_vendors_words() -> None:
     async with serving("layers") as bench:
         answer = await bench.client.post("/v1/jobs/job_01ARZ3NDEKTSV4RRFFQ69G5FAV/cancel")
         with pytest.raises(JobNotFoundError):

@@ -40,7 +40,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 
 @pytest.mark.parametrize(("name", "method", "path"), REQUESTS)
 @pytest.mark.parametrize("error", [RuntimeError("at /srv/secret"), OSError("at /srv/secret"), KeyError("/srv/secret")])
-async def test_a_service_that_raises_is_a_500_that_tells_the_client_nothing_and_the_log_everything(
+async def test_an_error_of_the_service_is_a_500_without_details_and_is_logged(
     name: str, method: str, path: str, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "jobcancel"):
@@ -59,7 +59,7 @@ async def test_a_service_that_raises_is_a_500_that_tells_the_client_nothing_and_
     assert path.partition("?")[0] in record.getMessage()
 
 
-async def test_a_group_of_faults_is_one() -> None:
+async def test_an_exception_group_is_an_internal_error() -> None:
     async with over(
         service(FakeService(error=ExceptionGroup("two", [ValueError(), KeyError()]))), vendor("layers")
     ) as client:
@@ -76,7 +76,7 @@ async def test_a_path_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFi
     assert not set("\r\n") & set(told(caplog)[0].getMessage())
 
 
-async def test_a_log_that_raises_costs_no_answer() -> None:
+async def test_a_raising_log_filter_does_not_prevent_the_reply() -> None:
     class Broken(logging.Filter):
         def filter(self, record: logging.LogRecord) -> bool:
             raise RuntimeError("the log is full")
@@ -101,7 +101,7 @@ async def test_an_authentication_that_raises_is_a_500() -> None:
     assert "secret" not in answer.text
 
 
-async def test_a_result_that_is_no_json_is_shown_as_far_as_it_can_be() -> None:
+async def test_a_result_that_is_no_json_is_shown_by_its_repr() -> None:
     fake = FakeService(a_job(ULID, JobState.SUCCEEDED, result={"at": float("nan"), "x": "\ud800"}))
     async with over(service(fake), vendor("layers")) as client:
         answer = await client.get(f"/v1/jobs/{ULID}")
@@ -110,9 +110,7 @@ async def test_a_result_that_is_no_json_is_shown_as_far_as_it_can_be() -> None:
 
 
 @pytest.mark.parametrize(("name", "method", "path"), REQUESTS)
-async def test_a_service_that_has_closed_is_503(
-    name: str, method: str, path: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_closed_service_is_503(name: str, method: str, path: str, caplog: pytest.LogCaptureFixture) -> None:
     async with over(service(FakeService(error=SchedulerClosedError("cancel"))), vendor(name)) as client:
         answer = await client.request(method, path)
 
@@ -122,7 +120,7 @@ async def test_a_service_that_has_closed_is_503(
 
 
 @pytest.mark.parametrize(("name", "method", "path"), REQUESTS)
-async def test_a_service_that_cannot_keep_what_it_is_asked_is_503_and_says_that_nothing_was_done(
+async def test_a_failed_store_is_503_with_a_message(
     name: str, method: str, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = StoreError("/srv/secret.db", "has no room left (database or disk is full)")
@@ -137,7 +135,7 @@ async def test_a_service_that_cannot_keep_what_it_is_asked_is_503_and_says_that_
     assert told(caplog) == []
 
 
-async def test_reading_works_after_the_shutdown_and_a_cancel_says_what_became_of_the_job() -> None:
+async def test_reads_and_cancels_work_after_the_shutdown() -> None:
     async with serving("layers") as bench:
         job_id = await bench.running()
         await bench.scheduler.shutdown()
@@ -148,7 +146,7 @@ async def test_reading_works_after_the_shutdown_and_a_cancel_says_what_became_of
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "?wait=true"), ("POST", "/cancel")])
-async def test_a_client_that_goes_cancels_its_request_and_not_the_job(method: str, path: str) -> None:
+async def test_a_disconnected_client_cancels_its_request_and_not_the_job(method: str, path: str) -> None:
     async with serving("dafty") as bench:
         job_id = await bench.running("saving")
         with anyio.CancelScope() as scope:
@@ -168,21 +166,21 @@ class HostStops(BaseException):
 
 
 @pytest.mark.parametrize("error", [HostStops(), KeyboardInterrupt(), SystemExit(3)])
-async def test_what_is_no_exception_passes(error: BaseException) -> None:
+async def test_a_base_exception_is_not_caught(error: BaseException) -> None:
     contract = vendor("layers")
     served = app(service(FakeService(error=error)), contract, authenticate=TokenTable(contract, CALLERS))
     with pytest.raises(type(error)):
         await exchange(served, "GET", f"/v1/jobs/{ULID}", HEADERS["layers"](ANN))
 
 
-async def test_a_server_that_cannot_send_any_more_ends_the_request_quietly() -> None:
+async def test_a_closed_connection_ends_the_request_without_an_error() -> None:
     contract = vendor("layers")
     served = app(service(FakeService()), contract, authenticate=TokenTable(contract, CALLERS))
     gone = await exchange(served, "GET", f"/v1/jobs/{ULID}", HEADERS["layers"](ANN), error=BrokenPipeError())
     assert gone.messages == []
 
 
-async def test_a_fault_of_the_hosts_own_sending_is_the_hosts() -> None:
+async def test_an_error_in_the_hosts_send_reaches_the_host() -> None:
     contract: Any = vendor("layers")
     served = app(service(FakeService()), contract, authenticate=TokenTable(contract, CALLERS))
     with pytest.raises(RuntimeError, match="middleware"):

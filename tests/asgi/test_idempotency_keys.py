@@ -22,7 +22,7 @@ def test_no_header_is_no_key() -> None:
     assert idempotency_key(request(), vendor("dafty")) is None
 
 
-def test_a_contract_without_keys_reads_none() -> None:
+def test_a_contract_without_keys_gives_no_key() -> None:
     contract = vendor("dex")
     assert contract.keys is None
     assert idempotency_key(request((NAME, "k")), contract) is None
@@ -36,6 +36,6 @@ def test_a_contract_without_keys_reads_none() -> None:
         ([(NAME, "a"), (NAME, "b")], "Idempotency-Key was sent 2 times with different keys; send one"),
     ],
 )
-def test_a_key_that_cannot_be_one_is_refused_in_words(headers: list[tuple[str, str]], words: str) -> None:
+def test_an_invalid_idempotency_key_is_refused_with_a_message(headers: list[tuple[str, str]], words: str) -> None:
     with pytest.raises(ValueError, match=f"^{words}$"):
         idempotency_key(request(*headers), vendor("dafty"))

@@ -17,7 +17,7 @@ ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 
 
 @pytest.mark.parametrize("name", ["layers", "tensorpool", "dafty", "dex", "sutro"])
-def test_every_contract_mints_what_it_takes(name: str) -> None:
+def test_every_contract_mints_ids_of_its_own_form(name: str) -> None:
     contract = vendor(name)
     mint = id_factory(contract)
     minted = [mint() for _ in range(100)]
@@ -25,7 +25,7 @@ def test_every_contract_mints_what_it_takes(name: str) -> None:
     assert all(contract.ids.pattern.fullmatch(job_id) for job_id in minted)
 
 
-def test_a_ulid_rises_and_stands_where_the_form_says() -> None:
+def test_ulids_rise_and_are_placed_by_the_form() -> None:
     mint = id_factory(vendor("layers"))
     minted = [mint() for _ in range(1000)]
     assert minted == sorted(minted)

@@ -74,7 +74,7 @@ HOSTS = [starlette, starlette_with_middleware, fastapi, fastapi_from_the_start]
 
 
 @pytest.mark.parametrize("host", HOSTS)
-async def test_every_answer_for_our_paths_is_the_vendors_and_every_other_the_hosts(
+async def test_the_contracts_paths_answer_as_the_vendor_and_others_as_the_host(
     host: Callable[[Bench], ASGIApp],
 ) -> None:
     async with serving("layers") as bench, client_of(host(bench), HEADERS["layers"](ANN)) as client:
@@ -100,7 +100,7 @@ async def test_every_answer_for_our_paths_is_the_vendors_and_every_other_the_hos
 @pytest.mark.parametrize(
     "error", [RuntimeError("secret"), SchedulerClosedError("cancel"), HTTPException(404, "secret")]
 )
-async def test_no_error_reaches_the_hosts_handlers(error: Exception) -> None:
+async def test_no_error_reaches_the_hosts_exception_handlers(error: Exception) -> None:
     contract = vendor("layers")
     inside = routes(service(FakeService(error=error)), contract, authenticate=TokenTable(contract, CALLERS))
     status, code = (503, "UNAVAILABLE") if isinstance(error, SchedulerClosedError) else (500, "INTERNAL_ERROR")
@@ -113,7 +113,7 @@ async def test_no_error_reaches_the_hosts_handlers(error: Exception) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
-async def test_a_debugging_host_shows_no_traceback_of_ours() -> None:
+async def test_a_host_in_debug_mode_shows_no_traceback() -> None:
     contract = vendor("layers")
     inside = routes(service(FakeService(error=RuntimeError("secret"))), contract, authenticate=lambda _: CALLERS[ANN])
     async with client_of(Starlette(routes=inside, debug=True)) as client:
@@ -121,7 +121,7 @@ async def test_a_debugging_host_shows_no_traceback_of_ours() -> None:
     assert "secret" not in answer.text
 
 
-async def test_the_routes_may_stand_below_a_prefix() -> None:
+async def test_the_routes_work_below_a_prefix() -> None:
     async with serving("layers") as bench:
         host = Starlette(routes=[Mount("/vendor", routes=paths(bench))])
         async with client_of(host, HEADERS["layers"](ANN)) as client:
@@ -130,7 +130,7 @@ async def test_the_routes_may_stand_below_a_prefix() -> None:
             assert (await client.put(f"/vendor/v1/jobs/{job_id}")).headers["allow"] == "GET, HEAD"
 
 
-async def test_the_application_may_be_mounted_and_answers_for_all_below_it() -> None:
+async def test_a_mounted_application_answers_every_path_below_it() -> None:
     async with serving("layers") as bench:
         contract = bench.contract
         whole = app(bench.scheduler, contract, authenticate=TokenTable(contract, CALLERS))
@@ -143,7 +143,7 @@ async def test_the_application_may_be_mounted_and_answers_for_all_below_it() -> 
             assert (await client.get("/vendor/openapi.json")).status_code == 200
 
 
-async def test_two_contracts_may_stand_side_by_side_before_one_scheduler() -> None:
+async def test_two_contracts_may_serve_one_scheduler() -> None:
     async with serving("layers") as bench:
         pool = vendor("tensorpool")
         both = [*paths(bench), *routes(bench.scheduler, pool, authenticate=TokenTable(pool, CALLERS))]
@@ -166,7 +166,7 @@ OTHER_FORMS = [
 
 @pytest.mark.parametrize("mount", MOUNTS)
 @pytest.mark.parametrize(("name", "job_id"), OTHER_FORMS)
-def test_a_scheduler_whose_ids_the_contract_would_refuse_is_not_mounted(mount: Any, name: str, job_id: str) -> None:
+def test_a_scheduler_with_malformed_ids_is_not_mounted(mount: Any, name: str, job_id: str) -> None:
     contract = vendor(name)
     with pytest.raises(ValueError, match=r"new_id=asgi\.id_factory\(contract\)") as caught:
         mount(Scheduler(Registry(), new_id=lambda: job_id), contract, authenticate=TokenTable(contract, CALLERS))
@@ -176,12 +176,12 @@ def test_a_scheduler_whose_ids_the_contract_would_refuse_is_not_mounted(mount: A
 
 @pytest.mark.parametrize("mount", MOUNTS)
 @pytest.mark.parametrize("name", ["layers", "tensorpool", "dex", "sutro"])
-def test_a_scheduler_with_the_usual_ids_is_mounted_where_they_have_the_form(mount: Any, name: str) -> None:
+def test_a_scheduler_with_default_ids_is_mounted_if_they_fit(mount: Any, name: str) -> None:
     contract = vendor(name)
     assert mount(Scheduler(Registry()), contract, authenticate=TokenTable(contract, CALLERS))
 
 
-async def test_mounting_takes_no_id_of_the_schedulers() -> None:
+async def test_mounting_uses_up_no_id_of_the_scheduler() -> None:
     ids = (f"job-{number}" for number in range(9))
     registry = Registry()
 
@@ -203,7 +203,7 @@ def test_a_service_that_makes_no_ids_itself_is_mounted() -> None:
     assert routes(service(FakeService()), contract, authenticate=TokenTable(contract, CALLERS))
 
 
-async def test_a_route_answers_alone_too() -> None:
+async def test_a_route_works_without_an_application() -> None:
     contract = vendor("tensorpool")
     inside = routes(service(FakeService()), contract, authenticate=TokenTable(contract, CALLERS))
     healthz = next(route for route in inside if isinstance(route, Route) and route.path == "/healthz")
@@ -236,7 +236,7 @@ MISTAKES: dict[str, tuple[str, Callable[[], Any], str]] = {
 
 @pytest.mark.parametrize("mount", [routes, app])
 @pytest.mark.parametrize("what", MISTAKES)
-def test_what_could_answer_no_request_is_refused_when_it_is_mounted(mount: Any, what: str) -> None:
+def test_an_unusable_service_contract_or_authenticate_is_refused_at_mounting(mount: Any, what: str) -> None:
     argument, make, message = MISTAKES[what]
     contract = vendor("layers")
     given: dict[str, Any] = {

@@ -49,7 +49,7 @@ def test_paths_methods_and_parameters_are_those_of_the_routes() -> None:
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 100}
 
 
-def test_an_id_is_any_string_where_the_vendor_never_calls_one_malformed() -> None:
+def test_an_id_has_no_pattern_if_the_vendor_refuses_no_malformed_id() -> None:
     (job_id,) = openapi(vendor("sutro"))["paths"]["/job-cancel/{job_id}"]["parameters"]
     assert job_id["schema"] == {"type": "string", "minLength": 1}
 
@@ -75,7 +75,7 @@ WAYS: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
 
 
 @pytest.mark.parametrize(("name", "schemes", "cancel"), WAYS)
-def test_the_ways_to_show_who_one_is_are_security_schemes(
+def test_the_ways_to_authenticate_are_security_schemes(
     name: str, schemes: dict[str, Any], cancel: list[dict[str, list[str]]]
 ) -> None:
     document = openapi(vendor(name))
@@ -84,7 +84,7 @@ def test_the_ways_to_show_who_one_is_are_security_schemes(
     assert operation["security"] == cancel
 
 
-def test_a_scope_is_asked_for_only_where_it_is_and_nothing_where_nobody_has_to_say_who_they_are() -> None:
+def test_security_requirements_have_scopes_and_public_routes_have_none() -> None:
     assert openapi(vendor("layers"))["paths"]["/v1/jobs/{job_id}"]["get"]["security"] == [{"bearer": []}]
     healthz = openapi(vendor("tensorpool"))["paths"]["/healthz"]["get"]
     assert healthz["security"] == []
@@ -108,7 +108,7 @@ def test_every_status_that_is_answered_is_documented(name: str, path: str, metho
     assert sorted(responses) == statuses.split()
 
 
-def test_a_read_s_own_answer_for_an_unknown_job_is_documented_there_alone() -> None:
+def test_a_reads_own_reply_for_an_unknown_job_is_documented_for_reads_only() -> None:
     paths = openapi(vendor("sutro", "sdk"))["paths"]
     read, cancel = paths["/job-status/{job_id}"]["get"], paths["/job-cancel/{job_id}"]["get"]
     assert "not_found (silent)" in read["responses"]["404"]["description"]
@@ -116,7 +116,7 @@ def test_a_read_s_own_answer_for_an_unknown_job_is_documented_there_alone() -> N
     assert "not_found (explicit)" in cancel["responses"]["200"]["description"]
 
 
-def test_a_response_says_which_outcomes_it_stands_for_and_what_the_vendor_says_of_each() -> None:
+def test_a_response_description_names_its_outcomes_and_their_sources() -> None:
     responses = openapi(vendor("layers"))["paths"]["/v1/jobs/{job_id}/cancel"]["post"]["responses"]
 
     assert responses["202"]["description"].split("\n") == [
@@ -188,7 +188,7 @@ def test_names_of_operations_are_unique_references_lead_somewhere_and_all_is_pla
     assert "cancel" in ids
 
 
-def test_operations_of_one_sort_are_named_by_path_and_then_by_method() -> None:
+def test_operation_ids_differ_by_path_and_then_by_method() -> None:
     contract = vendor("tensorpool")
     health = next(route for route in contract.routes if route.path == "/health")
     routes = (health, attrs.evolve(health, path="/other", methods=("GET", "POST", "GET")))

@@ -41,7 +41,7 @@ async def test_a_failure_shows_neither_type_nor_traceback() -> None:
     assert "RuntimeError" not in answer.text
 
 
-async def test_an_unchanged_job_is_304_without_a_body_and_a_changed_one_is_told() -> None:
+async def test_an_unchanged_job_is_304_without_a_body_and_a_changed_job_is_200() -> None:
     async with serving("layers") as bench:
         job_id = await bench.running()
         path = f"/v1/jobs/{job_id}"
@@ -99,7 +99,7 @@ async def test_a_long_poll_is_answered_when_the_job_ends() -> None:
         ("", ["get"]),
     ],
 )
-async def test_only_who_asks_to_wait_waits_and_for_the_vendors_time(query: str, asked: list[str]) -> None:
+async def test_only_a_read_with_the_wait_parameter_waits_within_the_vendors_limit(query: str, asked: list[str]) -> None:
     contract, fake = vendor("dafty"), FakeService(a_job(UUID))
     async with over(service(fake), contract) as client:
         assert (await client.get(f"/api/v1/jobs/{UUID}{query}")).json()["data"]["status"] == "processing"
@@ -107,7 +107,7 @@ async def test_only_who_asks_to_wait_waits_and_for_the_vendors_time(query: str, 
     assert fake.asked == asked
 
 
-async def test_wait_means_nothing_where_the_vendor_has_no_such_parameter() -> None:
+async def test_the_wait_parameter_is_ignored_if_the_vendor_has_none() -> None:
     async with serving("layers") as bench:
         job_id = await bench.running()
         assert (await bench.client.get(f"/v1/jobs/{job_id}?wait=true")).json()["status"] == "running"
@@ -127,7 +127,7 @@ async def test_a_list_has_the_callers_own_jobs_newest_first_and_pages() -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1e1", "limit=٣"])
-async def test_a_limit_that_is_none_is_refused_in_the_vendors_words(query: str) -> None:
+async def test_an_invalid_limit_is_refused_in_the_vendors_words(query: str) -> None:
     async with serving("dafty") as bench:
         answer = await bench.client.get(f"/api/v1/jobs?{query}")
 
@@ -142,7 +142,7 @@ async def test_a_limit_that_is_none_is_refused_in_the_vendors_words(query: str) 
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "9" * 5000, "%00", "%FF"])
-async def test_a_cursor_that_no_page_gave_is_refused_in_the_vendors_words(cursor: str) -> None:
+async def test_an_unknown_cursor_is_refused_in_the_vendors_words(cursor: str) -> None:
     async with serving("dafty") as bench:
         answer = await bench.client.get(f"/api/v1/jobs?cursor={cursor}")
 
@@ -150,13 +150,13 @@ async def test_a_cursor_that_no_page_gave_is_refused_in_the_vendors_words(cursor
     assert (answer.status_code, answer.json()["error"]["details"]) == (400, {"field": "cursor", "reason": reason})
 
 
-async def test_a_services_own_fault_with_a_list_is_not_put_on_the_client() -> None:
+async def test_an_error_of_the_services_find_is_not_the_clients() -> None:
     contract = vendor("dafty")
     async with over(service(FakeService(error=ValueError("x"))), contract) as client:
         assert (await client.get("/api/v1/jobs")).status_code == 500
 
 
-async def test_health_is_for_everybody_where_the_vendor_says_so() -> None:
+async def test_health_needs_no_authentication_if_the_vendor_says_so() -> None:
     async with serving("tensorpool") as bench:
         nobody = {"Authorization": ""}
         assert (await bench.client.get("/healthz", headers=nobody)).json() == {"status": "ok"}
@@ -164,7 +164,7 @@ async def test_health_is_for_everybody_where_the_vendor_says_so() -> None:
         assert (await bench.client.post("/health")).status_code == 200
 
 
-async def test_the_jobs_of_a_batch_are_shown_and_stand_where_their_parent_does() -> None:
+async def test_the_children_of_a_batch_are_shown_and_have_its_labels() -> None:
     async with serving("dex") as bench:
         job_id = await bench.job("whole", project_id="p")
         async with bench.scheduler.watch(job_id) as snapshots:
@@ -179,7 +179,7 @@ async def test_the_jobs_of_a_batch_are_shown_and_stand_where_their_parent_does()
         assert (await bench.client.get(f"/v1/projects/q/jobs/{children[0]}")).status_code == 404
 
 
-async def test_a_child_that_was_let_go_is_left_out() -> None:
+async def test_a_retired_child_is_left_out() -> None:
     from jobcancel import BatchProgress, Progress
 
     contract = vendor("dex")

@@ -21,7 +21,7 @@ UNTAKEN = ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT
 
 
 @pytest.mark.parametrize("method", UNTAKEN)
-async def test_a_method_that_a_path_does_not_take_is_405_with_allow_and_asks_for_no_credentials(method: str) -> None:
+async def test_an_unsupported_method_is_405_with_allow_without_authentication(method: str) -> None:
     async with serving("layers") as bench:
         job_id = await bench.running()
         answer = await bench.client.request(method, f"/v1/jobs/{job_id}/cancel", headers={"Authorization": ""})
@@ -32,7 +32,7 @@ async def test_a_method_that_a_path_does_not_take_is_405_with_allow_and_asks_for
         assert (await bench.scheduler.get(job_id)).cancel is None
 
 
-async def test_allow_names_what_is_taken() -> None:
+async def test_allow_names_the_supported_methods() -> None:
     async with serving("layers") as bench:
         answer = await bench.client.post(f"/v1/jobs/{ULID}")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
@@ -57,7 +57,7 @@ async def test_head_cancels_nothing_where_the_vendor_cancels_by_get() -> None:
         assert (await bench.client.get(f"/v1/job-cancel/{job_id}")).json()["cancelled"] is True
 
 
-async def test_two_operations_of_one_path_are_told_apart_by_their_methods() -> None:
+async def test_two_operations_of_one_path_differ_by_their_methods() -> None:
     contract = vendor("layers")
     cancel, get = contract.routes
     contract = attrs.evolve(contract, routes=(get, attrs.evolve(cancel, methods=("DELETE",), path=get.path)))
@@ -68,7 +68,7 @@ async def test_two_operations_of_one_path_are_told_apart_by_their_methods() -> N
         assert (await bench.client.delete(path)).status_code == 202
 
 
-async def test_a_fixed_path_comes_before_one_that_a_parameter_could_stand_for() -> None:
+async def test_a_fixed_path_comes_before_a_path_with_a_parameter() -> None:
     contract = vendor("layers")
     health = attrs.evolve(contract.routes[1], op="health", path="/v1/jobs/health", body={"ok": True})
     async with serving(attrs.evolve(contract, routes=(*contract.routes, health))) as bench:
@@ -133,7 +133,7 @@ def _served(bench: Any) -> Any:
 
 
 @pytest.mark.parametrize("job_id", ["a" * 1_000_000, "\x00", "\ud800", "\udcff\udcfe", "a\nb", "\u2028"])
-async def test_what_a_server_may_make_of_a_path_gives_no_500(job_id: str) -> None:
+async def test_no_decoded_path_gives_a_500(job_id: str) -> None:
     for name, path in (("tensorpool", "/job/cancel/"), ("sutro", "/job-cancel/")):
         contract = vendor(name)
         served = app(service(FakeService()), contract, authenticate=TokenTable(contract, CALLERS))
@@ -152,7 +152,7 @@ async def test_an_id_longer_than_256_characters_is_malformed_whatever_the_patter
 
 
 @pytest.mark.parametrize("after", ["x", "%0A", "%00", "-0"])
-async def test_an_id_that_only_begins_like_one_is_malformed(after: str) -> None:
+async def test_an_id_with_a_valid_beginning_only_is_malformed(after: str) -> None:
     async with serving("dafty") as bench:
         job_id = await bench.running()
         answer = await bench.client.post(f"/api/v1/jobs/{job_id}{after}/cancel")

@@ -32,5 +32,5 @@ def test_a_tag_is_strong_and_differs_with_the_body() -> None:
         (['"' + "a" * 1_000_000], False),
     ],
 )
-def test_lists_and_weak_tags_are_understood_and_what_is_no_tag_is_passed_over(sent: list[str], same: bool) -> None:
+def test_if_none_match_supports_lists_and_weak_tags_and_ignores_other_text(sent: list[str], same: bool) -> None:
     assert etag_matches('"t"', sent) is same

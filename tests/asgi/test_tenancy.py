@@ -28,7 +28,7 @@ OTHER = "job_01ARZ3NDEKTSV4RRFFQ69G5FAW"
         ("sutro", "GET", "/jobs/{}", "job-1", "job-2"),
     ],
 )
-async def test_a_contract_that_hides_answers_a_foreign_job_as_an_unknown_one_with_as_many_look_ups(
+async def test_a_foreign_job_is_answered_like_an_unknown_one_with_as_many_look_ups(
     name: str, method: str, path: str, mine: str, unknown: str
 ) -> None:
     contract = vendor(name)
@@ -45,7 +45,7 @@ async def test_a_contract_that_hides_answers_a_foreign_job_as_an_unknown_one_wit
     assert len(answers[0][2]) == 1
 
 
-async def test_a_contract_that_tells_says_forbidden_of_a_foreign_job_and_not_found_of_none() -> None:
+async def test_a_forbidding_contract_tells_a_foreign_job_from_an_unknown_one() -> None:
     async with serving("tensorpool") as bench:
         job_id = await bench.running(owner="bob")
         for method, path in (("POST", "/job/cancel/{}"), ("GET", "/job/info/{}")):
@@ -57,7 +57,7 @@ async def test_a_contract_that_tells_says_forbidden_of_a_foreign_job_and_not_fou
 
 
 @pytest.mark.parametrize("foreign", ["not_found", "forbidden"])
-async def test_a_job_that_is_not_where_the_path_says_is_not_found_and_not_canceled(
+async def test_a_job_with_other_labels_than_the_path_is_not_found_and_not_canceled(
     foreign: Literal["not_found", "forbidden"],
 ) -> None:
     contract = vendor("dex")
@@ -77,7 +77,7 @@ async def test_a_job_that_is_not_where_the_path_says_is_not_found_and_not_cancel
         assert (await bench.client.post(f"/v1/projects/p/jobs/{job_id}/cancel")).status_code == 202
 
 
-async def test_a_list_below_a_place_has_the_jobs_of_that_place() -> None:
+async def test_a_list_has_only_jobs_with_the_labels_of_the_path() -> None:
     contract = vendor("dex")
     listing = attrs.evolve(contract.routes[1], op="list", path="/v1/projects/{project_id}/jobs", body={"jobs": "$jobs"})
     contract = attrs.evolve(contract, routes=(*contract.routes, listing))
@@ -89,7 +89,7 @@ async def test_a_list_below_a_place_has_the_jobs_of_that_place() -> None:
     assert [job["id"] for job in jobs] == [here]
 
 
-async def test_ann_cannot_cancel_what_is_bobs() -> None:
+async def test_a_caller_cannot_cancel_another_owners_job() -> None:
     async with serving("layers") as bench:
         job_id = await bench.running(owner="bob")
         assert (await bench.client.post(f"/v1/jobs/{job_id}/cancel")).status_code == 404

@@ -32,7 +32,7 @@ def test_a_claim_is_listed_once() -> None:
         assert len({claim for claim, _ in rows}) == len(rows)
 
 
-def test_what_is_left_to_the_host_is_little() -> None:
+def test_only_five_claims_are_left_to_the_host() -> None:
     left = [(vendor, claim) for vendor, rows in CLAIMS.items() for claim, test in rows if test == HOSTS]
     assert left == [
         ("layers", "under the name bootstrapJobId"),

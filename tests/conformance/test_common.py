@@ -102,7 +102,7 @@ async def test_an_id_that_is_too_long_is_not_looked_up(bench: Bench, vendor: Ven
 
 
 @every_vendor
-async def test_whose_job_it_is_is_asked_before_its_state(bench: Bench, vendor: Vendor) -> None:
+async def test_the_owner_is_checked_before_the_state(bench: Bench, vendor: Vendor) -> None:
     served = await bench.serve(vendor)
     running, _ = await served.running(owner="bob")
     live = await served.cancel(running)
@@ -172,7 +172,7 @@ async def test_an_unknown_route_is_the_vendors_404(socket_bench: Bench, vendor: 
 
 
 @every_vendor
-async def test_the_app_describes_itself(socket_bench: Bench, vendor: Vendor) -> None:
+async def test_the_app_serves_its_openapi_document(socket_bench: Bench, vendor: Vendor) -> None:
     served = await socket_bench.serve(vendor)
     answer = await served.send("GET", "/openapi.json", {})
     assert (answer.status, answer.header("content-type")) == (200, "application/json")

@@ -95,7 +95,7 @@ async def test_the_answer_waits_for_the_job_to_stop(bench: Bench) -> None:
     assert asked.got.body["data"]["status"] == "failed"
 
 
-async def test_a_stage_that_refuses_is_waited_for_and_then_the_job_has_failed(bench: Bench) -> None:
+async def test_a_refusing_stage_is_waited_for_and_then_the_job_has_failed(bench: Bench) -> None:
     dafty = await bench.fresh(DAFTY)
     job_id, act = await dafty.running(Act(stage="publishing"))
 
@@ -107,7 +107,7 @@ async def test_a_stage_that_refuses_is_waited_for_and_then_the_job_has_failed(be
     assert await dafty.final(job_id) == "canceled"
 
 
-async def test_a_refusal_is_the_unchanged_job_where_the_host_lets_a_stage_refuse(bench: Bench) -> None:
+async def test_a_refusal_is_the_unchanged_job_if_the_host_lets_a_stage_refuse(bench: Bench) -> None:
     dafty = await bench.serve(DAFTY, refuse=True)
     asked = await arrange(dafty, "refused")
 
@@ -134,7 +134,7 @@ async def test_variant_terminal_409_answers_a_settled_job_with_a_conflict(bench:
 
 
 @pytest.mark.parametrize("situation", ["pending_canceled", "canceling"])
-async def test_variant_terminal_409_leaves_a_cancel_that_is_accepted_alone(bench: Bench, situation: str) -> None:
+async def test_variant_terminal_409_does_not_change_an_accepted_cancel(bench: Bench, situation: str) -> None:
     dafty = await bench.fresh(DAFTY, "terminal_409")
     asked = await arrange(dafty, situation)
     answer = await dafty.cancel(asked.job_id)
@@ -163,7 +163,7 @@ async def test_an_id_that_is_no_uuid_is_not_looked_up(
 
 
 @pytest.mark.parametrize("written", [str.upper, str.title, str.lower])
-async def test_an_id_is_found_however_its_letters_are_written(bench: Bench, written: Callable[[str], str]) -> None:
+async def test_an_id_is_found_in_upper_and_lower_case(bench: Bench, written: Callable[[str], str]) -> None:
     dafty = await bench.serve(DAFTY)
     job_id, _ = await dafty.running()
 

@@ -117,7 +117,7 @@ async def test_a_settled_job_is_not_waited_for(bench: Bench) -> None:
     assert (await dafty.get(job_id + "?wait=true")).body["data"]["status"] == "completed"
 
 
-async def test_a_client_that_hangs_up_while_it_waits_leaves_the_job_alone(bench: Bench) -> None:
+async def test_a_client_that_disconnects_while_waiting_does_not_affect_the_job(bench: Bench) -> None:
     dafty = await bench.fresh(DAFTY)
     job_id, _ = await dafty.running()
 
@@ -130,7 +130,7 @@ async def test_a_client_that_hangs_up_while_it_waits_leaves_the_job_alone(bench:
     assert await dafty.final(job_id) == "succeeded"
 
 
-async def test_the_list_shows_the_callers_jobs_and_nobody_elses(bench: Bench) -> None:
+async def test_the_list_shows_only_the_callers_jobs(bench: Bench) -> None:
     dafty = await bench.fresh(DAFTY)
     mine = [await dafty.settled("succeeded"), await dafty.settled("canceled")]
     await dafty.settled("succeeded", owner="bob")

@@ -37,7 +37,7 @@ ENTITIES = [
 
 
 @pytest.mark.parametrize(("situation", "status", "word"), ENTITIES, ids=[row[0] for row in ENTITIES])
-async def test_a_cancel_that_is_not_too_late_answers_with_the_entity(
+async def test_an_accepted_or_repeated_cancel_answers_with_the_entity(
     bench: Bench, situation: str, status: int, word: str
 ) -> None:
     dex = await bench.fresh(DEX)
@@ -99,7 +99,7 @@ async def test_variant_empty_202_still_answers_200_with_the_entity(bench: Bench)
     assert (answer.status, answer.body["id"], answer.body["status"]) == (200, job_id, "cancelled")
 
 
-async def test_a_refusal_is_a_409_where_the_host_lets_a_stage_refuse(bench: Bench) -> None:
+async def test_a_refusal_is_409_if_the_host_lets_a_stage_refuse(bench: Bench) -> None:
     dex = await bench.serve(DEX, refuse=True)
     asked = await arrange(dex, "refused")
 
@@ -168,7 +168,7 @@ async def test_an_entity_has_the_vendors_status_word(bench: Bench, situation: st
     assert is_entity(answer.body, asked.job_id, word), answer.body
 
 
-async def test_an_entity_tells_its_times_and_its_result(bench: Bench) -> None:
+async def test_an_entity_has_its_times_and_its_result(bench: Bench) -> None:
     dex = await bench.fresh(DEX)
     _, blocker = await dex.running()
     act = Act(result={"chunks": 7})

@@ -93,7 +93,7 @@ def entry(step: str, at_s: float, status: str, **more: Any) -> dict[str, Any]:
     return {"step": step, "timestamp": At(at_s), "duration_ms": None, "status": status, "details": None, **more}
 
 
-async def test_the_history_tells_in_the_order_of_time_what_happened_and_what_was_noted(bench: Bench) -> None:
+async def test_the_history_is_in_the_order_of_time_with_notes(bench: Bench) -> None:
     dex = await bench.fresh(DEX)
     job_id, act = await dex.running(Noting(stage="working"))
     open_stage = (await dex.get(job_id)).body["history"]

@@ -69,7 +69,7 @@ TRAVERSALS = [
 
 
 @every_vendor
-async def test_a_path_that_climbs_finds_nothing(socket_bench: Bench, vendor: Vendor) -> None:
+async def test_a_path_traversal_finds_nothing(socket_bench: Bench, vendor: Vendor) -> None:
     answers = await assault(await socket_bench.serve(vendor), list(TRAVERSALS))
     assert [answer for answer in answers if not harmless(answer)] == []
     assert all(answer.header("content-type") == "application/json" for answer in answers)
@@ -150,7 +150,7 @@ async def test_two_keys_are_no_key(socket_bench: Bench, vendor: Vendor, first: s
 
 @every_vendor
 @pytest.mark.parametrize("extra", [("content-length", "5"), ("transfer-encoding", "chunked"), ("host", "evil")])
-async def test_a_request_that_can_be_read_in_two_ways_is_not_answered_with_a_cancel(
+async def test_an_ambiguous_request_is_not_answered_with_a_cancel(
     socket_bench: Bench, vendor: Vendor, extra: tuple[str, str]
 ) -> None:
     served = await socket_bench.serve(vendor)
@@ -178,7 +178,7 @@ async def test_a_body_that_never_comes_is_not_waited_for(socket_bench: Bench, ve
 
 
 @every_vendor
-async def test_a_body_of_eight_megabytes_does_not_matter(socket_bench: Bench, vendor: Vendor) -> None:
+async def test_a_body_of_eight_megabytes_is_ignored(socket_bench: Bench, vendor: Vendor) -> None:
     served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
 
@@ -189,7 +189,7 @@ async def test_a_body_of_eight_megabytes_does_not_matter(socket_bench: Bench, ve
 
 
 @every_vendor
-async def test_a_client_that_hangs_up_leaves_nothing_behind(socket_bench: Bench, vendor: Vendor) -> None:
+async def test_a_disconnected_client_changes_nothing(socket_bench: Bench, vendor: Vendor) -> None:
     served = await socket_bench.serve(vendor)
     job_id, _ = await served.running()
     raw = message("POST", vendor.cancel.format(job_id), vendor.key)

@@ -44,7 +44,7 @@ def test_the_contract_ships_the_ten_kinds_and_no_other() -> None:
     assert {kind.name for kind in registry} == set(REFUSING)
 
 
-def test_no_stage_refuses_beside_the_documents() -> None:
+def test_only_the_documents_stages_refuse() -> None:
     registry = Registry.from_mapping({"kinds": load("layers").kinds})
     refusing = {kind.name: {s.name for s in kind.stages.values() if s.on_cancel == "refuse"} for kind in registry}
     assert refusing == {kind: set(stages) for kind, stages in REFUSING.items()}
@@ -155,7 +155,7 @@ async def test_credits_are_kept_when_the_job_does_not_end_canceled(bench: Bench,
     assert ledger == []
 
 
-async def test_no_accepted_cancel_slips_past_the_entry_of_finalizing(bench: Bench) -> None:
+async def test_an_accepted_cancel_prevents_the_entry_of_finalizing(bench: Bench) -> None:
     layers = await bench.serve(LAYERS)
     ledger: list[str] = []
     act = Committing()

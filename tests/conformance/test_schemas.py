@@ -89,7 +89,7 @@ async def test_a_job_reads_as_the_schema_says_in_every_state(
 
 
 @pytest.mark.parametrize(("vendor", "variants"), SERVED)
-async def test_whatever_a_handler_returned_is_shown_as_the_schema_says(
+async def test_every_result_is_shown_as_the_schema_says(
     bench: Bench, vendor: Vendor, variants: tuple[str, ...]
 ) -> None:
     served = await bench.serve(vendor, *variants)

@@ -63,7 +63,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("situation", "status"), ERRORS)
-async def test_what_is_no_answer_about_a_job_has_a_status_of_its_own(bench: Bench, situation: str, status: int) -> None:
+async def test_an_error_has_a_status_of_its_own(bench: Bench, situation: str, status: int) -> None:
     sutro = await bench.serve(SUTRO)
     asked = await arrange(sutro, situation)
 
@@ -75,7 +75,7 @@ async def test_what_is_no_answer_about_a_job_has_a_status_of_its_own(bench: Benc
     assert await sutro.final(asked.job_id) == "succeeded"
 
 
-async def test_a_refusal_is_a_200_that_says_no_where_the_host_lets_a_stage_refuse(bench: Bench) -> None:
+async def test_a_refusal_is_200_and_not_cancelled_if_the_host_lets_a_stage_refuse(bench: Bench) -> None:
     sutro = await bench.serve(SUTRO, refuse=True)
     asked = await arrange(sutro, "refused")
 
@@ -97,7 +97,7 @@ async def test_an_accepted_cancel_is_asynchronous(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("situation", ["not_found", "foreign", "malformed_id"])
-async def test_variant_not_found_404_says_so_in_the_status(bench: Bench, situation: str) -> None:
+async def test_variant_not_found_404_has_status_404(bench: Bench, situation: str) -> None:
     sutro = await bench.serve(SUTRO, "not_found_404")
     asked = await arrange(sutro, situation)
 
@@ -107,7 +107,7 @@ async def test_variant_not_found_404_says_so_in_the_status(bench: Bench, situati
     assert answer.body in (about(asked.job_id, NOT_FOUND), MALFORMED)
 
 
-async def test_variant_not_found_404_leaves_a_job_that_has_ended_alone(bench: Bench) -> None:
+async def test_variant_not_found_404_does_not_change_a_settled_jobs_reply(bench: Bench) -> None:
     sutro = await bench.serve(SUTRO, "not_found_404")
     job_id = await sutro.settled("succeeded")
     answer = await sutro.cancel(job_id)
@@ -125,12 +125,12 @@ async def test_variant_not_found_404_leaves_a_job_that_has_ended_alone(bench: Be
         ("Key ", 401),
     ],
 )
-async def test_a_key_is_introduced_as_key(bench: Bench, authorization: str, status: int) -> None:
+async def test_a_key_has_the_prefix_key(bench: Bench, authorization: str, status: int) -> None:
     sutro = await bench.serve(SUTRO)
     assert (await sutro.cancel(SUTRO.unknown, {"authorization": authorization})).status == status
 
 
-async def test_the_documents_route_takes_no_get_and_the_sdks_does(bench: Bench) -> None:
+async def test_the_documents_route_has_no_get_and_the_sdks_has(bench: Bench) -> None:
     document, sdk = await bench.serve(SUTRO), await bench.serve(SUTRO, "sdk")
     assert (await document.send("GET", f"/job-cancel/{SUTRO.unknown}")).status == 405
     for path in ("/job-cancel/{}", "/v1/job-cancel/{}"):
@@ -156,7 +156,7 @@ NEWER_AND_OLDER = pytest.mark.parametrize("root", ["/v1", ""], ids=["newer", "ol
 
 @NEWER_AND_OLDER
 @pytest.mark.parametrize(("situation", "word"), SDK_WORDS)
-async def test_variant_sdk_tells_a_jobs_status_by_its_id(bench: Bench, situation: str, word: str, root: str) -> None:
+async def test_variant_sdk_gives_a_jobs_status_by_its_id(bench: Bench, situation: str, word: str, root: str) -> None:
     sutro = await bench.serve(SUTRO, "sdk")
     asked = await arrange(sutro, situation)
 
@@ -179,7 +179,7 @@ async def test_variant_sdk_shows_a_job_under_job(bench: Bench, situation: str, w
 
 
 @NEWER_AND_OLDER
-async def test_variant_sdk_lists_the_callers_jobs_and_nobody_elses(bench: Bench, root: str) -> None:
+async def test_variant_sdk_lists_only_the_callers_jobs(bench: Bench, root: str) -> None:
     sutro = await bench.fresh(SUTRO, "sdk")
     mine = {await sutro.settled("succeeded"), await sutro.settled("canceled")}
     await sutro.settled("succeeded", owner="bob")
@@ -196,7 +196,7 @@ SDK_READS = ["/v1/job-status/{}", "/v1/jobs/{}", "/job-status/{}", "/jobs/{}"]
 
 @pytest.mark.parametrize("situation", ["not_found", "foreign", "malformed_id"])
 @pytest.mark.parametrize("path", SDK_READS)
-async def test_variant_sdk_reads_no_unknown_job_as_if_it_had_a_status(bench: Bench, situation: str, path: str) -> None:
+async def test_variant_sdk_gives_no_status_for_an_unknown_job(bench: Bench, situation: str, path: str) -> None:
     sutro = await bench.serve(SUTRO, "sdk")
     asked = await arrange(sutro, situation)
 

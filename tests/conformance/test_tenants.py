@@ -29,7 +29,7 @@ def alike(answer: Answer, job_id: str) -> tuple[int, list[tuple[str, str]], byte
 
 @pytest.mark.parametrize("vendor", [LAYERS, DAFTY, DEX, SUTRO], ids=lambda vendor: vendor.name)
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_another_tenants_job_cannot_be_told_from_none(bench: Bench, vendor: Vendor, method: str) -> None:
+async def test_another_tenants_job_is_answered_like_an_unknown_one(bench: Bench, vendor: Vendor, method: str) -> None:
     served = await bench.fresh(vendor)
     jobs = [await served.settled("succeeded", owner="bob"), await served.settled("canceled", owner="bob")]
     jobs.append((await served.running(owner="bob"))[0])
@@ -50,7 +50,7 @@ async def test_another_tenants_job_cannot_be_told_from_none(bench: Bench, vendor
     assert {owner for _, owner in served.scheduler.calls} == {"alice"}
 
 
-async def test_a_contract_that_tells_looks_twice_and_no_more(bench: Bench) -> None:
+async def test_a_forbidding_contract_looks_up_twice(bench: Bench) -> None:
     tensorpool = await bench.serve(TENSORPOOL)
     job_id, _ = await tensorpool.running(owner="bob")
     tensorpool.scheduler.calls.clear()

@@ -52,7 +52,7 @@ async def test_an_outcome_is_answered_as_the_document_says(
     assert answer.header("content-type") == "application/json"
 
 
-async def test_a_refusal_is_a_400_where_the_host_lets_a_stage_refuse(bench: Bench) -> None:
+async def test_a_refusal_is_400_if_the_host_lets_a_stage_refuse(bench: Bench) -> None:
     tensorpool = await bench.serve(TENSORPOOL, refuse=True)
     asked = await arrange(tensorpool, "refused")
 
@@ -138,21 +138,21 @@ async def status_of(bench: Bench, situation: str) -> str:
         ("already_canceled", "canceled"),
     ],
 )
-async def test_a_poll_tells_the_state_in_the_vendors_word(bench: Bench, situation: str, word: str) -> None:
+async def test_a_poll_shows_the_state_in_the_vendors_word(bench: Bench, situation: str, word: str) -> None:
     assert await status_of(bench, situation) == word
 
 
 @pytest.mark.parametrize(
     ("situation", "status"), [("not_found", 404), ("foreign", 403), ("malformed_id", 400), ("unauthenticated", 403)]
 )
-async def test_a_poll_of_what_is_not_to_be_seen_has_a_message(bench: Bench, situation: str, status: int) -> None:
+async def test_a_poll_of_a_hidden_job_has_a_message(bench: Bench, situation: str, status: int) -> None:
     tensorpool = await bench.serve(TENSORPOOL)
     asked = await arrange(tensorpool, situation)
     answer = await tensorpool.get(asked.job_id, asked.headers)
     assert (answer.status, answer.body) == (status, ERROR)
 
 
-async def test_the_public_client_is_greeted_with_a_json_object(bench: Bench) -> None:
+async def test_the_root_answers_with_a_json_object(bench: Bench) -> None:
     tensorpool = await bench.serve(TENSORPOOL)
     answer = await tensorpool.send("POST", "/health")
     assert answer.status == 200

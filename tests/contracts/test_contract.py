@@ -64,11 +64,11 @@ def test_the_package_offers_these_names() -> None:
     assert [name for name in jobcancel.contracts.__all__ if not hasattr(jobcancel.contracts, name)] == []
 
 
-def test_what_a_contract_in_code_leaves_out_is_what_one_from_data_leaves_out() -> None:
+def test_a_contract_in_code_has_the_defaults_of_one_from_data() -> None:
     assert SMALLEST == BARE
 
 
-def test_what_a_contract_does_not_say_is_nothing() -> None:
+def test_a_contracts_optional_fields_have_empty_defaults() -> None:
     for contract in (SMALLEST, BARE):
         assert (contract.failure_statuses, contract.failures, contract.keys) == ({}, Failures(), None)
         assert (contract.kinds, contract.kind_words, contract.variants, contract.applied) == ({}, {}, {}, ())
@@ -79,7 +79,7 @@ def test_what_a_contract_does_not_say_is_nothing() -> None:
         assert type(contract.policies.settle_s) is float
 
 
-def test_what_a_row_does_not_say_is_nothing() -> None:
+def test_a_rows_optional_fields_have_empty_defaults() -> None:
     for row in (Row(status=200, source="silent"), BARE.outcomes[Case.REFUSED]):
         assert (row.status, row.source, row.headers, row.body) == (200, "silent", {}, None)
         assert (row.message, row.unlisted, row.note) == ("", False, "")
@@ -99,7 +99,7 @@ def test_a_route_needs_a_caller_and_has_no_etag_unless_it_says_otherwise() -> No
     assert [route.authenticated for route in BARE.routes] == [True, True, True, False]
 
 
-def test_what_a_reply_is_not_told_is_not_there() -> None:
+def test_a_fact_missing_from_the_context_is_null_in_the_reply() -> None:
     context = Context()
     assert (context.job, context.jobs, context.cursor, context.job_id) == (None, (), None, "")
     assert (context.stage, context.request_id, context.rate, context.parameters) == (None, "", None, {})
@@ -112,7 +112,7 @@ RECORDS: dict[Any, int] = {
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_what_a_record_takes_is_named(record: Any) -> None:
+def test_a_records_fields_are_keyword_only(record: Any) -> None:
     for count in range(1, RECORDS[record] + 1):
         with pytest.raises(TypeError, match="positional argument"):
             record(*[{}] * count)
@@ -154,12 +154,12 @@ def test_a_rate_limit_may_be_used_up() -> None:
     assert RateLimit(1, 1, 0.5, 0.25).reset_s == 0.5
 
 
-def test_a_body_that_json_cannot_say_is_an_error_and_no_broken_reply() -> None:
+def test_a_body_that_json_cannot_encode_raises() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         _ = Reply(200, {}, {"a": float("nan")}).content
 
 
-def test_a_place_that_there_is_not_is_refused_wherever_a_record_names_one() -> None:
+def test_an_unknown_placeholder_is_refused_in_every_template() -> None:
     with pytest.raises(ContractDataError) as in_headers:
         Row(status=200, source="silent", headers={"X-Id": "{nobody}"})
     with pytest.raises(ContractDataError) as in_message:
@@ -177,7 +177,7 @@ def test_a_place_that_there_is_not_is_refused_wherever_a_record_names_one() -> N
     ]
 
 
-def test_a_changed_copy_is_compiled_anew() -> None:
+def test_a_changed_copy_compiles_its_templates_again() -> None:
     row = Row(status=200, source="silent", body={"a": 1}, message="before", headers={"X-Id": "before"})
     row = evolve(row, body={"m": "$message"}, message="after", headers={"X-Id": "after"})
     contract = evolve(BARE, outcomes={Case.REFUSED: row}, document={"self": "$job.id"})
@@ -188,7 +188,7 @@ def test_a_changed_copy_is_compiled_anew() -> None:
     }
 
 
-def test_what_is_said_of_an_answer_beside_its_parts_is_kept() -> None:
+def test_a_rows_source_and_note_are_read() -> None:
     row = load(changed("outcomes.refused.note", "our reading")).outcomes[Case.REFUSED]
     assert row.note == "our reading"
 
@@ -202,7 +202,7 @@ def test_a_document_may_have_a_field_that_is_always_null() -> None:
     assert job_document(load(changed("document.nothing", "$null")), job()) == {"id": "job_1", "nothing": None}
 
 
-def test_an_error_tells_of_a_job_in_the_contracts_words() -> None:
+def test_an_error_shows_a_job_in_the_contracts_words() -> None:
     row = Row(status=503, source="silent", body={"was": "$job.status"})
     contract = evolve(BARE, errors={"closed": row}, statuses={**BARE.statuses, JobState.RUNNING: "busy"})
     assert error_reply(contract, "closed", Context(job=job("running"))).body == {"was": "busy"}

@@ -62,7 +62,7 @@ def test_every_known_job_answers_200_with_itself(case: str, state: str, job_fiel
     assert told("dafty", case, job=dafty(state), job_id=ID) == (200, {"data": job_fields})
 
 
-def test_a_job_that_was_let_go_meanwhile_is_null() -> None:
+def test_a_retired_job_is_null() -> None:
     assert told("dafty", "already_completed") == (200, {"data": None})
 
 
@@ -99,12 +99,12 @@ def test_an_error_has_the_closed_form_and_details_only_on_validation(case: str, 
         ("closed", 503, error("The service is shutting down.")),
     ],
 )
-def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body: Any) -> None:
+def test_an_error_has_the_written_reply(name: str, status: int, body: Any) -> None:
     said = {"message": "bad", "location": ("query", "limit")} if name == "invalid_request" else {}
     assert refused("dafty", name, **said) == (status, body)
 
 
-def test_a_rate_limit_is_told_in_four_whole_numbers() -> None:
+def test_a_rate_limit_is_shown_in_four_whole_numbers() -> None:
     assert outcome_reply(load("dafty"), "rate_limited", Context(rate=RATE)).headers == {
         "Retry-After": "3",
         "X-RateLimit-Limit": "60",
@@ -113,7 +113,7 @@ def test_a_rate_limit_is_told_in_four_whole_numbers() -> None:
     }
 
 
-def test_a_method_that_is_not_allowed_says_which_are() -> None:
+def test_method_not_allowed_names_the_allowed_methods() -> None:
     contract = load("dafty")
     assert refused("dafty", "method_not_allowed")[0] == 405
     assert contract.errors["method_not_allowed"].headers == {"Allow": "$allow"}
@@ -140,7 +140,7 @@ def test_a_malformed_id_is_404_in_the_variant_alone() -> None:
     assert marks("dafty", "malformed_404") == {**marks("dafty"), "malformed_id": "i 404"}
 
 
-def test_who_asks_how_ids_look_and_what_serves_it() -> None:
+def test_the_contract_has_the_documents_settings() -> None:
     contract = load("dafty")
     assert contract.auth.ways == ({"x-api-key": ""}, {"authorization": "Bearer "})
     assert contract.tenancy == Tenancy(foreign="not_found")
@@ -182,7 +182,7 @@ def test_a_poll_and_a_page_carry_their_jobs_as_data() -> None:
         ("style_extract", "style.extract"),
     ],
 )
-def test_a_kind_is_told_in_daftys_words(kind: str, word: str) -> None:
+def test_a_kind_is_shown_in_daftys_words(kind: str, word: str) -> None:
     assert job_document(load("dafty"), dafty("pending", kind)) == shown("pending", word)
 
 

@@ -79,7 +79,7 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
         ("internal_error", "running", 500, {"detail": "Internal server error"}),
     ],
 )
-def test_an_outcome_is_answered_so(case: str, state: str, status: int, body: Any) -> None:
+def test_an_outcome_has_the_written_reply(case: str, state: str, status: int, body: Any) -> None:
     assert told("dex", case, job=job(state, labels=LABELS)) == (status, body)
 
 
@@ -93,7 +93,7 @@ def test_an_outcome_is_answered_so(case: str, state: str, status: int, body: Any
         ("closed", 503, {"detail": "The service is shutting down"}),
     ],
 )
-def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body: Any) -> None:
+def test_an_error_has_the_written_reply(name: str, status: int, body: Any) -> None:
     said = {"message": "bad", "location": ("query", "limit")} if name == "invalid_request" else {}
     assert refused("dex", name, **said) == (status, body)
 
@@ -107,7 +107,7 @@ def test_a_running_jobs_202_has_no_body_in_the_variant_alone() -> None:
     assert marks("dex", "empty_202") == marks("dex")
 
 
-def test_who_asks_how_ids_look_and_what_serves_it() -> None:
+def test_the_contract_has_the_documents_settings() -> None:
     contract = load("dex")
     assert contract.auth.ways == ({"x-api-key": "", "x-selected-account-id": ""},)
     assert next(iter(contract.auth.ways[0])) == "x-api-key"  # the first carries the token
@@ -135,7 +135,7 @@ def test_who_asks_how_ids_look_and_what_serves_it() -> None:
         ("canceled", "cancelled"),
     ],
 )
-def test_a_state_is_told_in_dexs_words(state: str, word: str) -> None:
+def test_a_state_is_shown_in_dexs_words(state: str, word: str) -> None:
     assert job_document(load("dex"), job(state))["status"] == word
 
 
@@ -144,7 +144,7 @@ def test_the_nine_operations_are_known() -> None:
     assert list(load("dex").kind_words.values()) == operations.split()
 
 
-def test_an_entity_says_everything_there_is() -> None:
+def test_an_entity_has_every_field() -> None:
     labels = {**LABELS, "source_id": "s1", "correlation_id": "c1"}
     history = (HistoryEntry("started", after(1), None, "running", {}), HistoryEntry("ocr", AT, 2.6, "done", {"n": 1}))
     failed = job(
@@ -225,9 +225,7 @@ def test_a_job_canceled_while_it_ran_is_running_until_it_has_stopped() -> None:
 
 
 @pytest.mark.parametrize(("pending", "word"), [(0, "cancelled"), (1, "running")])
-def test_a_job_that_waits_for_another_attempt_is_cancelled_when_no_child_of_the_last_one_runs(
-    pending: int, word: str
-) -> None:
+def test_a_job_pending_for_another_attempt_is_cancelled_once_no_child_runs(pending: int, word: str) -> None:
     batch = BatchProgress(2, 0, 0, 2 - pending, pending, ("job_2", "job_3"))
     waiting = canceled_while_pending("canceling", attempt=2, progress=Progress(0, 2, None, batch))
     assert job_document(load("dex"), waiting)["status"] == word

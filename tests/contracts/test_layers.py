@@ -82,7 +82,7 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
         ("internal_error", 500, error("INTERNAL_ERROR", "Internal error.")),
     ],
 )
-def test_an_outcome_is_answered_so(case: str, status: int, body: Any) -> None:
+def test_an_outcome_has_the_written_reply(case: str, status: int, body: Any) -> None:
     assert told("layers", case, request_id="req_1", stage="opening_pr") == (status, body)
 
 
@@ -108,7 +108,7 @@ def test_an_outcome_is_answered_so(case: str, status: int, body: Any) -> None:
         ("closed", 503, error("UNAVAILABLE", "The service is shutting down.")),
     ],
 )
-def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body: Any) -> None:
+def test_an_error_has_the_written_reply(name: str, status: int, body: Any) -> None:
     assert refused("layers", name, request_id="req_1") == (status, body)
 
 
@@ -129,14 +129,14 @@ def test_the_headers_are_those_of_the_row() -> None:
     assert outcome_reply(contract, "rate_limited").headers == {}
 
 
-def test_the_proses_subcode_is_a_variant_and_changes_nothing_else() -> None:
+def test_the_prose_subcode_variant_changes_nothing_else() -> None:
     status, body = told("layers", "refused", "prose_subcode", request_id="req_1", stage="persisting")
     details = {"subcode": "STAGE_NOT_CANCELABLE", "jobId": "job_1", "stage": "persisting"}
     assert (status, body) == (409, error("CONFLICT", "Job cannot be canceled during this stage.", details=details))
     assert marks("layers", "prose_subcode") == marks("layers")
 
 
-def test_who_asks_how_ids_look_and_what_serves_it() -> None:
+def test_the_contract_has_the_documents_settings() -> None:
     contract = load("layers")
     assert contract.auth.ways == ({"authorization": "Bearer "},)
     assert contract.auth.cancel_scope == "jobs:cancel"

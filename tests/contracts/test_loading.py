@@ -90,13 +90,13 @@ def test_a_host_loads_its_own_file_by_text_by_path_and_as_a_mapping(tmp_path: Pa
     assert load(types.MappingProxyType(bare())) == load(bare())
 
 
-def test_a_name_that_is_not_shipped_is_told_those_that_are() -> None:
+def test_an_unknown_contract_is_refused_with_the_known_names() -> None:
     allowed = "dafty, dex, layers, sutro, tensorpool, or the path of a .toml file"
     assert refused("laeyrs") == ("name", "laeyrs", allowed)
     assert refused("../contracts/layers") == ("name", "../contracts/layers", allowed)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "none.toml"
     assert refused(file) == (str(file), "No such file or directory", "a file that can be read")
     assert refused(str(file)) == (str(file), "No such file or directory", "a file that can be read")
@@ -109,25 +109,25 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
     ],
 )
-def test_a_file_that_is_no_toml_is_told_where(tmp_path: Path, content: bytes, wrong: str) -> None:
+def test_a_file_that_is_no_toml_is_refused_with_the_position(tmp_path: Path, content: bytes, wrong: str) -> None:
     file = tmp_path / "bad.toml"
     file.write_bytes(content)
     assert refused(file) == (str(file), wrong, "TOML")
 
 
-def test_a_variant_that_does_not_exist_is_told_those_that_do() -> None:
+def test_an_unknown_variant_is_refused_with_the_known_names() -> None:
     assert refused("dafty", "terminal_410") == ("variants", "terminal_410", "terminal_409, malformed_404")
     assert refused(bare(), "any") == ("variants", "any", "none: it has no variants")
 
 
-def test_one_name_is_no_list_of_variants() -> None:
+def test_a_single_string_is_no_list_of_variants() -> None:
     with pytest.raises(ContractDataError) as caught:
         load("dex", variants="empty_202")
     error = caught.value
     assert (error.path, error.value, error.allowed) == ("variants", "empty_202", "a list of names, of empty_202")
 
 
-def test_variants_are_laid_over_in_the_order_asked_for_and_each_once() -> None:
+def test_variants_are_merged_once_each_in_the_given_order() -> None:
     data = changed(
         "variants",
         {
@@ -155,7 +155,7 @@ def test_two_variants_that_are_right_alone_are_checked_together() -> None:
     assert refused(data, "b", "c")[0] == "outcomes.refused.body.$with"
 
 
-def test_what_is_loaded_shares_nothing_with_the_data_and_cannot_be_changed() -> None:
+def test_a_loaded_contract_shares_nothing_with_its_data_and_is_immutable() -> None:
     data = bare()
     contract = load(data)
     data["statuses"]["pending"] = "changed"
@@ -176,7 +176,7 @@ def test_two_loads_are_equal_and_a_host_may_change_a_part() -> None:
     assert patient != contract
 
 
-def test_everything_optional_may_be_said() -> None:
+def test_every_optional_field_may_be_given() -> None:
     data = bare() | {
         "failure_statuses": {"TIMED_OUT": "late"},
         "failures": {"codes": {"default": "X", "parse": "Y"}, "canceled": "stopped"},

@@ -35,7 +35,7 @@ def test_tables_merge_and_everything_else_is_replaced() -> None:
 
 
 @given(DATA, DATA)
-def test_neither_is_changed_and_nothing_is_shared(base: Any, over: Any) -> None:
+def test_merge_changes_neither_argument_and_shares_nothing(base: Any, over: Any) -> None:
     before = deepcopy((base, over))
     merged = merge(base, over)
     scribble(merged)
@@ -54,19 +54,19 @@ def scribble(data: Any) -> None:
 
 
 @given(TABLES)
-def test_nothing_laid_over_and_a_thing_laid_over_itself_change_nothing(base: Any) -> None:
+def test_merging_nothing_or_the_base_itself_changes_nothing(base: Any) -> None:
     assert merge(base, {}) == base
     assert merge(base, base) == base
     assert merge({}, base) == base
 
 
 @given(TABLES, TABLES)
-def test_laying_over_twice_is_laying_over_once(base: Any, over: Any) -> None:
+def test_merging_twice_is_merging_once(base: Any, over: Any) -> None:
     assert merge(merge(base, over), over) == merge(base, over)
 
 
 @given(TABLES, TABLES)
-def test_whatever_is_laid_over_is_there_afterwards(base: Any, over: Any) -> None:
+def test_every_value_of_the_variant_is_in_the_result(base: Any, over: Any) -> None:
     merged = merge(base, over)
     for path, value in paths(over).items():
         at = merged
@@ -76,7 +76,7 @@ def test_whatever_is_laid_over_is_there_afterwards(base: Any, over: Any) -> None
 
 
 @given(TABLES, TABLES)
-def test_what_nothing_was_laid_over_stays(base: dict[str, Any], over: dict[str, Any]) -> None:
+def test_keys_missing_from_the_variant_stay(base: dict[str, Any], over: dict[str, Any]) -> None:
     merged = merge(base, over)
     assert {key: merged[key] for key in base if key not in over} == {k: v for k, v in base.items() if k not in over}
     assert set(merged) == set(base) | set(over)

@@ -212,7 +212,7 @@ WRONG: list[tuple[str, Any, str, Any, str]] = [
 @pytest.mark.parametrize(
     ("at", "put", "path", "value", "allowed"), WRONG, ids=[f"{row[2]}-{number}" for number, row in enumerate(WRONG)]
 )
-def test_what_is_wrong_is_told_with_path_value_and_what_is_allowed(
+def test_wrong_data_is_refused_with_path_value_and_allowed_values(
     at: str, put: Any, path: str, value: Any, allowed: str
 ) -> None:
     with pytest.raises(ContractDataError) as caught:

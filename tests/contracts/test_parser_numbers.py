@@ -84,7 +84,7 @@ def test_a_declared_kinds_numbers_are_refused_with_their_path(option: str, bad: 
         Registry.from_mapping({"kinds": {"ingest": {option: BAD.get(bad, 0)}}})
 
 
-def test_what_stands_in_a_stage_is_named_with_its_place() -> None:
+def test_an_error_in_a_stage_is_named_with_its_path() -> None:
     for value in (nan, -1, True, 10**400):
         stages = [{"name": "a"}, {"name": "b", "timeout_s": value}]
         with pytest.raises(
@@ -94,7 +94,7 @@ def test_what_stands_in_a_stage_is_named_with_its_place() -> None:
 
 
 @pytest.mark.parametrize("number", ["1" * 5000, "NaN", "-1", "true", '"5"'])
-def test_a_number_in_json_or_toml_is_refused_whatever_python_says_of_it(number: str) -> None:
+def test_a_number_from_json_or_toml_outside_the_range_is_refused(number: str) -> None:
     with pytest.raises(KindDataError):
         Registry.from_json(f'{{"kinds": {{"ingest": {{"timeout_s": {number}}}}}}}')
     with pytest.raises(KindDataError):
@@ -108,7 +108,7 @@ def test_a_document_nested_too_deep_is_refused() -> None:
         Registry.from_toml("a = " + "[" * 100_000)
 
 
-def test_no_limit_may_be_said_in_data() -> None:
+def test_data_may_give_no_upper_bound() -> None:
     assert Registry.from_json('{"kinds": {"ingest": {"timeout_s": 1e400}}}')["ingest"].spec.timeout_s == inf
     assert Registry.from_toml("[kinds.ingest]\ntimeout_s = inf")["ingest"].spec.timeout_s == inf
 

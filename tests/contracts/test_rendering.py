@@ -49,7 +49,7 @@ ECHOING = load(changed("errors.closed.headers", {"X-Id": "<{job_id}|{message}>"}
         ("already_terminal", "canceled", "already_canceled"),
     ],
 )
-def test_a_verdict_is_a_case(outcome: str, state: str, case: str) -> None:
+def test_each_verdict_has_its_case(outcome: str, state: str, case: str) -> None:
     assert case_of(Verdict("job_1", Outcome(outcome), JobState(state))) is Case(case)
 
 
@@ -62,7 +62,7 @@ def test_a_case_that_does_not_exist_is_refused() -> None:
         outcome_reply(load("layers"), "gone")
 
 
-def test_an_error_that_does_not_exist_is_refused_with_those_that_do() -> None:
+def test_an_unknown_error_is_refused_with_the_known_names() -> None:
     with pytest.raises(ValueError, match="contract 'layers' has no error 'teapot'; it has: unknown_route, method_not"):
         error_reply(load("layers"), "teapot")
 
@@ -88,7 +88,7 @@ def test_a_reply_is_compact_utf8_json() -> None:
     assert Reply(200, {}, {}).content == b"{}"
 
 
-def test_what_utf8_cannot_say_does_not_break_the_reply() -> None:
+def test_text_that_utf8_cannot_encode_does_not_break_the_reply() -> None:
     assert Reply(200, {}, "a\udc80b").content == b'"a?b"'
 
 
@@ -99,7 +99,7 @@ def test_a_header_is_one_line_of_printable_ascii_whatever_came_with_the_request(
     assert value.isprintable()
 
 
-def test_what_a_header_cannot_say_is_a_question_mark_and_nothing_else_is() -> None:
+def test_characters_that_a_header_cannot_hold_become_question_marks() -> None:
     said = error_reply(ECHOING, "closed", Context(job_id=" ~aZ", message="\x1f\x7f\n\u00e9")).headers["X-Id"]
     assert said == "< ~aZ|????>"
 
@@ -113,9 +113,7 @@ def test_an_id_of_a_megabyte_is_not_repeated_in_full() -> None:
     ("limit", "remaining", "reset_s", "retry_after_s"),
     [(-1, 0, 0, 0), (1, -1, 0, 0), (1, 1, inf, 0), (1, 1, nan, 0), (1, 1, 0, -0.1)],
 )
-def test_a_rate_limit_that_makes_no_sense_is_refused(
-    limit: int, remaining: int, reset_s: float, retry_after_s: float
-) -> None:
+def test_an_invalid_rate_limit_is_refused(limit: int, remaining: int, reset_s: float, retry_after_s: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         RateLimit(limit, remaining, reset_s, retry_after_s)
 

@@ -50,7 +50,7 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
         ("internal_error", 500, False, "Internal server error"),
     ],
 )
-def test_an_outcome_is_answered_so(case: str, status: int, cancelled: bool, message: str) -> None:
+def test_an_outcome_has_the_written_reply(case: str, status: int, cancelled: bool, message: str) -> None:
     assert told("sutro", case) == (status, {"cancelled": cancelled, "message": message})
 
 
@@ -64,7 +64,7 @@ def test_an_outcome_is_answered_so(case: str, status: int, cancelled: bool, mess
         ("closed", 503, "The service is shutting down"),
     ],
 )
-def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, message: str) -> None:
+def test_an_error_has_the_written_reply(name: str, status: int, message: str) -> None:
     assert refused("sutro", name) == (status, {"message": message})
 
 
@@ -75,7 +75,7 @@ def test_whatever_is_not_found_is_404_in_the_variant_alone() -> None:
         assert told("sutro", case, "not_found_404") == (404, {"cancelled": False, "message": "Job job_1 not found"})
 
 
-def test_who_asks_how_ids_look_and_what_serves_it() -> None:
+def test_the_contract_has_the_documents_settings() -> None:
     contract = load("sutro")
     assert contract.auth.ways == ({"authorization": "Key "},)
     assert contract.tenancy == Tenancy(foreign="not_found")
@@ -136,7 +136,7 @@ def test_an_unknown_job_is_no_status_for_the_sdk_to_read(
         ("canceled", "cancelled", "CANCELLED"),
     ],
 )
-def test_a_state_is_told_in_sutros_words_and_in_its_sdks(state: str, word: str, sdk: str) -> None:
+def test_a_state_is_shown_in_sutros_words_and_in_its_sdks(state: str, word: str, sdk: str) -> None:
     assert job_document(load("sutro"), job(state))["status"] == word
     assert job_document(load("sutro", variants=["sdk"]), job(state))["status"] == sdk
 

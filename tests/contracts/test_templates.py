@@ -135,7 +135,7 @@ def refusal(template: Any, **row: Any) -> tuple[str, Any, str]:
         ({"as": 1, "join": 2}, {"as": 1, "join": 2}),
     ],
 )  # fmt: skip
-def test_a_template_gives(template: Any, value: Any) -> None:
+def test_a_template_renders(template: Any, value: Any) -> None:
     assert rendered(template) == value
 
 
@@ -175,11 +175,11 @@ def test_a_template_gives(template: Any, value: Any) -> None:
         ({"a": {1, 2}}, "body.a", "text, a number, true, false, a list or a table"),
     ],
 )  # fmt: skip
-def test_what_is_no_template_is_refused_with_its_place(template: Any, path: str, allowed: str) -> None:
+def test_an_invalid_template_is_refused_with_its_path(template: Any, path: str, allowed: str) -> None:
     assert (refusal(template)[0], refusal(template)[2]) == (path, allowed)
 
 
-def test_the_value_that_is_refused_is_told() -> None:
+def test_an_error_has_the_refused_value() -> None:
     assert refusal({"a": "$job.naem"}) == ("body.a", "$job.naem", PLACES)
     assert refusal({"$each": "$job.history", "as": "$item.stpe"})[:2] == ("body.as", "$item.stpe")
 
@@ -197,21 +197,21 @@ def test_the_value_that_is_refused_is_told() -> None:
         ({"a": {"$each": "$job.history", "as": "$item.step?"}}, "body.a.as", "$item.step?"),
     ],
 )
-def test_whatever_is_refused_its_value_is_told(template: Any, path: str, value: Any) -> None:
+def test_every_refusal_has_the_refused_value(template: Any, path: str, value: Any) -> None:
     assert refusal(template)[:2] == (path, value)
 
 
-def test_a_list_in_a_text_keeps_its_letters() -> None:
+def test_a_list_in_a_text_is_json_with_its_letters_unescaped() -> None:
     assert rendered("{details.a}", Context(details={"a": ["ü€"]})) == '["ü€"]'
 
 
-def test_an_item_has_the_names_of_what_it_is_an_element_of() -> None:
+def test_an_item_has_the_placeholders_of_its_lists_elements() -> None:
     allowed = refusal({"$each": "$job.history", "as": "$item.id"})[2]
     assert "item.details.*, item.duration_ms, item.status, item.step" in allowed
     assert "item.progress.fraction" in refusal({"$each": "$jobs", "as": "$item.step"})[2]
 
 
-def test_a_message_is_no_part_of_itself() -> None:
+def test_a_message_cannot_contain_the_message_placeholder() -> None:
     assert refusal(1, message="again: {message}")[:2] == ("message", "again: {message}")
 
 
@@ -247,7 +247,7 @@ def keyed_by_dollar(data: Any) -> bool:
 
 
 @given(PLAIN.filter(lambda data: not keyed_by_dollar(data)))
-def test_what_names_no_place_stands_for_itself(data: Any) -> None:
+def test_a_text_without_placeholders_is_rendered_unchanged(data: Any) -> None:
     assert rendered(escaped(data)) == data
 
 

@@ -52,7 +52,7 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
         ("internal_error", 500, {"message": "Internal server error"}),
     ],
 )
-def test_an_outcome_is_answered_so(case: str, status: int, body: Any) -> None:
+def test_an_outcome_has_the_written_reply(case: str, status: int, body: Any) -> None:
     assert told("tensorpool", case) == (status, body)
 
 
@@ -70,7 +70,7 @@ def test_an_outcome_is_answered_so(case: str, status: int, body: Any) -> None:
         ("closed", 503, {"message": "The service is shutting down"}),
     ],
 )
-def test_what_is_beside_the_thirteen_is_answered_so(name: str, status: int, body: Any) -> None:
+def test_an_error_has_the_written_reply(name: str, status: int, body: Any) -> None:
     location = ("body", "kind") if name == "invalid_request" else ()
     assert refused("tensorpool", name, location=location) == (status, body)
 
@@ -82,7 +82,7 @@ def test_a_missing_key_is_401_in_the_variant_alone() -> None:
     assert outcome_reply(load("tensorpool"), "unauthenticated").headers == {}
 
 
-def test_who_asks_how_ids_look_and_what_serves_it() -> None:
+def test_the_contract_has_the_documents_settings() -> None:
     contract = load("tensorpool")
     assert contract.auth.ways == ({"authorization": "Bearer "},)
     assert (contract.auth.token_pattern, contract.auth.cancel_scope, contract.keys) == (None, None, None)

@@ -53,7 +53,7 @@ def fields(contract: Contract | None = None, **job_fields: Any) -> dict[str, Any
         (6, "+00:00", "2024-05-01T12:00:00.123456+00:00"),
     ],
 )
-def test_an_instant_is_told_in_utc_with_the_contracts_digits(digits: Any, zone: Any, text: str) -> None:
+def test_a_timestamp_is_in_utc_with_the_contracts_digits(digits: Any, zone: Any, text: str) -> None:
     contract = evolve(load(changed("document", FIELDS)), timestamps=Timestamps(digits=digits, zone=zone))
     elsewhere = AT.astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert fields(contract, created_at=elsewhere)["at"] == text
@@ -70,7 +70,7 @@ def host_in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="NOT RUN: no way to change this process's time zone")
 @pytest.mark.usefixtures("host_in_india")
-def test_the_hosts_own_time_zone_is_in_no_instant() -> None:
+def test_no_timestamp_has_the_hosts_time_zone() -> None:
     assert AT.astimezone().hour == 17
     assert fields()["at"] == "2024-05-01T12:00:00+00:00"
 
@@ -97,7 +97,7 @@ def test_a_fraction_is_between_0_and_1(state: str, progress: Progress | None, fr
     assert fields(state=state, progress=progress)["progress"]["fraction"] == fraction
 
 
-def test_progress_is_told_as_it_is() -> None:
+def test_progress_is_shown_unchanged() -> None:
     none = {"done": None, "total": None, "message": None, "batch": None, "fraction": 0.0}
     assert fields()["progress"] == none
     assert fields(progress=Progress(1, 4, "page 1"))["progress"] == {
@@ -119,13 +119,13 @@ def test_progress_is_told_as_it_is() -> None:
         ({"a": {5: 1}}, {"a": "{5: 1}"}),
     ],
 )  # fmt: skip
-def test_a_result_is_told_as_json_can_say_it(result: Any, told: Any) -> None:
+def test_a_result_is_shown_as_plain_json(result: Any, told: Any) -> None:
     body = fields(state="succeeded", result=result)["result"]
     assert body == told
     assert json.loads(Reply(200, {}, body).content) == told
 
 
-def test_why_a_job_failed_is_told_in_a_line_and_never_with_its_traceback() -> None:
+def test_a_failure_is_one_line_without_a_traceback() -> None:
     failure = Failure(FailureCode.HANDLER_ERROR, "boom\n  at secret.py", {"type": "app.X", "traceback": "secret"})
     history = (
         HistoryEntry("refund", AT, 1.0, "CLEANUP_FAILED", {"type": "app.X", "traceback": "secret", "message": "no"}),
@@ -145,7 +145,7 @@ def test_a_job_that_did_not_fail_has_no_failure(state: str) -> None:
     assert (body["failure"], body["error_code"]) == (None, None)
 
 
-def test_a_failed_job_without_a_record_has_a_failure_all_the_same() -> None:
+def test_a_failed_job_without_a_failure_record_shows_a_failure() -> None:
     assert fields(state="failed")["failure"] == {"code": "HANDLER_ERROR", "message": ""}
 
 
@@ -158,7 +158,7 @@ def test_a_vendors_codes_go_by_kind() -> None:
     assert fields(contract, state="succeeded")["failure"] is None
 
 
-def test_the_reason_of_a_cancel_is_told() -> None:
+def test_the_reason_of_a_cancel_is_shown() -> None:
     cancel = CancelStatus(
         CancelCause.USER, "too slow", "ada", AT, Outcome.CANCELING, AT, False, False, False, False, True, False, False
     )
@@ -173,7 +173,7 @@ def test_children_shown_whole_are_documents_and_grandchildren_are_not_followed()
     assert told == {"id": "job_1", "children": [{"id": "job_2", "children": []}]}
 
 
-def test_a_batch_is_told_with_its_counts_and_its_childrens_ids() -> None:
+def test_a_batch_has_its_counts_and_its_childrens_ids() -> None:
     batch = BatchProgress(6, 3, 1, 2, 0, ("job_2", "job_3"))
     assert fields(progress=Progress(6, 6, None, batch))["progress"]["batch"] == {
         "total": 6,
@@ -185,6 +185,6 @@ def test_a_batch_is_told_with_its_counts_and_its_childrens_ids() -> None:
     }
 
 
-def test_a_failures_own_code_is_told_where_the_vendor_has_none() -> None:
+def test_the_librarys_failure_code_is_shown_if_the_vendor_has_none() -> None:
     body = fields(state="failed", failure=Failure(FailureCode.TIMED_OUT, "late"))
     assert (body["error_code"], body["failure"]) == ("TIMED_OUT", {"code": "TIMED_OUT", "message": "late"})

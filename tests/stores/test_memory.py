@@ -13,19 +13,19 @@ from jobcancel.testing import STORE_CHECKS, StoreCheck
 
 
 @pytest.mark.parametrize("check", STORE_CHECKS, ids=lambda check: check.__name__)
-def test_it_keeps_what_a_store_promises(check: StoreCheck) -> None:
+def test_it_does_what_a_store_promises(check: StoreCheck) -> None:
     store: Store = MemoryStore()
     check(lambda: store)
 
 
-def test_a_tuple_comes_back_as_the_list_that_a_file_would_give() -> None:
+def test_a_tuple_is_read_back_as_a_list() -> None:
     store = MemoryStore()
     store.open()
     store.append([Entry("a", {"args": (1, 2)})])
     assert list(store.read()) == [Entry("a", {"args": [1, 2]})]
 
 
-def test_who_is_refused_hears_that_it_is_this_process_which_has_it() -> None:
+def test_a_refusal_names_this_process() -> None:
     store = MemoryStore()
     store.open()
     with pytest.raises(StoreInUseError, match=f"^journal in memory is in use by process {os.getpid()}: ") as caught:
@@ -43,7 +43,7 @@ def test_nothing_works_before_it_is_open_or_after_it_is_closed() -> None:
         store.close()
 
 
-def test_it_says_how_many_jobs_it_holds() -> None:
+def test_its_repr_counts_its_jobs() -> None:
     store = MemoryStore()
     store.open()
     store.append([Entry("a", {}), Entry("a", {}), Entry("b", {})])

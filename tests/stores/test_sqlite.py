@@ -31,9 +31,7 @@ def test_it_does_what_a_store_promises(check: StoreCheck, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("synchronous", "level"), [("full", 2), ("normal", 1)])
-def test_what_synchronous_says_is_what_sqlite_is_told(
-    synchronous: Literal["full", "normal"], level: int, tmp_path: Path
-) -> None:
+def test_synchronous_sets_the_pragma(synchronous: Literal["full", "normal"], level: int, tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "journal.db", synchronous=synchronous)
     store.open()
     connection = connection_of(store)
@@ -55,12 +53,12 @@ def test_what_synchronous_says_is_what_sqlite_is_told(
         ("a", {"busy_timeout_s": math.inf}, r"^busy_timeout_s must be a number of seconds from 0 to 3600, not inf$"),
     ],
 )
-def test_arguments_that_mean_nothing_are_refused(path: str, options: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_refused(path: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SqliteStore(path, **options)
 
 
-def test_a_path_may_hold_what_means_something_in_an_address_and_lie_beside_where_the_process_went(
+def test_a_path_may_have_url_characters_and_survives_a_change_of_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -116,7 +114,7 @@ def test_the_log_that_a_deleted_journal_left_is_not_read_into_the_new_one(tmp_pa
     assert bodies(path) == []
 
 
-def test_another_process_has_it_and_is_named_until_it_is_killed_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_another_process_holds_the_journal_until_it_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     with running(OWNER, path) as (child, line):
         assert line == "open"
@@ -141,7 +139,7 @@ def test_two_paths_that_lead_to_one_file_are_one_journal(tmp_path: Path) -> None
     assert bodies(link) == [("a", {"n": 1})]
 
 
-def test_in_use_without_a_process_to_name_while_the_other_has_not_made_its_file_yet(tmp_path: Path) -> None:
+def test_a_journal_in_use_without_a_file_yet_names_no_process(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     owner = sqlite3.connect(tmp_path / "journal.db-lock", isolation_level=None)
     owner.execute("BEGIN EXCLUSIVE")
@@ -182,7 +180,7 @@ store.close()
 """
 
 
-def test_a_fork_of_its_owner_can_neither_write_it_nor_let_it_go(tmp_path: Path) -> None:
+def test_a_fork_of_the_owner_can_neither_write_nor_release_the_journal(tmp_path: Path) -> None:
     *said, last = printed(FORKED, tmp_path / "journal.db")
     pid, _, kept = last.partition(" ")
     refusal = f"was opened by process {pid}, and this process is a fork of it; open another store here"
@@ -190,7 +188,7 @@ def test_a_fork_of_its_owner_can_neither_write_it_nor_let_it_go(tmp_path: Path) 
     assert bodies(tmp_path / "journal.db") == [("a", {"n": 1}), ("a", {"n": 3})]
 
 
-def test_a_process_that_did_not_open_it_leaves_the_log_to_the_one_that_did(
+def test_a_process_that_did_not_open_the_journal_does_not_checkpoint_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = SqliteStore(tmp_path / "journal.db")
@@ -222,7 +220,7 @@ bodies.close()
 """
 
 
-def test_a_fork_that_outlives_its_killed_owner_keeps_nobody_out_and_may_take_it_itself(tmp_path: Path) -> None:
+def test_a_fork_of_a_killed_owner_holds_no_lock_and_may_open_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     with running(LEFT_BEHIND, path) as (owner, line):
         assert line == "forked"
@@ -248,7 +246,7 @@ store.close()
 """
 
 
-def test_a_kill_at_any_step_of_its_life_leaves_what_was_there_before_or_after_the_step(tmp_path: Path) -> None:
+def test_a_kill_at_any_step_leaves_the_entries_before_or_after_the_step(tmp_path: Path) -> None:
     nothing: list[tuple[str, object]] = []
     first: list[tuple[str, object]] = [("a", {"n": 1}), ("b", {"n": 1})]
     second: list[tuple[str, object]] = [("b", {"n": 1}), ("a", {"n": 2}), ("b", {"n": 2})]
@@ -265,7 +263,7 @@ def test_a_kill_at_any_step_of_its_life_leaves_what_was_there_before_or_after_th
     assert set(ranks) == {0, 1, 2}
 
 
-def test_two_of_its_three_files_are_enough(tmp_path: Path) -> None:
+def test_two_of_the_three_files_are_enough_to_open(tmp_path: Path) -> None:
     path, copy = tmp_path / "journal.db", tmp_path / "copy.db"
     with running(OWNER, path):
         for suffix in ("", "-wal"):
@@ -273,7 +271,7 @@ def test_two_of_its_three_files_are_enough(tmp_path: Path) -> None:
     assert bodies(copy) == [("a", {"n": 1}), ("b", {"n": 1})]
 
 
-def test_its_owner_is_this_process_for_who_is_refused_here(tmp_path: Path) -> None:
+def test_a_second_store_in_this_process_names_this_process(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "journal.db")
     store.open()
     for other in (store, SqliteStore(tmp_path / "journal.db")):

@@ -36,7 +36,7 @@ def test_the_file_shrinks_to_what_is_kept_and_the_log_to_nothing(tmp_path: Path)
     assert bodies(path) == KEPT
 
 
-def test_who_reads_meanwhile_goes_on_reading_and_the_next_one_shrinks_the_file(tmp_path: Path) -> None:
+def test_compacting_does_not_disturb_a_reader_and_shrinks_the_file_later(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     store = SqliteStore(path, busy_timeout_s=3600)  # it would show, had compact() to wait for the reader
     store.open()
@@ -86,7 +86,7 @@ def test_a_kill_in_the_middle_leaves_every_entry_and_the_next_one_finishes(tmp_p
     assert killed > 3
 
 
-def test_a_journal_in_which_nothing_is_free_is_left_as_it_is(tmp_path: Path) -> None:
+def test_compacting_without_free_pages_changes_nothing(tmp_path: Path) -> None:
     path = journal(tmp_path / "journal.db", Entry("a", {"n": 1}))
     before = path.stat().st_size
     store = SqliteStore(path)

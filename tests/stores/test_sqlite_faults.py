@@ -123,7 +123,7 @@ def test_it_may_be_closed_while_it_has_no_connection(path: Path, faults: dict[st
     assert bodies(path) == [("a", {"n": 1})]
 
 
-def test_an_interrupt_in_the_middle_keeps_nothing(path: Path, faults: dict[str, BaseException]) -> None:
+def test_an_interrupted_append_writes_nothing(path: Path, faults: dict[str, BaseException]) -> None:
     store = opened(path)
     faults["INSERT"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
@@ -143,7 +143,7 @@ def test_compacting_that_fails_loses_nothing(statement: str, path: Path, faults:
     works_again(store, path)
 
 
-def test_closing_succeeds_though_the_log_cannot_be_emptied(path: Path, faults: dict[str, BaseException]) -> None:
+def test_closing_succeeds_if_the_checkpoint_fails(path: Path, faults: dict[str, BaseException]) -> None:
     store = opened(path)
     faults["PRAGMA wal_checkpoint"] = DISK
     store.close()
@@ -152,7 +152,7 @@ def test_closing_succeeds_though_the_log_cannot_be_emptied(path: Path, faults: d
 
 
 @pytest.mark.parametrize("statement", ["PRAGMA auto_vacuum", "CREATE", "COMMIT", "PRAGMA journal_mode = WAL", "INSERT"])
-def test_opening_that_fails_lets_the_journal_go(statement: str, path: Path, faults: dict[str, BaseException]) -> None:
+def test_a_failed_open_releases_the_lock(statement: str, path: Path, faults: dict[str, BaseException]) -> None:
     store = SqliteStore(path)
     faults[statement] = DISK
     with pytest.raises(StoreError, match=DISK_SAYS):
@@ -162,7 +162,7 @@ def test_opening_that_fails_lets_the_journal_go(statement: str, path: Path, faul
     assert bodies(path) == []
 
 
-def test_who_has_it_is_not_known_when_that_cannot_be_read(path: Path, faults: dict[str, BaseException]) -> None:
+def test_an_unreadable_journal_in_use_names_no_process(path: Path, faults: dict[str, BaseException]) -> None:
     store = opened(path)
     faults["SELECT value FROM meta"] = DISK
     with pytest.raises(StoreError, match=" is in use by process None: "):
@@ -194,7 +194,7 @@ def test_a_file_that_may_not_be_written_any_more(path: Path) -> None:
     works_again(store, path)
 
 
-def test_another_program_that_has_it_locked_for_too_long(path: Path) -> None:
+def test_another_program_locks_the_file_for_too_long(path: Path) -> None:
     store = opened(path, busy_timeout_s=0)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -220,7 +220,7 @@ def test_a_file_that_is_damaged_while_it_is_open(path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", [Entry("a", {"n": object()}), Entry("a", {"n": 10**5000}), Entry("\udcff", {"n": 1})])
-def test_an_entry_that_no_text_can_hold(entry: Entry, path: Path) -> None:
+def test_an_entry_with_a_lone_surrogate(entry: Entry, path: Path) -> None:
     store = opened(path)
     with pytest.raises(
         StoreError, match=r": an entry of job a is no plain data that JSON can hold|: a job's id is no t"
@@ -229,7 +229,7 @@ def test_an_entry_that_no_text_can_hold(entry: Entry, path: Path) -> None:
     works_again(store, path)
 
 
-def test_a_body_that_holds_itself(path: Path) -> None:
+def test_a_body_that_contains_itself_is_refused(path: Path) -> None:
     store = opened(path)
     body: dict[str, Any] = {}
     body["itself"] = body
@@ -261,7 +261,7 @@ os._exit(0)  # as killed: with its log
 """
 
 
-def test_a_limit_of_the_size_of_files_that_is_raised_again(path: Path) -> None:
+def test_appending_works_again_after_the_file_size_limit_is_raised(path: Path) -> None:
     says = (
         "cannot be read or written (disk I/O error, SQLITE_IOERR_WRITE); "
         "look at the disk, the quota and the file size limit"
@@ -307,9 +307,7 @@ os._exit(0)  # as killed: with its log
 """
 
 
-def test_a_disk_that_does_not_take_what_was_written(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fails_to_flush(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("NOT RUN: there is no C compiler for the fault")

@@ -44,7 +44,7 @@ def seen(path: Path) -> tuple[list[Entry], list[Entry], list[Entry], int | None,
         return every, of_a, of_nobody, file.owner(), file.problems()
 
 
-def test_a_journal_that_nobody_has_open(path: Path) -> None:
+def test_a_closed_journal_is_read(path: Path) -> None:
     journal(path, *KEPT)
     before = files(path)
     assert seen(path) == (KEPT, KEPT[:1], [], None, [])
@@ -53,7 +53,7 @@ def test_a_journal_that_nobody_has_open(path: Path) -> None:
     assert files(path) == before
 
 
-def test_a_journal_of_a_running_service_and_then_of_one_that_was_killed(path: Path) -> None:
+def test_the_journal_of_a_running_and_of_a_killed_service_is_read(path: Path) -> None:
     with running(OWNER, path) as (child, line):
         assert line == "open"
         before = {name: content for name, content in files(path).items() if not name.endswith("-shm")}
@@ -72,7 +72,7 @@ def test_a_copy_without_its_lock_has_no_owner(path: Path) -> None:
     assert seen(path) == (KEPT, KEPT[:1], [], None, [])
 
 
-def test_a_service_in_the_same_process_keeps_its_locks(path: Path) -> None:
+def test_reading_releases_no_lock_of_a_service_in_the_same_process(path: Path) -> None:
     store = SqliteStore(path)
     store.open()
     store.append(KEPT)
@@ -85,7 +85,7 @@ def test_a_service_in_the_same_process_keeps_its_locks(path: Path) -> None:
     assert seen(path) == ([*KEPT, Entry("a", {"n": 2})], [Entry("a", {"n": 1}), Entry("a", {"n": 2})], [], None, [])
 
 
-def test_what_is_read_is_one_state_though_the_service_writes_on(path: Path) -> None:
+def test_a_reader_sees_one_state_while_the_service_writes(path: Path) -> None:
     store = SqliteStore(path, busy_timeout_s=0)
     store.open()
     store.append(KEPT)
@@ -108,7 +108,7 @@ LOOKS: dict[str, Callable[[JournalFile], object]] = {
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-def test_who_looks_at_a_journal_that_is_opened_meanwhile_is_told_to_look_again(
+def test_reading_a_journal_at_rest_fails_if_it_is_opened_meanwhile(
     look: Callable[[JournalFile], object], path: Path
 ) -> None:
     journal(path, *KEPT)
@@ -126,7 +126,7 @@ def test_who_looks_at_a_journal_that_is_opened_meanwhile_is_told_to_look_again(
 
 
 @FORM
-def test_what_is_no_journal_is_refused_in_the_same_words_but_damage_is_looked_at(
+def test_reading_refuses_other_files_as_opening_does_but_reads_damaged_ones(
     make: Callable[[Path], None], path: Path
 ) -> None:
     make(path)
@@ -153,7 +153,7 @@ def test_an_empty_file_is_no_journal_yet(empty: bytes | None, path: Path) -> Non
     assert files(path) == before
 
 
-def test_what_is_not_there_is_not_made(path: Path) -> None:
+def test_reading_creates_no_file(path: Path) -> None:
     with pytest.raises(StoreError, match=f"^journal {path}: there is no such file; look at the path$"), reading(path):
         pass
     with pytest.raises(StoreError, match=r": is a folder; "), reading(path.parent):
@@ -176,7 +176,7 @@ def test_damage_is_listed_line_by_line_and_reading_it_is_refused(path: Path) -> 
     assert files(path) == before
 
 
-def test_entries_that_are_none_are_listed_by_row_and_job(path: Path) -> None:
+def test_damaged_entries_are_listed_by_row_and_job(path: Path) -> None:
     journal(path, *KEPT, Entry("c", {"n": 1}))
     changed(path, "UPDATE entry SET body = '{' WHERE id = 1", "UPDATE entry SET body = '[1]' WHERE id = 3")
     with reading(path) as file:
@@ -188,7 +188,7 @@ def test_entries_that_are_none_are_listed_by_row_and_job(path: Path) -> None:
             list(file.entries())
 
 
-def test_who_may_only_read_may_look(anyones: Path) -> None:
+def test_a_reader_needs_no_write_rights(anyones: Path) -> None:
     with running(OWNER, anyones / "journal.db") as (child, _):
         anyones.chmod(0o755)
         with without_rights():
@@ -197,14 +197,14 @@ def test_who_may_only_read_may_look(anyones: Path) -> None:
         assert seen(anyones / "journal.db") == (KEPT, KEPT[:1], [], None, [])
 
 
-def test_who_may_not_read_is_told(anyones: Path) -> None:
+def test_a_reader_without_rights_is_refused(anyones: Path) -> None:
     path = journal(anyones / "journal.db", *KEPT)
     path.chmod(0o000)
     with without_rights(), pytest.raises(StoreError, match=r": cannot be opened \(unable to open "), reading(path):
         pass
 
 
-def test_a_log_without_its_index_is_not_mended_by_who_only_looks(path: Path) -> None:
+def test_a_reader_does_not_rebuild_a_logs_index(path: Path) -> None:
     with running(OWNER, path):
         pass
     path.with_name("journal.db-shm").unlink()
@@ -214,14 +214,14 @@ def test_a_log_without_its_index_is_not_mended_by_who_only_looks(path: Path) -> 
     assert files(path) == before
 
 
-def test_a_lock_that_is_none_says_that_the_owner_is_unknown(path: Path) -> None:
+def test_a_lock_file_that_is_none_makes_the_owner_unknown(path: Path) -> None:
     journal(path, *KEPT)
     path.with_name("journal.db-lock").write_bytes(b"something else" * 100)
     with reading(path) as file, pytest.raises(StoreError, match=r"file is not a database"):
         file.owner()
 
 
-def test_an_owner_that_has_not_said_who_it_is_yet_is_nobody(path: Path) -> None:
+def test_an_owner_without_a_stored_pid_is_none(path: Path) -> None:
     changed(journal(path, *KEPT), "DELETE FROM meta")
     lock = sqlite3.connect(path.with_name("journal.db-lock"), isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")

@@ -91,7 +91,7 @@ FORM = pytest.mark.parametrize("make", REFUSED, ids=lambda make: make.__name__)
 
 
 @FORM
-def test_what_is_no_journal_of_ours_is_refused_and_left_as_it_is(make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_file_that_is_no_journal_is_refused_and_unchanged(make: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     make(path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith("-shm")}
@@ -118,7 +118,7 @@ def test_once_it_is_moved_away_a_new_journal_is_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "", "1"])
-def test_an_entry_that_is_none_is_named_by_its_row_when_it_is_read(text: str, tmp_path: Path) -> None:
+def test_a_damaged_entry_is_named_by_its_row(text: str, tmp_path: Path) -> None:
     path = journal(tmp_path / "journal.db", Entry("a", {"n": 1}), Entry("b", {"n": 1}))
     changed(path, "UPDATE entry SET body = 'TEXT' WHERE id = 2".replace("TEXT", text))
     store = SqliteStore(path)
@@ -223,7 +223,7 @@ def test_a_folder_that_may_not_be_entered_is_refused(anyones: Path) -> None:
         pass
 
 
-def test_something_else_in_the_place_of_the_lock_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_foreign_file_in_place_of_the_lock_is_refused_and_unchanged(tmp_path: Path) -> None:
     lock = tmp_path / "journal.db-lock"
     lock.write_bytes(b"not a lock" * 1000)
     with pytest.raises(StoreError, match=f"^journal {lock}: has the name of a journal's lock file but is something "):

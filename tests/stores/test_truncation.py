@@ -72,7 +72,7 @@ def test_a_log_with_any_byte_of_its_last_transaction_wrong(killed: tuple[Path, b
         assert bodies(path) == BEFORE, at
 
 
-def test_who_only_looks_sees_the_same(killed: tuple[Path, bytes, bytes, int]) -> None:
+def test_a_reader_of_a_cut_log_sees_the_same(killed: tuple[Path, bytes, bytes, int]) -> None:
     path, file, log, begins = killed
     index = path.with_name("journal.db-shm")
     for end in [*range(begins, len(log), 41), len(log)]:
@@ -99,7 +99,7 @@ os._exit(0)  # as killed: with its log and the index of that
 """
 
 
-def test_a_service_that_was_killed_when_it_began_its_log_anew(tmp_path: Path) -> None:
+def test_the_journal_of_a_service_killed_while_restarting_its_log_is_read(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     assert run(BEGINS_LOG, path) == 0
     with reading(path) as file:
