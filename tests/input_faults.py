@@ -279,10 +279,10 @@ INPUT_FAULTS: Final = (
     ),
     Fault(
         REFUSES,
-        "jobcancel/asgi/callers.py",
+        "jobcancel/asgi/authentication.py",
         'if not isinstance(cast("object", caller), Caller):',
         "if caller is None:",
-        "tests/asgi/test_callers.py::test_a_token_table_without_callers_is_refused_and_shows_no_token",
+        "tests/asgi/test_authentication.py::test_a_token_table_without_callers_is_refused_and_shows_no_token",
     ),
     Fault(
         REFUSES,

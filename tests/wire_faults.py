@@ -13,13 +13,13 @@ from tests.faults import Fault
 _ASGI: Final = "jobcancel/asgi/"
 _CONTRACTS: Final = "jobcancel/contracts/"
 _CANCEL: Final = "tests/asgi/test_cancel.py::test_"
-_CALLERS: Final = "tests/asgi/test_callers.py::test_"
-_ENDPOINTS: Final = "tests/asgi/test_faults.py::test_"
+_CALLERS: Final = "tests/asgi/test_authentication.py::test_"
+_ENDPOINTS: Final = "tests/asgi/test_errors.py::test_"
 _READS: Final = "tests/asgi/test_reads.py::test_"
 _REQUESTS: Final = "tests/asgi/test_requests.py::test_"
 _TENANCY: Final = "tests/asgi/test_tenancy.py::test_"
 _DEX: Final = "tests/contracts/test_dex.py::test_"
-_REPLIES: Final = "tests/contracts/test_replies.py::test_"
+_REPLIES: Final = "tests/contracts/test_rendering.py::test_"
 _CREDITS: Final = "tests/hosts/test_credits.py::test_"
 _SOCKET: Final = "tests/conformance/test_"
 _CLI: Final = "jobcancel/_cli/"
@@ -61,13 +61,6 @@ WIRE_FAULTS: Final = (
     Fault(
         6,
         _CONTRACTS + "cases.py",
-        "return _ENDED[verdict.state]",
-        "return Case.ALREADY_CANCELED",
-        _CANCEL + "a_settled_job_is_answered_by_its_final_state",
-    ),
-    Fault(
-        6,
-        _CONTRACTS + "cases.py",
         "JobState.PARTIALLY_SUCCEEDED: Case.ALREADY_COMPLETED",
         "JobState.PARTIALLY_SUCCEEDED: Case.ALREADY_FAILED",
         _REPLIES + "each_verdict_has_its_case",
@@ -89,13 +82,6 @@ WIRE_FAULTS: Final = (
     Fault(
         8,
         _ASGI + "operations.py",
-        "if policies.settle_s and verdict.outcome in _UNDER_WAY:",
-        "if policies.settle_s:",
-        _CANCEL + "only_an_unsettled_cancel_is_waited_for_within_the_contracts_limit",
-    ),
-    Fault(
-        8,
-        _ASGI + "operations.py",
         "timeout_s=route.wait_s)",
         "timeout_s=float('inf'))",
         _READS + "only_a_read_with_the_wait_parameter_waits_within_the_vendors_limit",
@@ -106,13 +92,6 @@ WIRE_FAULTS: Final = (
         "        verdict = await self._service.cancel(job_id,",
         "        await __import__('anyio').sleep_forever()\n        verdict = await self._service.cancel(job_id,",
         _ENDPOINTS + "a_disconnected_client_cancels_its_request_and_not_the_job",
-    ),
-    Fault(
-        9,
-        _ASGI + "operations.py",
-        "            job = known and attrs.evolve(known, state=verdict.state, stage=None)\n",
-        "            raise\n",
-        _CANCEL + "a_job_retired_before_the_reply_is_shown_with_the_verdicts_state",
     ),
     Fault(
         9,
@@ -129,53 +108,11 @@ WIRE_FAULTS: Final = (
         _SOCKET + "race.py::test_each_job_is_canceled_once_and_every_answer_fits_its_record",
     ),
     Fault(
-        14,
-        _ASGI + "endpoints.py",
-        "        except Exception as error:  # noqa: BLE001 - nothing leaves but a cancellation\n",
-        "        except ValueError as error:\n",
-        "tests/asgi/test_mounting.py::test_no_error_reaches_the_hosts_exception_handlers",
-    ),
-    Fault(
-        14,
-        _ASGI + "endpoints.py",
-        "with suppress(Exception):  # a filter",
-        "with suppress(KeyError):  # a filter",
-        _ENDPOINTS + "a_raising_log_filter_does_not_prevent_the_reply",
-    ),
-    Fault(
-        16,
-        _ASGI + "endpoints.py",
-        "        except Exception as error:  # noqa: BLE001 - nothing leaves but a cancellation\n",
-        "        except BaseException as error:\n",
-        _ENDPOINTS + "a_base_exception_is_not_caught",
-    ),
-    Fault(
         WHOSE,
         _ASGI + "operations.py",
         "self._service.cancel(job_id, owner=owner, by=owner,",
         "self._service.cancel(job_id, by=owner,",
         _TENANCY + "a_caller_cannot_cancel_another_owners_job",
-    ),
-    Fault(
-        WHOSE,
-        _ASGI + "jobs.py",
-        "        job = await self._service.get(job_id, owner=exchange.owner)\n",
-        "        job = await self._service.get(job_id)\n",
-        _TENANCY + "a_forbidding_contract_tells_a_foreign_job_from_an_unknown_one",
-    ),
-    Fault(
-        WHOSE,
-        _ASGI + "endpoints.py",
-        'if self._site.contract.tenancy.foreign == "forbidden" and await',
-        "if await",
-        _TENANCY + "a_foreign_job_is_answered_like_an_unknown_one_with_as_many_look_ups",
-    ),
-    Fault(
-        WHOSE,
-        _ASGI + "operations.py",
-        "if self._looks_first else None",
-        "if False else None",
-        _TENANCY + "a_job_with_other_labels_than_the_path_is_not_found_and_not_canceled",
     ),
     Fault(
         WHOSE,
@@ -185,68 +122,43 @@ WIRE_FAULTS: Final = (
         _READS + "the_children_of_a_batch_are_shown_and_have_its_labels",
     ),
     Fault(
-        WHOSE,
-        _ASGI + "operations.py",
-        "self._service.find(owner=exchange.owner, ",
-        "self._service.find(",
-        _READS + "a_list_has_the_callers_own_jobs_newest_first_and_pages",
-    ),
-    Fault(
         WHO,
-        _ASGI + "callers.py",
+        _ASGI + "authentication.py",
         "    if not owner:\n",
         "    if False:\n",
         _CALLERS + "a_caller_without_an_owner_is_refused",
     ),
     Fault(
         WHO,
-        _ASGI + "callers.py",
+        _ASGI + "authentication.py",
         "                found = caller\n",
         "                return caller\n",
         _CALLERS + "every_token_of_the_table_is_compared",
     ),
     Fault(
         WHO,
-        _ASGI + "callers.py",
+        _ASGI + "authentication.py",
         "if len(sent) != 1 or",
         "if not sent or",
         _SOCKET + "hostile.py::test_two_keys_are_no_key",
     ),
     Fault(
         WHO,
-        _ASGI + "callers.py",
+        _ASGI + "authentication.py",
         "if token and all(values):",
         "if token:",
         _CALLERS + "a_caller_is_found_by_the_contracts_headers_only",
     ),
     Fault(
-        WHO,
-        _ASGI + "endpoints.py",
-        "    if not isinstance(found, Caller):\n",
-        "    if not hasattr(found, 'owner'):\n",
-        _CALLERS + "an_authenticate_result_that_is_no_caller_is_an_error",
-    ),
-    Fault(
         ORDER,
-        _ASGI + "operations.py",
-        "        if scope is not None and scope not in exchange.scopes:\n"
-        "            raise Turned(Case.FORBIDDEN)\n"
-        "        job_id = exchange.wanted(contract)\n",
-        "        job_id = exchange.wanted(contract)\n"
-        "        if scope is not None and scope not in exchange.scopes:\n"
-        "            raise Turned(Case.FORBIDDEN)\n",
-        _SOCKET + "common.py::test_the_scope_is_checked_after_the_limit_and_before_the_id",
-    ),
-    Fault(
-        ORDER,
-        _ASGI + "exchange.py",
+        _ASGI + "requests.py",
         "        if len(job_id) > LONGEST_ID or ids",
         "        if ids",
         _REQUESTS + "an_id_longer_than_256_characters_is_malformed_whatever_the_pattern",
     ),
     Fault(
         ORDER,
-        _ASGI + "exchange.py",
+        _ASGI + "requests.py",
         "ids.pattern.fullmatch(job_id)",
         "ids.pattern.match(job_id)",
         _REQUESTS + "an_id_with_a_valid_beginning_only_is_malformed",
@@ -260,31 +172,17 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         SHOWN,
-        _ASGI + "endpoints.py",
-        "Case.INTERNAL_ERROR, Context(request_id=request_id))",
-        "Case.INTERNAL_ERROR, Context(request_id=request_id, message=str(error)))",
-        _ENDPOINTS + "an_error_of_the_service_is_a_500_without_details_and_is_logged",
-    ),
-    Fault(
-        SHOWN,
-        _CONTRACTS + "words.py",
+        _CONTRACTS + "vendor_job.py",
         '    if "traceback" in details:',
         '    if "trace" in details:',
-        "tests/contracts/test_words.py::test_a_failure_is_one_line_without_a_traceback",
+        "tests/contracts/test_vendor_job.py::test_a_failure_is_one_line_without_a_traceback",
     ),
     Fault(
         SHOWN,
-        _CONTRACTS + "reply.py",
+        _CONTRACTS + "rendering.py",
         """"".join(letter if " " <= letter <= "~" else "?" for letter in str(value))""",
         "str(value)",
         _REPLIES + "a_header_is_one_line_of_printable_ascii_whatever_came_with_the_request",
-    ),
-    Fault(
-        SHOWN,
-        _ASGI + "endpoints.py",
-        "if route.etag and answer.status == _OK:",
-        "if route.etag:",
-        _READS + "only_a_success_has_a_tag",
     ),
     Fault(
         SHOWN,
@@ -309,28 +207,21 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         SHOWN,
-        _CONTRACTS + "words.py",
-        "waited = job.started_at is None and",
-        "waited =",
-        _DEX + "a_job_canceled_while_it_ran_is_running_until_it_has_stopped",
-    ),
-    Fault(
-        SHOWN,
-        _CONTRACTS + "words.py",
+        _CONTRACTS + "vendor_job.py",
         "settled_at=snapshot.cancel.requested_at)",
         "settled_at=snapshot.settled_at)",
         _DEX + "a_job_canceled_while_pending_is_cancelled_from_the_request_on",
     ),
     Fault(
         SHOWN,
-        _CONTRACTS + "words.py",
+        _CONTRACTS + "vendor_job.py",
         "else round(entry.duration_ms),",
         "else entry.duration_ms,",
         _DEX + "an_entity_has_every_field",
     ),
     Fault(
         SHOWN,
-        _CONTRACTS + "words.py",
+        _CONTRACTS + "vendor_job.py",
         '"status": _entry_status(job, entry.status),',
         '"status": entry.status,',
         _DEX + "a_history_is_in_dexs_words_and_a_notes_name_is_the_hosts",
@@ -344,14 +235,14 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         SHOWN,
-        _CONTRACTS + "reply.py",
+        _CONTRACTS + "rendering.py",
         """"reason": _message(scope)} if details is None else""",
         """"reason": _message(scope)} if False else""",
         _SOCKET + "dafty.py::test_an_id_that_is_no_uuid_is_not_looked_up",
     ),
     Fault(
         SHOWN,
-        _CONTRACTS + "reply.py",
+        _CONTRACTS + "rendering.py",
         "    return list(scope.context.location) or",
         "    return list(scope.context.location)[:1] or",
         _SOCKET + "tensorpool.py::test_a_query_that_is_not_valid_is_a_422_that_says_where",
@@ -365,10 +256,10 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         ONCE,
-        _ASGI + "keys.py",
+        _ASGI + "requests.py",
         "    if len(sent) > 1:\n",
         "    if len(sent) > 2:\n",
-        "tests/asgi/test_keys.py::test_an_invalid_idempotency_key_is_refused_with_a_message",
+        "tests/asgi/test_idempotency_keys.py::test_an_invalid_idempotency_key_is_refused_with_a_message",
     ),
     Fault(
         ONCE,
@@ -407,13 +298,6 @@ WIRE_FAULTS: Final = (
     ),
     Fault(
         SHOWN,
-        _ASGI + "routing.py",
-        "    require_form(service, contract)\n",
-        "",
-        "tests/asgi/test_mounting.py::test_a_scheduler_with_malformed_ids_is_not_mounted",
-    ),
-    Fault(
-        SHOWN,
         "jobcancel/_runtime/ids.py",
         "        return self._draw() if job_id is None else job_id\n",
         "        return self._draw()\n",
@@ -439,13 +323,6 @@ WIRE_FAULTS: Final = (
         "via_canceling = true",
         "via_canceling = false",
         _CANCEL + "a_canceled_pending_job_is_shown_as_canceling_if_the_vendor_does_so",
-    ),
-    Fault(
-        DATA,
-        _CONTRACTS + "contract.py",
-        'if op == "get" and case in _NOT_SHOWN else row',
-        'if op == "list" and case in _NOT_SHOWN else row',
-        _SOCKET + "sutro.py::test_variant_sdk_gives_no_status_for_an_unknown_job",
     ),
     Fault(
         DATA,

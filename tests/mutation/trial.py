@@ -21,9 +21,8 @@ JUDGES: Final[Mapping[str, str]] = {"jobcancel/_core": "tests/core", "jobcancel/
 # What judges a file first that has no test file of its name; the whole folder comes after it anyhow.
 FIRST: Final[Mapping[str, str]] = {
     "jobcancel/contracts/__init__.py": "test_contract.py",
-    "jobcancel/contracts/cases.py": "test_replies.py",
+    "jobcancel/contracts/cases.py": "test_rendering.py",
     "jobcancel/contracts/placeholders.py": "test_templates.py",
-    "jobcancel/contracts/rendering.py": "test_replies.py",
     "jobcancel/_core/policies.py": "test_specs.py",
 }
 AT_LEAST_S: Final = 10.0  # of the time limit; the rest grows with what the tests take
