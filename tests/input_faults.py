@@ -86,14 +86,14 @@ INPUT_FAULTS: Final = (
         "jobcancel/contracts/templates.py",
         'abs(cast("float", value)) <= float_info.max',
         "value == value",
-        "tests/contracts/test_bad_numbers.py::test_a_template_has_no_number_that_json_does_not_know",
+        "tests/contracts/test_parser_numbers.py::test_a_template_has_no_number_that_json_does_not_know",
     ),
     Fault(
         REFUSES,
         _CORE + "registry.py",
         "        except (ValueError, RecursionError) as error:  # see above\n",
         "        except json.JSONDecodeError as error:\n",
-        "tests/contracts/test_bad_numbers.py::test_a_number_from_json_or_toml_outside_the_range_is_refused",
+        "tests/contracts/test_parser_numbers.py::test_a_number_from_json_or_toml_outside_the_range_is_refused",
     ),
     Fault(
         REFUSES,

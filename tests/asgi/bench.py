@@ -99,7 +99,7 @@ async def serving(
     authenticate: Authenticate | None = None,
     max_running: int | None = None,
 ) -> AsyncGenerator[Bench]:
-    """Serve a contract; when the test is over, whatever still runs is let go and canceled."""
+    """Serve a contract. At the end of the test, jobs that still run are released and canceled."""
     contract = vendor(contract, *variants) if isinstance(contract, str) else contract
     registry, clock = Registry(), ManualClock()
     scheduler = Scheduler(registry, clock=clock, new_id=id_factory(contract), max_running=max_running)

@@ -1,4 +1,4 @@
-"""A ``JobService`` that is no scheduler: it answers what a test says, and counts what it is asked."""
+"""A ``JobService`` that is no scheduler: it gives a test's answers and records its calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def a_job(job_id: str, state: JobState = JobState.RUNNING, **facts: Any) -> Snap
 
 
 class FakeService:
-    """Answers for the jobs that it is given.
+    """Answers for the given jobs.
 
     Attributes:
         asked: What was called, in order.
@@ -70,7 +70,7 @@ class FakeService:
 
 
 def service(fake: FakeService) -> JobService:
-    """The fake as what it stands for: it has only the methods that HTTP needs."""
+    """The fake as a ``JobService``, of which it has only the methods that HTTP needs."""
     whole: Any = fake
     typed: JobService = whole
     return typed

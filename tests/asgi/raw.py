@@ -44,7 +44,7 @@ async def exchange(
     error: Exception | None = None,
     **scope: Any,
 ) -> Exchanged:
-    """Send a request whose body never comes; ``error`` is what the server raises when it is to send."""
+    """Send a request whose body never arrives; the server's ``send`` raises ``error`` if it is given."""
     seen = Exchanged()
 
     async def receive() -> Message:

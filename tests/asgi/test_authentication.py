@@ -1,4 +1,4 @@
-"""Who calls: the token table, and what a host's own function may say."""
+"""The caller of a request: the token table, and the results of a host's own ``authenticate`` function."""
 
 from __future__ import annotations
 

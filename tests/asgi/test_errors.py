@@ -1,4 +1,4 @@
-"""What goes wrong behind an endpoint: told in the vendor's words, logged, and nothing internal with it."""
+"""Errors behind an endpoint: answered in the vendor's words without internal details, and logged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REQUESTS = [
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """What the library said; asyncio's debug mode talks too."""
+    """The library's own log records, without those of asyncio's debug mode."""
     return [record for record in caplog.records if record.name == "jobcancel"]
 
 

@@ -1,4 +1,4 @@
-"""The routes inside applications of hosts whose exception handlers answer everything themselves."""
+"""Mounting the routes in host applications whose exception handlers would answer every error."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ BLOCKS = (
 CONTRACT = "contract must be a Contract, as jobcancel.contracts.load(name) gives one, not "
 SERVICE = "service must be a JobService, as a jobcancel.Scheduler is one, not "
 
-# what is mounted in place of what, and what the refusal says
+# the wrong argument, its value, and the message of the refusal
 MISTAKES: dict[str, tuple[str, Callable[[], Any], str]] = {
     "no authentication": ("authenticate", lambda: None, AUTHENTICATE + "None (NoneType)"),
     "a table of strings": ("authenticate", lambda: {"lp_1": "ann"}, AUTHENTICATE + "{'lp_1': 'ann'} (dict)"),

@@ -1,4 +1,4 @@
-"""Requests as hostile clients send them, and methods that nobody asked for. None gives a 500 or changes a job."""
+"""Hostile requests and unsupported methods: none gives a 500 or changes a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job of these tests does: it says when it has come to the place that the test wants, and stays there."""
+"""The code of these tests' jobs: a job reports when it has reached the point that the test wants, and waits there."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from jobcancel import JobContext
-from tests.conformance.wire import PATIENCE_S
+from tests.conformance.client import PATIENCE_S
 
 
 class Act:
-    """One job's part; the handler of every kind here plays the one that it is given.
+    """The code of one job; the handler of every kind here runs the act that it gets as its argument.
 
     Attributes:
-        reached: Set by the job, when it is where the test wants it.
-        release: Set by the test, to let the job go on.
-        ended: Whether the job's code came to its end without being torn.
+        reached: Set by the job when it has reached its point.
+        release: Set by the test to let the job continue.
+        ended: Whether the job's code ran to its end.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Act:
         return self._result
 
     async def arrived(self) -> None:
-        """Return when the job is where the test wants it."""
+        """Return when the job has reached its point."""
         with anyio.fail_after(PATIENCE_S):
             await self.reached.wait()
 
@@ -53,7 +53,7 @@ class Act:
 
 
 class Finishing(Act):
-    """A job that is told to stop when its work is done: it ends as it would have ended."""
+    """A job whose cancel arrives when its work is done: it ends as it would have ended without the cancel."""
 
     async def play(self, job: JobContext) -> Any:
         self.reached.set()
@@ -65,7 +65,7 @@ class Finishing(Act):
 
 
 class Committing(Act):
-    """A job that does not look up before it enters ``finalizing``; ``ended`` says that it came in."""
+    """A job without a checkpoint before it enters ``finalizing``; ``ended`` is true once it is in that stage."""
 
     async def play(self, job: JobContext) -> None:
         self.reached.set()

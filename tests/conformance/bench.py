@@ -16,10 +16,10 @@ from jobcancel.contracts import Contract
 from jobcancel.testing import ManualClock
 from tests.asgi.bench import vendor as contract_of
 from tests.conformance.acts import play
+from tests.conformance.matchers import START_S
+from tests.conformance.recording import RecordingScheduler
 from tests.conformance.served import Served, Vendor
 from tests.conformance.servers import serving
-from tests.conformance.watched import Watched
-from tests.conformance.words import START_S
 
 WORDS: Final = ("image_edit", "image_generate", "image_resize", "image_upscale", "style_extract", "video_generate")
 OPERATIONS: Final = (
@@ -113,7 +113,7 @@ class Bench:
                 raise RateLimited(limit=60, remaining=0, reset_s=41.5, retry_after_s=29.2)
             return caller
 
-        scheduler = Watched(
+        scheduler = RecordingScheduler(
             registry_of(contract, own_kinds=vendor.own_kinds),
             clock=clock,
             max_running=max_running,

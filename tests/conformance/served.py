@@ -15,14 +15,14 @@ from jobcancel.asgi import Caller
 from jobcancel.contracts import Contract
 from jobcancel.testing import ManualClock
 from tests.conformance.acts import Act
+from tests.conformance.client import Answer, Headers, call, exchange, message
+from tests.conformance.recording import RecordingScheduler
 from tests.conformance.validation import require_valid
-from tests.conformance.watched import Watched
-from tests.conformance.wire import Answer, Headers, call, exchange, message
 
 
 @frozen(kw_only=True, eq=False)
 class Vendor:
-    """What the tests need to know of a contract to talk to it; all of it from the vendor's document.
+    """What a client of a contract has to know, all of it from the vendor's document.
 
     Attributes:
         name: The contract.
@@ -60,17 +60,17 @@ class Vendor:
 
 
 class Asking:
-    """A request that is under way.
+    """A request in progress.
 
     Attributes:
-        answer: What came, or None as long as nothing has come.
+        answer: The answer, or None before it is there.
     """
 
     answer: Answer | None = None
 
     @property
     def got(self) -> Answer:
-        """What came."""
+        """The answer; an error before it is there."""
         assert self.answer is not None
         return self.answer
 
@@ -92,7 +92,7 @@ class Served:
         self,
         vendor: Vendor,
         contract: Contract,
-        scheduler: Watched,
+        scheduler: RecordingScheduler,
         clock: ManualClock,
         asgi: ASGIApp,
         port: int | None,
@@ -135,7 +135,7 @@ class Served:
 
     @asynccontextmanager
     async def asking(self, method: str, target: str, headers: Headers | None = None) -> AsyncGenerator[Asking]:
-        """Send a request and, while it is under way, run the block; leave it with the answer."""
+        """Send a request and run the block meanwhile; at the end of the block the answer is there."""
         asking = Asking()
         self.scheduler.waiting = anyio.Event()
 
@@ -146,8 +146,8 @@ class Served:
             tasks.start_soon(ask)
             yield asking
 
-    async def patiently(self, method: str, target: str, headers: Headers | None = None) -> Answer:
-        """Send a request and, if the app waits for a job that would not end by itself, let a minute go by."""
+    async def send_past_a_minute(self, method: str, target: str, headers: Headers | None = None) -> Answer:
+        """Send a request; if the app waits for a job that would not end by itself, advance the clock by a minute."""
         asking = Asking()
         self.scheduler.waiting = anyio.Event()
 
@@ -169,7 +169,7 @@ class Served:
         return (await self.scheduler.submit(kind or self.vendor.kind, act, owner=owner, labels=labels, **options)).id
 
     async def running(self, act: Act | None = None, **options: Any) -> tuple[str, Act]:
-        """Submit a job and return when it is where its act stays."""
+        """Submit a job and return when it has reached the point of its act."""
         act = act or Act()
         job_id = await self.submit(act, **options)
         await act.arrived()
@@ -181,7 +181,7 @@ class Served:
         return await self.submit(Act(), **options)
 
     async def canceling(self, **options: Any) -> tuple[str, Act]:
-        """Return a job that has been told to stop and does not, before it is released."""
+        """Return a job that has a cancel request and does not stop before it is released."""
         job_id, act = await self.running(Act(shield=True), **options)
         assert await self.scheduler.cancel(job_id)
         return job_id, act
@@ -212,12 +212,12 @@ class Served:
         return job_id
 
     async def final(self, job_id: str) -> JobState:
-        """Let every job go on and return the state in which this one ends."""
+        """Release every job and return the final state of this one."""
         self.release()
         return (await self.scheduler.wait(job_id)).state
 
     def release(self) -> None:
-        """Let every job go on."""
+        """Release every job."""
         for act in self._acts:
             act.release.set()
 

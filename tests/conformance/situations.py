@@ -1,4 +1,4 @@
-"""What a client can meet, by name: the thirteen outcomes in the order of the contracts' table, and kin of theirs."""
+"""The situations of a cancel request by name: the thirteen cases in the order of the contracts, and variations."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 from attrs import frozen
 
 from tests.conformance.acts import Act
+from tests.conformance.client import Headers
 from tests.conformance.served import Served
-from tests.conformance.wire import Headers
 
 TOO_LONG: Final = "a" * 257
 """An id that is malformed in every contract."""
@@ -17,11 +17,11 @@ TOO_LONG: Final = "a" * 257
 
 @frozen
 class Asked:
-    """A cancel that is about to be asked for.
+    """A cancel request that is about to be sent.
 
     Attributes:
-        job_id: Of which job.
-        headers: By whom; None for alice.
+        job_id: The job.
+        headers: The caller's headers; None for alice's.
         live: Whether the job can still end in more than one way.
     """
 
@@ -125,5 +125,5 @@ SITUATIONS: Final[Mapping[str, Callable[[Served], Awaitable[Asked]]]] = {
 
 
 async def arrange(served: Served, situation: str) -> Asked:
-    """Bring about what the client is to meet."""
+    """Arrange a situation and return the cancel request for it."""
     return await SITUATIONS[situation](served)

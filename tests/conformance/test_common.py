@@ -1,4 +1,4 @@
-"""What holds in every contract: the order of the checks, the verbs, and the documents beside the thirteen."""
+"""What holds in every contract: the order of the checks, the HTTP methods, and the replies besides the outcomes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_only_an_accepted_cancel_changes_a_job(bench: Bench, vendor: Vendo
     asked = await arrange(served, situation)
     before = "canceled" if situation == "already_canceling" else None
 
-    await served.patiently("POST", vendor.cancel.format(asked.job_id), asked.headers)
+    await served.send_past_a_minute("POST", vendor.cancel.format(asked.job_id), asked.headers)
     served.scheduler.broken = False
 
     refuses = vendor is LAYERS and situation == "refused"
@@ -43,7 +43,7 @@ async def test_an_answer_is_json_that_names_its_request_and_its_length(
     served = await bench.serve(vendor)
     asked = await arrange(served, situation)
 
-    answer = await served.patiently("POST", vendor.cancel.format(asked.job_id), asked.headers)
+    answer = await served.send_past_a_minute("POST", vendor.cancel.format(asked.job_id), asked.headers)
 
     assert answer.header("content-type") == "application/json"
     assert answer.header("content-length") == str(len(answer.content))

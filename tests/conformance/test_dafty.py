@@ -9,22 +9,22 @@ import pytest
 
 from tests.conformance.acts import Act
 from tests.conformance.bench import Bench
+from tests.conformance.matchers import AnyText, Timestamp, with_id
 from tests.conformance.situations import arrange
 from tests.conformance.vendors import DAFTY, STRANGER, TOKENS
-from tests.conformance.words import At, Words, about
 
-JOB = {"id": "{id}", "type": "image.generate", "createdAt": At()}
+JOB = {"id": "{id}", "type": "image.generate", "createdAt": Timestamp()}
 PROCESSING = {"data": {**JOB, "status": "processing"}}
 COMPLETED = {"data": {**JOB, "status": "completed"}}
-FAILED = {"data": {**JOB, "status": "failed", "error": {"code": "GENERATION_FAILED", "message": Words()}}}
+FAILED = {"data": {**JOB, "status": "failed", "error": {"code": "GENERATION_FAILED", "message": AnyText()}}}
 
 
 def error(code: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": Words()}}
+    return {"error": {"code": code, "message": AnyText()}}
 
 
 MALFORMED: dict[str, Any] = {
-    "error": {"code": "VALIDATION_ERROR", "message": Words(), "details": {"field": "id", "reason": Words("UUID")}}
+    "error": {"code": "VALIDATION_ERROR", "message": AnyText(), "details": {"field": "id", "reason": AnyText("UUID")}}
 }
 
 
@@ -56,10 +56,10 @@ async def test_an_outcome_is_answered_as_the_document_says(
     asked = await arrange(dafty, situation)
 
     stays = situation in {"already_canceling", "refused"}  # no answer before its time: the job does not stop
-    ask = dafty.patiently if stays else dafty.send
+    ask = dafty.send_past_a_minute if stays else dafty.send
     answer = await ask("POST", DAFTY.cancel.format(asked.job_id), asked.headers)
 
-    assert (answer.status, answer.body) == (status, about(asked.job_id, expected))
+    assert (answer.status, answer.body) == (status, with_id(asked.job_id, expected))
     assert answer.header("content-type") == "application/json"
 
 
@@ -71,7 +71,7 @@ async def test_a_job_that_ran_out_of_time_is_answered_as_failed(bench: Bench, si
     answer = await dafty.cancel(asked.job_id)
 
     assert (answer.status, answer.body["data"]["status"]) == (200, "failed")
-    assert answer.body["data"]["error"] == {"code": "GENERATION_FAILED", "message": Words()}
+    assert answer.body["data"]["error"] == {"code": "GENERATION_FAILED", "message": AnyText()}
 
 
 async def test_the_rate_limit_comes_in_four_integer_headers(bench: Bench) -> None:
@@ -111,7 +111,7 @@ async def test_a_refusal_is_the_unchanged_job_if_the_host_lets_a_stage_refuse(be
     dafty = await bench.serve(DAFTY, refuse=True)
     asked = await arrange(dafty, "refused")
 
-    answer = await dafty.patiently("POST", DAFTY.cancel.format(asked.job_id))
+    answer = await dafty.send_past_a_minute("POST", DAFTY.cancel.format(asked.job_id))
 
     assert (answer.status, answer.body["data"]["status"]) == (200, "processing")
     assert await dafty.final(asked.job_id) == "succeeded"
@@ -129,7 +129,7 @@ async def test_variant_terminal_409_answers_a_settled_job_with_a_conflict(bench:
 
     assert answer.status == 409
     assert set(answer.body) == {"error"}
-    assert answer.body["error"]["message"] == Words()
+    assert answer.body["error"]["message"] == AnyText()
     assert set(answer.body["error"]) <= {"message", "code"}
 
 
@@ -138,7 +138,7 @@ async def test_variant_terminal_409_does_not_change_an_accepted_cancel(bench: Be
     dafty = await bench.fresh(DAFTY, "terminal_409")
     asked = await arrange(dafty, situation)
     answer = await dafty.cancel(asked.job_id)
-    assert (answer.status, answer.body) == (200, about(asked.job_id, FAILED))
+    assert (answer.status, answer.body) == (200, with_id(asked.job_id, FAILED))
 
 
 NO_UUIDS = ["x", "7f9c24e8-3b12-4fef-91e0", "7f9c24e8-3b12-4fef-91e0-56a2d5a0e4bz", "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"]
@@ -182,7 +182,7 @@ async def test_a_query_that_is_not_valid_says_which_field_and_why(bench: Bench, 
     answer = await dafty.send("GET", f"/api/v1/jobs?{query}")
 
     assert (answer.status, answer.body["error"]["code"]) == (400, "VALIDATION_ERROR")
-    assert answer.body["error"]["details"] == {"field": field, "reason": Words()}
+    assert answer.body["error"]["details"] == {"field": field, "reason": AnyText()}
     assert value not in answer.body["error"]["message"]
 
 

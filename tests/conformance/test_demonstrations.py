@@ -1,4 +1,4 @@
-"""What ``jobcancel serve`` demonstrates: every job that can be ordered is answered as the vendor's schema says."""
+"""The demonstrations of ``jobcancel serve``: every job is answered as the schema says."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jobcancel import Scheduler
 from jobcancel._cli.demonstration import REVERSAL, Demonstration, demonstration
 from jobcancel.asgi import Caller, TokenTable, app, id_factory
 from tests.asgi.bench import vendor as contract_of
+from tests.conformance.client import PATIENCE_S, Answer, call
 from tests.conformance.served import Vendor
 from tests.conformance.test_schemas import SERVED, reads
 from tests.conformance.validation import require_valid
 from tests.conformance.vendors import TOKENS
-from tests.conformance.wire import PATIENCE_S, Answer, call
 
 Ask = Callable[[str, str], Coroutine[Any, Any, Answer]]
 FOR_EVER_S = 3600.0
@@ -37,7 +37,7 @@ async def in_stage(scheduler: Scheduler, job_id: str, stage: str) -> None:
             async for snapshot in snapshots:
                 if snapshot.stage == stage:
                     return
-    raise AssertionError(f"it never came to {stage}")
+    raise AssertionError(f"the job never entered {stage}")
 
 
 async def try_kind(scheduler: Scheduler, shown: Demonstration, vendor: Vendor, kind: str, ask: Ask) -> None:

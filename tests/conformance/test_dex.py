@@ -9,20 +9,20 @@ import pytest
 
 from tests.conformance.acts import Act
 from tests.conformance.bench import Bench
+from tests.conformance.matchers import Timestamp, with_id, without_nulls
 from tests.conformance.situations import arrange
 from tests.conformance.vendors import DEX, STRANGER, TOKENS
-from tests.conformance.words import At, about, without_nulls
 
-ENTITY = {"id": "{id}", "project_id": "proj_1", "object": "job", "operation": "parse", "created_at": At()}
+ENTITY = {"id": "{id}", "project_id": "proj_1", "object": "job", "operation": "parse", "created_at": Timestamp()}
 REQUIRED = {"id", "project_id", "operation", "status", "created_at", "object"}
 NULLABLE = {"source_id", "correlation_id", "started_at", "completed_at", "result", "progress", "error", "history"}
 
 
 def is_entity(body: Any, job_id: str, status: str) -> bool:
-    """Return whether it is the entity of that job: what is required, and nothing beside what the document names."""
+    """Return whether ``body`` is the entity of that job, with all required fields and no undocumented ones."""
     head = {name: body[name] for name in ENTITY}
     return bool(
-        head == about(job_id, ENTITY) and body["status"] == status and REQUIRED <= set(body) <= REQUIRED | NULLABLE
+        head == with_id(job_id, ENTITY) and body["status"] == status and REQUIRED <= set(body) <= REQUIRED | NULLABLE
     )
 
 
@@ -188,9 +188,9 @@ async def test_an_entity_has_its_times_and_its_result(bench: Bench) -> None:
         "project_id": "proj_1",
         "operation": "parse",
         "status": "succeeded",
-        "created_at": At(),
-        "started_at": At(10),
-        "completed_at": At(30),
+        "created_at": Timestamp(),
+        "started_at": Timestamp(10),
+        "completed_at": Timestamp(30),
         "result": {"chunks": 7},
     }
 
@@ -217,7 +217,7 @@ async def test_a_pending_job_is_cancelled_at_once_while_what_it_reserved_is_give
     for answer in (first, read, again, settled):
         assert answer.status == 200
         assert is_entity(answer.body, job_id, "cancelled"), answer.body
-        assert answer.body["completed_at"] == At()
+        assert answer.body["completed_at"] == Timestamp()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 from jobcancel import JobContext
 from tests.conformance.acts import Act
 from tests.conformance.bench import Bench
+from tests.conformance.matchers import Timestamp, without_nulls
 from tests.conformance.served import Served
 from tests.conformance.vendors import DEX
-from tests.conformance.words import At, without_nulls
 
 
 class Batch(Act):
@@ -25,7 +25,7 @@ class Batch(Act):
 
 
 class Noting(Act):
-    """A job that says in its history what it has found."""
+    """A job that notes its findings in its history."""
 
     async def work(self, job: JobContext) -> None:
         job.note("counted", pages=12)
@@ -90,7 +90,7 @@ async def test_a_job_that_is_no_batch_has_no_progress(bench: Bench) -> None:
 
 
 def entry(step: str, at_s: float, status: str, **more: Any) -> dict[str, Any]:
-    return {"step": step, "timestamp": At(at_s), "duration_ms": None, "status": status, "details": None, **more}
+    return {"step": step, "timestamp": Timestamp(at_s), "duration_ms": None, "status": status, "details": None, **more}
 
 
 async def test_the_history_is_in_the_order_of_time_with_notes(bench: Bench) -> None:

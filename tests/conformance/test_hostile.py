@@ -1,4 +1,4 @@
-"""Requests that mean harm: none gives a 500, a leak or a changed job."""
+"""Hostile requests: none gives a 500, leaks anything or changes a job."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from tests.conformance.bench import Bench
+from tests.conformance.client import Answer, message
 from tests.conformance.served import Served, Vendor
 from tests.conformance.situations import TOO_LONG
 from tests.conformance.vendors import ALL, LAYERS, SUTRO, TENSORPOOL, TOKENS
-from tests.conformance.wire import Answer, message
 
 every_vendor = pytest.mark.parametrize("vendor", ALL, ids=[vendor.name for vendor in ALL])
 LEAKS = (b"Traceback", b"jobcancel", b"starlette", b".py", b"root:", b"KeyError", b"alice", b"bob")
 
 
 def harmless(answer: Answer) -> bool:
-    """Return whether an answer turns the request down, or misses, and gives nothing away."""
+    """Return whether an answer refuses the request, or does not find the job, without leaking anything."""
     return answer.status < 500 and not any(leak in answer.content for leak in LEAKS) and len(answer.content) < 2048
 
 
 async def assault(served: Served, ids: list[str | bytes]) -> list[Answer]:
-    """Ask for a cancel, and a reading, of each of these while a job runs that must not notice."""
+    """Send a cancel and a read for each of these ids while a job runs, which must not be affected."""
     job_id, act = await served.running()
     before, _, after = served.vendor.cancel.partition("{}")
     answers: list[Answer] = []

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from tests.conformance.bench import Bench
+from tests.conformance.matchers import AnyText, Matching, with_id
 from tests.conformance.situations import arrange
 from tests.conformance.vendors import LAYERS, TOKENS, bearer
-from tests.conformance.words import Some, Words, about
 
-REQUEST = Some(r"req_[0-7][0-9A-HJKMNP-TV-Z]{25}")
+REQUEST = Matching(r"req_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 ACCEPTED = {"jobId": "{id}", "accepted": True}
 
 
 def error(code: str, **details: Any) -> dict[str, Any]:
-    return {"error": {"code": code, "message": Words(), "requestId": REQUEST, **details}}
+    return {"error": {"code": code, "message": AnyText(), "requestId": REQUEST, **details}}
 
 
 def already(reason: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ OUTCOMES = [
     ("unauthenticated", 401, error("UNAUTHENTICATED")),
     ("unauthenticated, wrong key", 401, error("UNAUTHENTICATED")),
     ("rate_limited", 429, error("RATE_LIMITED")),
-    ("internal_error", 500, {"error": {"code": Some("[A-Z_]+"), "message": Words(), "requestId": REQUEST}}),
+    ("internal_error", 500, {"error": {"code": Matching("[A-Z_]+"), "message": AnyText(), "requestId": REQUEST}}),
 ]
 
 
@@ -66,7 +66,7 @@ async def test_an_outcome_is_answered_as_the_document_says(
 
     answer = await layers.cancel(asked.job_id, asked.headers)
 
-    assert (answer.status, answer.body) == (status, about(asked.job_id, expected))
+    assert (answer.status, answer.body) == (status, with_id(asked.job_id, expected))
     assert answer.header("content-type") == "application/json"
     if "error" in answer.body:
         assert answer.header("x-request-id") == answer.body["error"]["requestId"]
@@ -120,7 +120,7 @@ async def test_an_id_that_is_no_ulid_is_not_looked_up(bench: Bench, job_id: str)
 
 async def test_jobs_get_ids_in_the_vendors_form(bench: Bench) -> None:
     layers = await bench.serve(LAYERS)
-    assert await layers.pending() == Some(r"job_[0-7][0-9A-HJKMNP-TV-Z]{25}")
+    assert await layers.pending() == Matching(r"job_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 async def test_variant_prose_subcode_names_the_refusal_as_the_prose_does(bench: Bench) -> None:

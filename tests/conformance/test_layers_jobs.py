@@ -1,4 +1,4 @@
-"""Layers: what a client reads while it polls a job, and when it has read it already."""
+"""Layers: what a client reads while it polls a job, and polls with an entity tag."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 from tests.conformance.acts import Act, Advancing, Finishing
 from tests.conformance.bench import Bench
+from tests.conformance.matchers import Timestamp, without_nulls
 from tests.conformance.vendors import LAYERS
-from tests.conformance.words import At, without_nulls
 
 FIELDS = {"jobId", "kind", "status", "stage", "progress", "startedAt", "finishedAt", "result", "error"}
 
@@ -36,15 +36,15 @@ async def test_a_job_reads_as_the_document_says_from_its_submission_to_its_end(b
         "status": "running",
         "stage": "drafting",
         "progress": 0.25,
-        "startedAt": At(10),
+        "startedAt": Timestamp(10),
     }
     assert {*done} <= FIELDS
     assert without_nulls({**done, "progress": None}) == {
         "jobId": job_id,
         "kind": "content_generate",
         "status": "completed",
-        "startedAt": At(10),
-        "finishedAt": At(30),
+        "startedAt": Timestamp(10),
+        "finishedAt": Timestamp(30),
         "result": {"posts": 3},
     }
     assert all(0 <= (document.get("progress") or 0) <= 1 for document in (pending, running, done))
@@ -62,7 +62,7 @@ async def test_an_accepted_cancel_is_polled_until_the_job_is_canceled(bench: Ben
     again = await layers.cancel(job_id)
 
     assert (canceling["status"], canceling.get("finishedAt")) == ("running", None)
-    assert (canceled["status"], canceled["finishedAt"], canceled.get("result")) == ("canceled", At(), None)
+    assert (canceled["status"], canceled["finishedAt"], canceled.get("result")) == ("canceled", Timestamp(), None)
     assert (again.status, again.body) == (200, {"jobId": job_id, "accepted": False, "reason": "ALREADY_CANCELED"})
 
 

@@ -1,4 +1,4 @@
-"""Two hundred clients that all want the same jobs canceled: one of them has it done, and nobody is told a lie."""
+"""Two hundred clients cancel the same jobs at once: one cancel is accepted for each, and every answer is true."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 from jobcancel import Outcome, Snapshot
 from tests.conformance.acts import Act, Finishing
 from tests.conformance.bench import Bench
+from tests.conformance.client import Answer
 from tests.conformance.served import Served, Vendor
 from tests.conformance.vendors import ALL, DAFTY, DEX, LAYERS, SUTRO, TENSORPOOL
-from tests.conformance.wire import Answer
 
 CLIENTS: Final = 200
 FIRST: Final = {Outcome.CANCELED, Outcome.CANCELING, Outcome.DEFERRED}
 
-# What an answer says of the job: that it is being canceled, or the way in which it has ended.
+# What an answer reports about the job: that it is being canceled, or how it has ended.
 STOPPING, ENDED_CANCELED, ENDED_DONE = "stopping", "canceled", "succeeded"
 
 
@@ -64,7 +64,7 @@ STATUSES: Final = {
 
 
 async def race(served: Served, job_ids: list[str]) -> dict[str, list[Answer]]:
-    """Let all clients ask for all jobs at once; in the middle of it the jobs may go on."""
+    """Let all clients cancel all jobs at once; in the middle of it the jobs are released."""
     answers: dict[str, list[Answer]] = {job_id: [] for job_id in job_ids}
 
     async def client(number: int) -> None:
@@ -75,24 +75,24 @@ async def race(served: Served, job_ids: list[str]) -> dict[str, list[Answer]]:
     async with anyio.create_task_group() as tasks:
         for number in range(CLIENTS):
             tasks.start_soon(client, number)
-        await served.scheduler.crowded()
+        await served.scheduler.hundred_cancels()
         served.release()
     return answers
 
 
-def told_the_truth(vendor: Vendor, answers: list[Answer], final: Snapshot[Any]) -> bool:
-    """Return whether every answer fits the record: one that speaks of an end speaks of the one that came."""
+def fit_the_record(vendor: Vendor, answers: list[Answer], final: Snapshot[Any]) -> bool:
+    """Return whether every answer fits the job's record: an answer that reports an end reports the real one."""
     read = [READ[vendor.name](answer.body) for answer in answers]
-    fits = all(answer.status == STATUSES[vendor.name][said] for answer, said in zip(answers, read, strict=True))
+    fits = all(answer.status == STATUSES[vendor.name][report] for answer, report in zip(answers, read, strict=True))
     return fits and set(read) <= {STOPPING, str(final.state)} and (final.cancel is not None or STOPPING not in read)
 
 
 async def require_one_cancel_each(bench: Bench, vendor: Vendor) -> None:
     """Let all clients cancel three jobs; fail unless one cancel of each is accepted and every answer is true."""
     served = await bench.fresh(vendor, max_running=2)
-    acts = [Act(stage="saving"), Finishing()]  # one is canceled at its stage's end, one completes all the same
+    acts = [Act(stage="saving"), Finishing()]  # one is canceled at the end of its stage, one completes
     job_ids = [(await served.running(act, kind=vendor.deferring))[0] for act in acts]
-    job_ids.append(await served.submit(Act(), kind=vendor.deferring))  # and one never starts
+    job_ids.append(await served.submit(Act(), kind=vendor.deferring))  # one never starts
 
     answers = await race(served, job_ids)
 
@@ -101,8 +101,8 @@ async def require_one_cancel_each(bench: Bench, vendor: Vendor) -> None:
         verdicts = Counter(verdict.outcome in FIRST for verdict in served.scheduler.verdicts[job_id])
         assert verdicts == {True: 1, False: CLIENTS - 1}
         assert final.cancel is not None
-        assert told_the_truth(vendor, answers[job_id], final)
-        if vendor is SUTRO:  # the only one whose accepted differs from already accepted
+        assert fit_the_record(vendor, answers[job_id], final)
+        if vendor is SUTRO:  # only this vendor tells accepted from already accepted
             assert [answer.body["cancelled"] for answer in answers[job_id]].count(True) == 1
     assert [(await served.scheduler.get(job_id)).state for job_id in job_ids] == ["canceled", "succeeded", "canceled"]
 

@@ -13,12 +13,12 @@ from jobcancel.contracts import Case, Context, RateLimit, Reply, error_reply, ou
 from tests.asgi.bench import vendor as contract_of
 from tests.conformance.acts import Act
 from tests.conformance.bench import Bench
+from tests.conformance.client import Answer
 from tests.conformance.served import Served, Vendor
 from tests.conformance.situations import SITUATIONS, arrange
 from tests.conformance.test_dex_batch import Batch, Noting
 from tests.conformance.validation import schema_of
 from tests.conformance.vendors import ALL, DAFTY, DEX, LAYERS, SUTRO, TENSORPOOL, TOKENS, bearer
-from tests.conformance.wire import Answer
 
 VARIANTS: Final = {
     LAYERS.name: ("prose_subcode", "bootstrap_retry_restarts"),
@@ -40,10 +40,10 @@ READS: Final = {
     SUTRO.name: ("/jobs/{}", "/job-status/{}", "/list-jobs"),
 }
 SDK_READS: Final = ("/v1/jobs/{}", "/v1/job-status/{}", "/v1/list-jobs")
-HOSTS_ALONE: Final = {(TENSORPOOL.name, "cancel", "422"), (TENSORPOOL.name, "get", "422")} | {
+ONLY_FROM_HOSTS: Final = {(TENSORPOOL.name, "cancel", "422"), (TENSORPOOL.name, "get", "422")} | {
     (DEX.name, name, "422") for name in ("cancel", "get")
 }
-"""What only a host's own submit route gives: no route of a contract reads a body, and these have no query."""
+"""Responses that only a host's own submit route gives: these routes read neither a body nor a query."""
 
 IMAGE: Final = {"id": "img_1", "url": "https://cdn.example/1.png", "width": 512, "height": None}
 VIDEO: Final = {"url": "https://cdn.example/v.mp4", "durationSeconds": 4.5}
@@ -99,12 +99,12 @@ async def test_every_result_is_shown_as_the_schema_says(
             assert (await served.send("GET", reads(vendor, variants)[0].format(job_id))).status == 200, result
 
 
-async def ask_everything(served: Served, variants: tuple[str, ...]) -> None:
-    """Ask for a cancel in every situation, and read what can be read; as everybody who may ask, and as others."""
+async def send_everything(served: Served, variants: tuple[str, ...]) -> None:
+    """Send a cancel and all reads in every situation, as callers with and without permission."""
     vendor = served.vendor
     for situation in SITUATIONS:
         asked = await arrange(served, situation)
-        await served.patiently("POST", vendor.cancel.format(asked.job_id), asked.headers)
+        await served.send_past_a_minute("POST", vendor.cancel.format(asked.job_id), asked.headers)
         for target in reads(vendor, variants):
             headers = vendor.key if asked.headers is None else asked.headers
             await served.send("GET", target.format(asked.job_id), headers)
@@ -125,14 +125,14 @@ async def test_every_response_of_the_document_is_met_and_valid(
     bench: Bench, vendor: Vendor, variants: tuple[str, ...], refuse_stage: bool
 ) -> None:
     served = await bench.fresh(vendor, *variants, refuse=refuse_stage)
-    await ask_everything(served, variants)
+    await send_everything(served, variants)
 
     schema = schema_of(vendor.name, variants)
     seen = {(schema.operation(method, target), str(status)) for method, target, status in served.answered}
     others = {"sdk_status", "sdk_get", "sdk_list"} if "sdk" not in variants else {"status", "get", "list"}
     operations = schema.operations - (others if vendor is SUTRO else set())
     documented = {(name, status) for name in operations for status in schema.documented(name)}
-    missed = {(vendor.name, *response) for response in documented - seen} - HOSTS_ALONE
+    missed = {(vendor.name, *response) for response in documented - seen} - ONLY_FROM_HOSTS
     changed = {
         "unauthenticated_401": set[tuple[str, str, str]](),
         "malformed_404": {("dafty", "cancel", "400"), ("dafty", "get", "400")},
@@ -171,7 +171,7 @@ ULID: Final = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
 def rendered(vendor: Vendor, variants: tuple[str, ...], snapshot: Any) -> Iterator[tuple[str, Reply]]:
-    """Give every outcome and every answer beside them, rendered for one job without a server."""
+    """Yield every outcome and every error, rendered for one job without a server."""
     contract = contract_of(vendor.name, *variants)
     context = Context(
         job=snapshot,

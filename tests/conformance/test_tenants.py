@@ -1,4 +1,4 @@
-"""Somebody else's jobs, and ids that nobody has: what can be told apart, what it costs, and what stays in memory."""
+"""Another tenant's jobs and unknown ids: whether they are distinguishable, and what they cost."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 
 from tests.conformance.acts import Act
 from tests.conformance.bench import Bench
+from tests.conformance.client import Answer
 from tests.conformance.served import Served, Vendor
 from tests.conformance.vendors import DAFTY, DEX, LAYERS, SUTRO, TENSORPOOL
-from tests.conformance.wire import Answer
 
 NAMED = ("date", "server", "x-request-id")
 """Headers that differ from one answer to the next."""
 
 
 def alike(answer: Answer, job_id: str) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Return what a client could tell two answers apart by, with the ids taken out."""
+    """Return all by which a client could distinguish two answers, without the ids."""
     request_id = answer.header("x-request-id") or ""
     content = answer.content.replace(job_id.encode(), b"{id}").replace(request_id.encode(), b"REQ")
     headers = [(name, value) for name, value in answer.headers if name not in NAMED]
@@ -61,7 +61,7 @@ async def test_a_forbidding_contract_looks_up_twice(bench: Bench) -> None:
 
 
 async def statuses_of(served: Served, ids: range) -> Counter[int]:
-    """Ask for a cancel of each id, past the server, which has a memory of its own; count the answers."""
+    """Cancel each id without a server, which has memory of its own; count the statuses."""
     statuses: Counter[int] = Counter()
     headers = [(name.encode(), value.encode()) for name, value in served.vendor.key.items()]
     scope = {"type": "http", "method": "POST", "headers": headers, "query_string": b"", "root_path": ""}

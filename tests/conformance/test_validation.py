@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
+from tests.conformance.client import Answer
 from tests.conformance.validation import schema_of
-from tests.conformance.wire import Answer
 
 ULID: Final = "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"
 UUID: Final = "7f9c24e8-3b12-4fef-91e0-56a2d5a0e4b1"

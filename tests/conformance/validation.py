@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tests.conformance.wire import Answer
+from tests.conformance.client import Answer
 
 SCHEMAS: Final = Path(__file__).parent / "schemas"
 OURS: Final = "/openapi.json"
@@ -33,7 +33,7 @@ def is_date_time(value: object) -> bool:
 
 
 class VendorSchema:
-    """What a vendor's document says of its responses.
+    """The responses in a vendor's document.
 
     Attributes:
         variants: The variants that the file knows.
@@ -67,7 +67,7 @@ class VendorSchema:
         return None
 
     def problems(self, method: str, target: str | bytes, answer: Answer) -> list[str]:
-        """Return what is wrong with an answer, in words; nothing if it is as the document says.
+        """Return the problems of an answer, as text; none if it is as the document says.
 
         What the server itself answers to a request that is no HTTP has no request id, and no vendor's form.
         """
@@ -94,12 +94,15 @@ class VendorSchema:
             yield from self._against(response["body"], json.loads(answer.content), "body")
 
     def _against(self, schema: Mapping[str, Any], value: object, what: str) -> Iterable[str]:
-        validator = self._validators.get(id(schema))
-        if validator is None:  # making one costs more than a check
-            whole = {"$defs": self._data["$defs"], **schema}
-            validator = self._validators[id(schema)] = Draft202012Validator(whole, format_checker=FORMATS)
-        for error in validator.iter_errors(value):
+        for error in self._validator(schema).iter_errors(value):
             yield f"{what}{error.json_path[1:]}: {error.message}"
+
+    def _validator(self, schema: Mapping[str, Any]) -> Any:
+        """Return the compiled validator of a schema of this document; compiling takes longer than a check."""
+        if id(schema) not in self._validators:
+            whole = {"$defs": self._data["$defs"], **schema}
+            self._validators[id(schema)] = Draft202012Validator(whole, format_checker=FORMATS)
+        return self._validators[id(schema)]
 
 
 @cache

@@ -24,7 +24,7 @@ STATES = ("pending", "running", "canceling", "succeeded", "partially_succeeded",
 
 
 def bare() -> dict[str, Any]:
-    """Return it anew."""
+    """Return a new copy."""
     return {
         "name": "bare",
         "title": "Bare",

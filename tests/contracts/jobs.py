@@ -29,7 +29,7 @@ def loaded(name: str, variants: tuple[str, ...] = ()) -> Contract:
     return load(name, variants=variants)
 
 
-def told(contract: str, case: str, *variants: str, **context: Any) -> tuple[int, Any]:
+def status_and_body(contract: str, case: str, *variants: str, **context: Any) -> tuple[int, Any]:
     """Return status and body of an answer, the body read back from its bytes."""
     defaults: dict[str, Any] = {"job_id": "job_1"}
     return read(outcome_reply(loaded(contract, variants), case, Context(**{**defaults, **context})))

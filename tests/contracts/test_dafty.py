@@ -9,7 +9,7 @@ import pytest
 from jobcancel import Failure, FailureCode
 from jobcancel.contracts import Context, Keys, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
-from .jobs import RATE, job, marks, refused, told
+from .jobs import RATE, job, marks, refused, status_and_body
 
 ID = "6f1c1f0e-8a55-4e8e-9d6a-0c1f4f6e2b11"
 FAILED = {"code": "GENERATION_FAILED", "message": "The job was canceled."}
@@ -59,11 +59,11 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
     ],
 )
 def test_every_known_job_answers_200_with_itself(case: str, state: str, job_fields: Any) -> None:
-    assert told("dafty", case, job=dafty(state), job_id=ID) == (200, {"data": job_fields})
+    assert status_and_body("dafty", case, job=dafty(state), job_id=ID) == (200, {"data": job_fields})
 
 
 def test_a_retired_job_is_null() -> None:
-    assert told("dafty", "already_completed") == (200, {"data": None})
+    assert status_and_body("dafty", "already_completed") == (200, {"data": None})
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_retired_job_is_null() -> None:
     ],
 )
 def test_an_error_has_the_closed_form_and_details_only_on_validation(case: str, status: int, body: Any) -> None:
-    assert told("dafty", case) == (status, body)
+    assert status_and_body("dafty", case) == (status, body)
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_an_error_has_the_closed_form_and_details_only_on_validation(case: str, 
     ],
 )
 def test_an_error_has_the_written_reply(name: str, status: int, body: Any) -> None:
-    said = {"message": "bad", "location": ("query", "limit")} if name == "invalid_request" else {}
-    assert refused("dafty", name, **said) == (status, body)
+    facts = {"message": "bad", "location": ("query", "limit")} if name == "invalid_request" else {}
+    assert refused("dafty", name, **facts) == (status, body)
 
 
 def test_a_rate_limit_is_shown_in_four_whole_numbers() -> None:
@@ -128,15 +128,15 @@ def test_method_not_allowed_names_the_allowed_methods() -> None:
     ],
 )
 def test_a_job_that_has_ended_is_409_in_the_variant_alone(case: str, message: str) -> None:
-    assert told("dafty", case, "terminal_409", job=dafty("canceled")) == (409, error(message))
+    assert status_and_body("dafty", case, "terminal_409", job=dafty("canceled")) == (409, error(message))
     changed = dict.fromkeys(("already_canceled", "already_completed", "already_failed"), "s 409!")
     assert marks("dafty", "terminal_409") == {**marks("dafty"), **changed}
 
 
 def test_a_malformed_id_is_404_in_the_variant_alone() -> None:
-    said = told("dafty", "malformed_id", "malformed_404")
-    assert said == (404, error("Job not found.", "NOT_FOUND"))
-    assert told("dafty", "not_found", "malformed_404") == said  # one cannot be told from the other
+    reply = status_and_body("dafty", "malformed_id", "malformed_404")
+    assert reply == (404, error("Job not found.", "NOT_FOUND"))
+    assert status_and_body("dafty", "not_found", "malformed_404") == reply  # a client cannot distinguish the two
     assert marks("dafty", "malformed_404") == {**marks("dafty"), "malformed_id": "i 404"}
 
 

@@ -18,7 +18,7 @@ from jobcancel import (
 )
 from jobcancel.contracts import Context, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
-from .jobs import AT, RATE, after, job, marks, refused, told
+from .jobs import AT, RATE, after, job, marks, refused, status_and_body
 
 LABELS = {"project_id": "p1"}
 
@@ -80,7 +80,7 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
     ],
 )
 def test_an_outcome_has_the_written_reply(case: str, state: str, status: int, body: Any) -> None:
-    assert told("dex", case, job=job(state, labels=LABELS)) == (status, body)
+    assert status_and_body("dex", case, job=job(state, labels=LABELS)) == (status, body)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_an_outcome_has_the_written_reply(case: str, state: str, status: int, bo
     ],
 )
 def test_an_error_has_the_written_reply(name: str, status: int, body: Any) -> None:
-    said = {"message": "bad", "location": ("query", "limit")} if name == "invalid_request" else {}
-    assert refused("dex", name, **said) == (status, body)
+    facts = {"message": "bad", "location": ("query", "limit")} if name == "invalid_request" else {}
+    assert refused("dex", name, **facts) == (status, body)
 
 
 def test_a_running_jobs_202_has_no_body_in_the_variant_alone() -> None:
@@ -103,7 +103,9 @@ def test_a_running_jobs_202_has_no_body_in_the_variant_alone() -> None:
     for case in ("canceling", "already_canceling"):
         answered = outcome_reply(contract, case, Context(job=job("canceling", labels=LABELS)))
         assert (answered.status, answered.body, answered.content) == (202, None, b"")
-    assert told("dex", "pending_canceled", "empty_202", job=job("canceled", labels=LABELS))[1] == entity("cancelled")
+    assert status_and_body("dex", "pending_canceled", "empty_202", job=job("canceled", labels=LABELS))[1] == entity(
+        "cancelled"
+    )
     assert marks("dex", "empty_202") == marks("dex")
 
 
@@ -184,7 +186,7 @@ def test_an_entity_has_every_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "told"),
+    ("result", "shown"),
     [
         (None, None),
         ({"pages": 1}, {"pages": 1}),
@@ -196,8 +198,8 @@ def test_an_entity_has_every_field() -> None:
         (object, {"value": "<class 'object'>"}),
     ],
 )
-def test_a_result_is_an_object_or_null(result: Any, told: Any) -> None:
-    assert job_document(load("dex"), job("succeeded", labels=LABELS, result=result))["result"] == told
+def test_a_result_is_an_object_or_null(result: Any, shown: Any) -> None:
+    assert job_document(load("dex"), job("succeeded", labels=LABELS, result=result))["result"] == shown
 
 
 def canceled_while_pending(state: str, **fields: Any) -> Any:
@@ -250,7 +252,7 @@ def test_a_batch_shows_its_counts_and_the_children_that_were_looked_up() -> None
         job("failed", id="job_3", failure=Failure(FailureCode.HANDLER_ERROR, "no text")),
         job("succeeded", id="job_2", labels={"source_document_id": "d2"}, result={"parse_result_id": "r2"}),
         job("canceling", id="job_4"),
-        job("running", id="job_9"),  # nobody's child here
+        job("running", id="job_9"),  # no child of this batch
     ]
     progress = {
         "total": 4,
@@ -266,4 +268,4 @@ def test_a_batch_shows_its_counts_and_the_children_that_were_looked_up() -> None
     }
     assert job_document(load("dex"), parent, children) == entity("running", operation="batch_parse", progress=progress)
     assert job_document(load("dex"), parent)["progress"] == {**progress, "child_jobs": []}
-    assert told("dex", "canceling", job=parent, jobs=children)[1]["progress"] == progress
+    assert status_and_body("dex", "canceling", job=parent, jobs=children)[1]["progress"] == progress

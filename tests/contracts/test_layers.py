@@ -9,7 +9,7 @@ import pytest
 from jobcancel import Registry
 from jobcancel.contracts import Context, Ids, Keys, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
-from .jobs import AT, RATE, after, job, marks, refused, told
+from .jobs import AT, RATE, after, job, marks, refused, status_and_body
 
 ACCEPTED = {"jobId": "job_1", "accepted": True}
 REFUSING = {
@@ -83,7 +83,7 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
     ],
 )
 def test_an_outcome_has_the_written_reply(case: str, status: int, body: Any) -> None:
-    assert told("layers", case, request_id="req_1", stage="opening_pr") == (status, body)
+    assert status_and_body("layers", case, request_id="req_1", stage="opening_pr") == (status, body)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_an_error_has_the_written_reply(name: str, status: int, body: Any) -> No
 
 def test_a_request_that_is_not_valid_may_say_what_and_where() -> None:
     body = error("VALIDATION_ERROR", "no cursor", details={"cursor": "x"})
-    said = refused("layers", "invalid_request", request_id="req_1", message="no cursor", details={"cursor": "x"})
-    assert said == (400, body)
+    reply = refused("layers", "invalid_request", request_id="req_1", message="no cursor", details={"cursor": "x"})
+    assert reply == (400, body)
     placed = refused("layers", "invalid_request", request_id="req_1", message="no cursor", location=("query", "cursor"))
     field = {"field": "cursor", "reason": "no cursor"}
     assert placed == (400, error("VALIDATION_ERROR", "no cursor", details=field))
@@ -130,7 +130,7 @@ def test_the_headers_are_those_of_the_row() -> None:
 
 
 def test_the_prose_subcode_variant_changes_nothing_else() -> None:
-    status, body = told("layers", "refused", "prose_subcode", request_id="req_1", stage="persisting")
+    status, body = status_and_body("layers", "refused", "prose_subcode", request_id="req_1", stage="persisting")
     details = {"subcode": "STAGE_NOT_CANCELABLE", "jobId": "job_1", "stage": "persisting"}
     assert (status, body) == (409, error("CONFLICT", "Job cannot be canceled during this stage.", details=details))
     assert marks("layers", "prose_subcode") == marks("layers")

@@ -19,7 +19,7 @@ TABLES = st.dictionaries(NAMES, DATA, max_size=3)
 
 
 def paths(data: Any, at: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
-    """Everything in nested tables that is no table, by where it is; an empty table counts."""
+    """The values in nested tables by path; an empty table counts as a value."""
     if not isinstance(data, dict) or not data:
         return {at: data}
     found: dict[tuple[str, ...], Any] = {}

@@ -100,8 +100,8 @@ def test_a_header_is_one_line_of_printable_ascii_whatever_came_with_the_request(
 
 
 def test_characters_that_a_header_cannot_hold_become_question_marks() -> None:
-    said = error_reply(ECHOING, "closed", Context(job_id=" ~aZ", message="\x1f\x7f\n\u00e9")).headers["X-Id"]
-    assert said == "< ~aZ|????>"
+    header = error_reply(ECHOING, "closed", Context(job_id=" ~aZ", message="\x1f\x7f\n\u00e9")).headers["X-Id"]
+    assert header == "< ~aZ|????>"
 
 
 def test_an_id_of_a_megabyte_is_not_repeated_in_full() -> None:

@@ -9,7 +9,7 @@ import pytest
 from jobcancel import Failure, FailureCode, Progress
 from jobcancel.contracts import Context, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
-from .jobs import AT, after, job, marks, refused, told
+from .jobs import AT, after, job, marks, refused, status_and_body
 
 NO = "Job job_1 could not be cancelled because "
 
@@ -51,7 +51,7 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
     ],
 )
 def test_an_outcome_has_the_written_reply(case: str, status: int, cancelled: bool, message: str) -> None:
-    assert told("sutro", case) == (status, {"cancelled": cancelled, "message": message})
+    assert status_and_body("sutro", case) == (status, {"cancelled": cancelled, "message": message})
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,10 @@ def test_whatever_is_not_found_is_404_in_the_variant_alone() -> None:
     changed = {"not_found": "e 404", "forbidden": "s 404", "malformed_id": "s 404"}
     assert marks("sutro", "not_found_404") == {**marks("sutro"), **changed}
     for case in changed:
-        assert told("sutro", case, "not_found_404") == (404, {"cancelled": False, "message": "Job job_1 not found"})
+        assert status_and_body("sutro", case, "not_found_404") == (
+            404,
+            {"cancelled": False, "message": "Job job_1 not found"},
+        )
 
 
 def test_the_contract_has_the_documents_settings() -> None:

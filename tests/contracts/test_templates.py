@@ -264,5 +264,5 @@ def test_any_text_is_rendered_or_refused_as_a_contracts_error(text: str) -> None
 @given(st.text(), st.text(), st.dictionaries(st.text("ab", min_size=1), st.text(), max_size=2))
 def test_a_value_is_never_read_as_a_template(job_id: str, message: str, labels: dict[str, str]) -> None:
     context = Context(job_id=job_id, message=message, job=job(labels=labels))
-    said = rendered({"i": "$job_id", "m": "$message", "t": "{job_id}", "l": "$job.labels"}, context)
-    assert said == {"i": job_id, "m": message, "t": job_id, "l": labels}
+    body = rendered({"i": "$job_id", "m": "$message", "t": "{job_id}", "l": "$job.labels"}, context)
+    assert body == {"i": job_id, "m": message, "t": job_id, "l": labels}

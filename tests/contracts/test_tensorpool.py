@@ -9,7 +9,7 @@ import pytest
 from jobcancel import Failure, FailureCode
 from jobcancel.contracts import Context, Policies, Tenancy, job_document, load, outcome_reply, success_reply
 
-from .jobs import AT, RATE, after, job, marks, refused, told
+from .jobs import AT, RATE, after, job, marks, refused, status_and_body
 
 
 def accepted(message: str, status: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ def test_every_row_has_the_status_and_the_mark_of_the_table() -> None:
     ],
 )
 def test_an_outcome_has_the_written_reply(case: str, status: int, body: Any) -> None:
-    assert told("tensorpool", case) == (status, body)
+    assert status_and_body("tensorpool", case) == (status, body)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_progress_is_shown_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "told"),
+    ("result", "shown"),
     [
         ({"a": (1, [2.5, None]), "b": {"c": True}}, {"a": [1, [2.5, None]], "b": {"c": True}}),
         ([nan, inf, {"x": -inf}], [None, None, {"x": None}]),
@@ -119,10 +119,10 @@ def test_progress_is_shown_unchanged() -> None:
         ({"a": {5: 1}}, {"a": "{5: 1}"}),
     ],
 )  # fmt: skip
-def test_a_result_is_shown_as_plain_json(result: Any, told: Any) -> None:
+def test_a_result_is_shown_as_plain_json(result: Any, shown: Any) -> None:
     body = fields(state="succeeded", result=result)["result"]
-    assert body == told
-    assert json.loads(Reply(200, {}, body).content) == told
+    assert body == shown
+    assert json.loads(Reply(200, {}, body).content) == shown
 
 
 def test_a_failure_is_one_line_without_a_traceback() -> None:
@@ -169,8 +169,8 @@ def test_children_shown_whole_are_documents_and_grandchildren_are_not_followed()
     batch = Progress(0, 1, None, BatchProgress(1, 0, 0, 0, 1, ("job_2",)))
     inner = Progress(0, 1, None, BatchProgress(1, 0, 0, 0, 1, ("job_1",)))
     contract = load(changed("document", {"id": "$job.id", "children": "$job.children"}))
-    told = job_document(contract, job(progress=batch), [job(id="job_2", progress=inner)])
-    assert told == {"id": "job_1", "children": [{"id": "job_2", "children": []}]}
+    shown = job_document(contract, job(progress=batch), [job(id="job_2", progress=inner)])
+    assert shown == {"id": "job_1", "children": [{"id": "job_2", "children": []}]}
 
 
 def test_a_batch_has_its_counts_and_its_childrens_ids() -> None:

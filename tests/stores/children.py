@@ -1,4 +1,4 @@
-"""Other processes for these tests: they say how far they are, wait for word to go on, and are killed where asked."""
+"""Child processes for these tests: they print their progress, wait for a line on stdin, and may be killed at a step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from jobcancel.abc import Entry
 from jobcancel.stores.sqlite import SqliteStore
 
-# Before the n-th thing that the journal does to its files, this process is gone.
+# This process is killed before the n-th operation of the journal on its files.
 KILLED_AT = """
 import os, signal, sqlite3, sys
 left = int(sys.argv[2])
@@ -51,7 +51,7 @@ store.close()
 
 
 def environment() -> dict[str, str]:
-    """Return this process's, without what has coverage measured: who is killed leaves a broken file of it."""
+    """Return this process's environment without coverage: a killed process would leave a broken data file."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 

@@ -1,4 +1,4 @@
-"""The journal in an SQLite file: all that a store promises, one scheduler at a time, and what is left by a kill."""
+"""The journal in an SQLite file: the promises of a store, one scheduler at a time, and its state after a kill."""
 
 from __future__ import annotations
 
@@ -181,10 +181,10 @@ store.close()
 
 
 def test_a_fork_of_the_owner_can_neither_write_nor_release_the_journal(tmp_path: Path) -> None:
-    *said, last = printed(FORKED, tmp_path / "journal.db")
+    *lines, last = printed(FORKED, tmp_path / "journal.db")
     pid, _, kept = last.partition(" ")
     refusal = f"was opened by process {pid}, and this process is a fork of it; open another store here"
-    assert (said, kept) == ([refusal, refusal, "True"], "[1, 3]")
+    assert (lines, kept) == ([refusal, refusal, "True"], "[1, 3]")
     assert bodies(tmp_path / "journal.db") == [("a", {"n": 1}), ("a", {"n": 3})]
 
 

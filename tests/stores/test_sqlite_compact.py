@@ -1,4 +1,4 @@
-"""Compacting a journal in an SQLite file: the file shrinks, nothing is lost, and nobody is held up."""
+"""Compacting a journal in an SQLite file: the file shrinks, no entry is lost, and no reader is blocked."""
 
 from __future__ import annotations
 

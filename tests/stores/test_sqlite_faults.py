@@ -1,4 +1,4 @@
-"""Writes that fail: nothing of the batch is kept, the error says why, and the store works when the cause is gone."""
+"""Failing writes: no entry of the batch is written, the error has the cause, and the store works again afterwards."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def test_appending_works_again_after_the_file_size_limit_is_raised(path: Path) -
     assert bodies(path) == [("a", {"n": 1}), ("a", {"n": 2})]
 
 
-# Flushing to the disk fails while the file that it is told of is there.
+# Flushing to the disk fails while the file named by this variable exists.
 SHIM = """
 #define _GNU_SOURCE
 #include <errno.h>

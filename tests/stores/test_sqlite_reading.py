@@ -1,4 +1,4 @@
-"""Looking at a journal in an SQLite file: what it shows, of whom, and that it leaves no trace and holds nobody up."""
+"""Reading a journal in an SQLite file: it shows all entries, changes nothing and blocks no writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an SQLite store refuses to open: it says what that is and what to do, and leaves it byte for byte as it was."""
+"""Files that an SQLite store refuses to open: the error says what to do, and the file is not changed by one byte."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def newer(path: Path) -> None:
 
 
 def newer_in_its_log(path: Path) -> None:
-    """What says that it is newer is only in the log of a service that was killed."""
+    """A journal whose newer version is only in the log of a killed service."""
     with running(OWNER, path):
         pass
     connection = sqlite3.connect(path, isolation_level=None)
@@ -140,7 +140,7 @@ def test_an_entry_that_is_no_text_is_damage_too(tmp_path: Path) -> None:
 
 @contextmanager
 def without_rights() -> Generator[None]:
-    """Be somebody whom a file's rights keep out, which they do not with root."""
+    """Run as another user than root, whom file permissions restrict."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -152,7 +152,7 @@ def without_rights() -> Generator[None]:
 
 @pytest.fixture
 def anyones() -> Generator[Path]:
-    """A folder in which everybody may write; pytest's own are the user's alone."""
+    """A folder in which every user may write; pytest's own folders belong to one user."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
@@ -181,8 +181,8 @@ def test_a_file_that_may_only_be_read_is_refused_and_left_as_it_is(anyones: Path
     (anyones / "journal.db-lock").chmod(0o666)
     path.chmod(0o444)
     before = path.read_bytes()
-    said = f"may not be written (attempt to write a readonly database, SQLITE_READONLY); {RIGHT}"
-    assert problem_of_opening(path) == f"journal {path}: {said}"
+    problem = f"may not be written (attempt to write a readonly database, SQLITE_READONLY); {RIGHT}"
+    assert problem_of_opening(path) == f"journal {path}: {problem}"
     assert path.read_bytes() == before
     path.chmod(0o644)
     assert bodies(path) == [("a", {"n": 1})]
@@ -192,18 +192,18 @@ def test_a_file_that_may_not_even_be_read_is_refused(anyones: Path) -> None:
     path = journal(anyones / "journal.db")
     (anyones / "journal.db-lock").chmod(0o666)
     path.chmod(0o000)
-    said = f"cannot be opened (unable to open database file, SQLITE_CANTOPEN); {RIGHT}"
-    assert problem_of_opening(path) == f"journal {path}: {said}"
+    problem = f"cannot be opened (unable to open database file, SQLITE_CANTOPEN); {RIGHT}"
+    assert problem_of_opening(path) == f"journal {path}: {problem}"
 
 
 def test_a_folder_in_which_nothing_may_be_made_is_refused(anyones: Path) -> None:
     anyones.chmod(0o755)
     path = anyones / "journal.db"
-    said = f"cannot be opened (unable to open database file, SQLITE_CANTOPEN); {RIGHT}"
-    assert problem_of_opening(path) == f"journal {path}-lock: {said}"
+    problem = f"cannot be opened (unable to open database file, SQLITE_CANTOPEN); {RIGHT}"
+    assert problem_of_opening(path) == f"journal {path}-lock: {problem}"
     path.with_name("journal.db-lock").touch()
     path.with_name("journal.db-lock").chmod(0o666)
-    assert problem_of_opening(path) == f"journal {path}: {said}"
+    assert problem_of_opening(path) == f"journal {path}: {problem}"
     path.with_name("journal.db-new").touch()  # as a kill leaves it
     assert problem_of_opening(path) == (
         f"journal {path}: cannot be reached (Permission denied: {path}-new); look at the folder's rights"

@@ -1,4 +1,4 @@
-"""A log that ends anywhere: what is read back is what was there before its last transaction or after it."""
+"""A log that is cut anywhere: the entries read are those before its last transaction or those after it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAST = [Entry("a", {"n": 2}, final=True), Entry("b", {"n": 2}), Entry("c", {"n":
 
 
 def with_small_pages(path: Path) -> Path:
-    """Make a journal whose pages are SQLite's smallest, so that its log has fewer bytes at which it can end."""
+    """Make a journal with SQLite's smallest pages, so that its log is short."""
     connection = sqlite3.connect(journal(path), isolation_level=None)
     for statement in ("journal_mode = DELETE", "page_size = 512"):
         connection.execute(f"PRAGMA {statement}").fetchall()

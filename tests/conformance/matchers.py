@@ -1,4 +1,4 @@
-"""Stand-ins for what a vendor's document leaves to the server: words for a person, ids it mints, times."""
+"""Matchers for values that a vendor's document leaves open: texts for people, new ids, times."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ START_S = 1_800_000_000.25
 """What the clock of a served scheduler reads at first, in seconds since 1970: 2027-01-15 08:00:00.25 UTC."""
 
 LEAKS = ("Traceback", "RuntimeError", "KeyError", "jobcancel", ".py", "secret", "<", "{", "}", "$", "None")
-"""None of this belongs into an answer's words."""
+"""Texts that no message may contain."""
 
 
-class Some:
+class Matching:
     """Equal to every string that fully matches ``pattern``."""
 
     def __init__(self, pattern: str) -> None:
@@ -30,8 +30,8 @@ class Some:
         return f"<matches {self._pattern.pattern}>"
 
 
-class Words:
-    """Equal to every line for a person that leaks nothing and, if told so, speaks of something."""
+class AnyText:
+    """Equal to every line of text that leaks nothing and contains all of ``of``."""
 
     def __init__(self, *of: str) -> None:
         self.of = of
@@ -48,7 +48,7 @@ class Words:
         return f"<words{''.join(f' with {part!r}' for part in self.of)}>"
 
 
-class At:
+class Timestamp:
     """Equal to every ISO 8601 time in UTC, with a ``Z``, of the instant ``after_s`` seconds after the start."""
 
     def __init__(self, after_s: float = 0) -> None:
@@ -67,17 +67,17 @@ class At:
         return f"<{self._at.isoformat()}>"
 
 
-def about(job_id: str, document: Any) -> Any:
-    """Return ``document`` with the job's id wherever it says ``{id}``."""
+def with_id(job_id: str, document: Any) -> Any:
+    """Return ``document`` with each ``{id}`` replaced by the job's id."""
     if isinstance(document, str):
         return document.replace("{id}", job_id)
-    if isinstance(document, Words):
-        return Words(*(about(job_id, part) for part in document.of))
+    if isinstance(document, AnyText):
+        return AnyText(*(with_id(job_id, part) for part in document.of))
     if isinstance(document, dict):
-        return {about(job_id, name): about(job_id, part) for name, part in cast("dict[str, Any]", document).items()}
+        return {with_id(job_id, name): with_id(job_id, part) for name, part in cast("dict[str, Any]", document).items()}
     return document
 
 
 def without_nulls(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that say something: a nullable one may be null or not there."""
+    """Return the fields that are not null: a nullable field may be null or missing."""
     return {name: value for name, value in document.items() if value is not None}

@@ -14,7 +14,7 @@ from attrs import frozen
 from starlette.types import ASGIApp, Message
 
 PATIENCE_S = 20.0
-"""After which a server that does not answer fails the test."""
+"""Seconds after which a missing answer fails the test."""
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -35,7 +35,7 @@ class Answer:
 
     @property
     def body(self) -> Any:
-        """The body as JSON; the bytes as text if it is none."""
+        """The body as JSON; as text if it is no JSON."""
         try:
             return json.loads(self.content)
         except ValueError:

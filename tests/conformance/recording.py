@@ -1,4 +1,4 @@
-"""A scheduler that tells what was asked of it."""
+"""A scheduler that records its calls."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import anyio
 
 from jobcancel import Outcome, Registry, Scheduler, Snapshot, Verdict
-from tests.conformance.wire import PATIENCE_S
+from tests.conformance.client import PATIENCE_S
 
 
-class Watched(Scheduler):
-    """A scheduler that lists the look-ups made of it, and breaks when a test wants it to.
+class RecordingScheduler(Scheduler):
+    """A scheduler that records its calls, and fails when a test wants it to.
 
     Attributes:
         registry: The kinds.
@@ -67,13 +67,13 @@ class Watched(Scheduler):
             return await super().wait(job_id, owner=owner, timeout_s=timeout_s)
 
     async def waited_for(self) -> Outcome | None:
-        """Return, when somebody waits for a job, what its accepted cancel was answered."""
+        """Wait until ``wait`` is called for a job; return the outcome of that job's cancel."""
         with anyio.fail_after(PATIENCE_S):
             await self.waiting.wait()
         cancel = (await super().get(self.awaited)).cancel
         return None if cancel is None else cancel.outcome
 
-    async def crowded(self) -> None:
+    async def hundred_cancels(self) -> None:
         """Return when a hundred cancels have been asked for."""
         with anyio.fail_after(PATIENCE_S):
             await self.hundredth.wait()
