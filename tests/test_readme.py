@@ -1,27 +1,23 @@
-"""The README: its code runs, and its tables, its diagram and its commands are those of the package."""
+"""The README: its code runs, and its tables and commands are those of the package."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import anyio
+import anyio.to_thread
 import pytest
-from attrs import NOTHING, Attribute, fields
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
 
-from jobcancel import JobState, Outcome, Registry, Stage, Verdict, mermaid
-from jobcancel.testing import cancel_at, explore, scheduler
-
-TOP = Path(__file__).resolve().parent.parent
-README = TOP / "README.md"
-TEXT = README.read_text(encoding="utf-8")
+from jobcancel import JobState, Outcome, Verdict
+from jobcancel._core.states import TRANSITIONS
+from jobcancel.testing import cancel_at, scheduler
+from tests.readme import README, TEXT, TOP, blocks, evaluated, section
 
 START = "python3 -m venv .venv && .venv/bin/pip install '.[cli]' && .venv/bin/jobcancel demo"
 RUN_THE_TESTS = (
@@ -30,98 +26,67 @@ RUN_THE_TESTS = (
 )
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+def test_every_python_block_is_in_a_section_that_a_test_runs() -> None:
+    sections = [heading for heading in re.findall(r"^## (.+)$", TEXT, re.MULTILINE) if blocks("python", heading)]
+    assert sections == ["Quick start", "A complete service", "Cancel APIs of vendors", "Testing your jobs"]
+    assert [len(blocks("python", heading)) for heading in sections] == [1, 1, 1, 1]
+    assert len(blocks("python")) == 4
 
 
-def evaluated() -> dict[str, Any]:
-    """Run all the code of the README from top to bottom; return what it has defined."""
-    document = Sybil([PythonCodeBlockParser()]).parse(README)
-    examples = list(document.examples())
-    assert len(examples) == len(blocks("python"))
-    for example in examples:
-        example.evaluate()
-    return document.namespace
-
-
-@pytest.fixture
-def namespace() -> dict[str, Any]:
-    return evaluated()
-
-
-def test_every_python_block_runs_and_the_first_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    assert {"main", "app", "jobs"} <= set(evaluated())
+def test_the_quick_start_prints_what_its_comment_says(capsys: pytest.CaptureFixture[str]) -> None:
+    evaluated("Quick start")
     assert capsys.readouterr().out == "canceling canceled\n"
-    assert "# canceling canceled\n" in blocks("python")[0]
+    assert "# canceling canceled\n" in blocks("python", "Quick start")[0]
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # its first block is plain asyncio
-async def test_the_test_that_it_shows_passes(namespace: dict[str, Any]) -> None:
-    shown: list[Callable[[], Any]] = [value for name, value in namespace.items() if name.startswith("test_")]
-    assert len(shown) == 1
-    await shown[0]()
+def test_the_shown_test_passes_in_a_suite_without_configuration(tmp_path: Path) -> None:
+    code = blocks("python", "Quick start") + blocks("python", "Testing your jobs")
+    (tmp_path / "test_publish.py").write_text("\n".join(code), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--strict-markers", "-W", "error"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
+    assert re.search(r"^1 passed in ", ran.stdout, re.MULTILINE), ran.stdout
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_the_first_block_is_covered_at_each_of_its_moments(namespace: dict[str, Any]) -> None:
-    report = await explore(namespace["make"], pairs=["cancel", "timeout", "shutdown"])
-    assert report.ok, str(report)
-    assert report.covered == 7  # two ends, one await, two stages entered and left
+def test_without_its_marker_the_shown_test_does_not_pass(tmp_path: Path) -> None:
+    code = "\n".join(blocks("python", "Quick start") + blocks("python", "Testing your jobs"))
+    assert code.count("@pytest.mark.anyio ") == 1
+    (tmp_path / "test_publish.py").write_text(code.replace("@pytest.mark.anyio ", ""), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_cancel_at_does_what_it_says_of_it(namespace: dict[str, Any]) -> None:
-    assert '`await testing.cancel_at(scheduler, publish("intro"), stage="uploading")`' in TEXT
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the quick start sleeps with asyncio
+async def test_cancel_at_asks_in_the_stage_that_it_names() -> None:
+    assert '`await testing.cancel_at(scheduler, publish("intro"), stage="uploading")`' in section("Testing your jobs")
+    namespace = await anyio.to_thread.run_sync(evaluated, "Quick start")  # it calls asyncio.run, which needs a thread
     async with scheduler(namespace["registry"]) as running:
         run = await cancel_at(running, namespace["publish"]("intro"), stage="uploading")
     assert (run.verdict.outcome, run.snapshot.state) == ("refused", "succeeded")
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # its first block is plain asyncio, and its jobs are in the app
-async def test_the_fastapi_application_submits_cancels_and_reads(namespace: dict[str, Any]) -> None:
-    app = namespace["app"]
-    transport = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://jobs") as web:
-        submitted = await web.post("/jobs", params={"title": "intro"})
-        job_id = submitted.json()["id"]
-        canceled = await web.post(f"/jobs/{job_id}/cancel")
-        read = await web.get(f"/jobs/{job_id}", params={"wait_s": 20})
-        again = await web.post(f"/jobs/{job_id}/cancel")
-
-        assert submitted.status_code == 202
-        assert (canceled.status_code, canceled.json()["outcome"]) == (202, "canceling")
-        assert (read.json()["state"], read.json()["cancel"]["by"]) == ("canceled", "web")
-        assert (again.status_code, again.json()["outcome"]) == (409, "already_terminal")
-
-
-def test_the_durable_scheduler_knows_its_jobs_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def printed(namespace: dict[str, Any]) -> tuple[str, bool, str]:
-        async with namespace["durable"] as scheduler:
-            handle = await scheduler.submit(namespace["print_book"]("Emma"), key="once")
-            return handle.id, handle.created, await handle.result()
-
-    monkeypatch.chdir(tmp_path)
-    first, second = (asyncio.run(printed(evaluated())) for _ in range(2))
-    assert first == (first[0], True, "pages of Emma, bound")
-    assert second == (first[0], False, "pages of Emma, bound")
-
-
-def test_the_blocking_scheduler_serves_a_host_without_a_loop(namespace: dict[str, Any]) -> None:
+def test_the_blocking_scheduler_serves_a_host_without_a_loop() -> None:
+    namespace = evaluated("Quick start")
+    namespace["asyncio"] = SimpleNamespace(sleep=hang)  # its rendering lasts until it is canceled
+    assert "`jobs = BlockingScheduler(registry)`" in section("Hosts")
+    assert '`jobs.submit(publish("intro"))` and `jobs.cancel(id)` block' in " ".join(section("Hosts").split())
+    exec("from jobcancel import BlockingScheduler; jobs = BlockingScheduler(registry)", namespace)  # noqa: S102
     jobs = namespace["jobs"]
     jobs.start()
     try:
-        handle = jobs.submit("publish", "intro")
+        handle = jobs.submit(namespace["publish"]("intro"))
         assert jobs.cancel(handle.id).outcome == "canceling"
         assert jobs.wait(handle.id).state == "canceled"
     finally:
         jobs.close()
 
 
-def test_the_diagram_is_the_one_that_the_package_draws() -> None:
-    assert blocks("mermaid") == [mermaid()]
+async def hang(_: float) -> None:
+    await anyio.sleep_forever()
 
 
-def test_the_table_of_verdicts_has_the_six_outcomes_and_says_which_are_accepted() -> None:
+def test_the_table_of_verdicts_has_the_six_outcomes_and_which_are_accepted() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .+ \| (yes|no) \|$", TEXT, re.MULTILINE)
     assert rows == [
         ("canceled", "yes"),
@@ -137,22 +102,27 @@ def test_the_table_of_verdicts_has_the_six_outcomes_and_says_which_are_accepted(
     ]
 
 
-def test_the_toml_declares_a_kind_with_every_option_and_shows_the_defaults() -> None:
-    (text,) = blocks("toml")
-    (kind,) = Registry.from_toml(text)
+def test_the_table_of_states_has_every_transition() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", TEXT, re.MULTILINE))
+    shown = {state: set(re.findall(r"`(\w+)`", after)) for state, after in rows.items()}
+    assert shown == {
+        "pending": {"running", "canceling", "canceled", "failed"},
+        "running": {"canceling", "succeeded", "partially_succeeded", "failed", "pending"},
+        "canceling": {"canceled", "succeeded", "partially_succeeded", "failed"},
+    }
+    assert shown == {state.value: next_states(row) for state, row in TRANSITIONS.items() if row}
 
-    assert kind.name == "ingest_github"
-    assert list(kind.stages.values()) == [
-        Stage("cloning", timeout_s=600),
-        Stage("opening_pr", on_cancel="refuse"),
-        Stage("finalizing", on_cancel="defer", commits=True),
-    ]
-    said = set(re.findall(r"^(\w+) =", text, re.MULTILINE))
-    options: tuple[Attribute[Any], ...] = fields(type(kind.spec))
-    assert said | {"name"} == {option.name for option in options}
-    for option in options:
-        if option.default is not NOTHING and option.name not in {"stages", "max_running", "max_pending"}:
-            assert getattr(kind.spec, option.name) == option.default, option.name
+
+def next_states(row: Mapping[Any, JobState]) -> set[str]:
+    return {state.value for state in row.values()}
+
+
+def test_the_links_lead_to_files() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", TEXT)
+    assert len(links) >= 5
+    if not (TOP / "CHANGELOG.md").exists():
+        pytest.skip("not a checkout")
+    assert [link for link in links if not (TOP / link).exists()] == []
 
 
 def test_the_first_two_shell_commands_start_the_demo_and_run_the_tests() -> None:
@@ -174,4 +144,4 @@ def test_ci_runs_the_commands_of_the_readme(number: int, command: str) -> None:
 
 
 def test_it_is_short_enough_to_be_read() -> None:
-    assert len(TEXT.splitlines()) <= 260
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 280
