@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.readme import evaluated
 
 Events = list[tuple[str, dict[str, Any]]]
+TOO_LONG_S = 30  # a service that never does what a test waits for fails, and does not hang
 
 
 class CrashError(Exception):
@@ -56,8 +57,9 @@ class Service:
     async def running(self) -> AsyncGenerator[httpx.AsyncClient]:
         transport = httpx.ASGITransport(self._observed(self.app))
         client = httpx.AsyncClient(transport=transport, base_url="http://videos", headers={"x-user": "ann"})
-        async with client, self.app.router.lifespan_context(self.app):
-            yield client
+        with anyio.fail_after(TOO_LONG_S):
+            async with client, self.app.router.lifespan_context(self.app):
+                yield client
 
     def reserved(self) -> list[tuple[str, str, int]]:
         rows: list[tuple[str, str, int]] = self.studio.db.execute("SELECT * FROM reserved ORDER BY key").fetchall()
