@@ -14,6 +14,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jobcancel import JobContext, Registry, Scheduler
 from tests.readme import evaluated
 
 Events = list[tuple[str, dict[str, Any]]]
@@ -278,25 +279,35 @@ async def test_a_shutdown_lets_a_running_video_finish() -> None:
 async def test_the_vendors_routes_answer_for_the_owner_that_was_given_at_submit() -> None:
     with service("A complete service", "Cancel APIs of vendors") as made:
         async with made.running() as web:
-            handle = await made.namespace["generate"]("a cat")
-            await made.renderer.reached["a cat"].wait()
-            path = f"/v1/jobs/{handle.id}/cancel"
-            known = {"authorization": "Bearer lp_secret"}
-            stranger = await web.post(path)
-            refused = await web.post(path, headers=known)
-            made.renderer.let("a cat")
-            assert await handle.result() == "a cat"
-            late = await web.post(path, headers=known)
-            other = await made.namespace["scheduler"].submit("content_generate", "a dog", owner="bob")
-            foreign = await web.post(f"/v1/jobs/{other.id}/cancel", headers=known)
-            made.renderer.let("a dog")
+            job_id = (await submit(web, "k", count=1)).json()["id"]
+            made.renderer.let("intro-0.png")
+            await made.renderer.reached["/videos/intro"].wait()
+            path = f"/v1/jobs/{job_id}/cancel"
+            unknown = await web.post(path, headers={"x-user": ""})
+            foreign = await web.post(path, headers={"x-user": "bob"})
+            refused = await web.post(path)
+            made.renderer.let("/videos/intro")
+            await events(web, job_id)
+            late = await web.post(path)
 
-        assert stranger.status_code == 401
+        assert [unknown.status_code, foreign.status_code] == [401, 404]
         details = refused.json()["error"]["details"]
-        assert (refused.status_code, details["subcode"], details["stage"]) == (
-            409,
-            "JOB_CANCEL_UNAVAILABLE",
-            "finalizing",
-        )
+        assert refused.status_code == 409
+        assert (details["subcode"], details["stage"]) == ("JOB_CANCEL_UNAVAILABLE", "publishing")
         assert (late.status_code, late.json()["reason"]) == (200, "ALREADY_COMPLETED")
-        assert foreign.status_code == 404
+
+
+async def test_the_vendors_own_kinds_can_be_declared_and_served() -> None:
+    namespace = evaluated("A complete service", "Cancel APIs of vendors")
+    contract, asgi = namespace["contract"], namespace["asgi"]
+    registry = Registry.from_mapping({"kinds": contract.kinds})
+
+    @registry.handler("content_generate")
+    async def content_generate(job: JobContext) -> str:
+        async with job.stage("finalizing"):
+            return job.id
+
+    async with Scheduler(registry, new_id=asgi.id_factory(contract)) as scheduler:
+        handle = await scheduler.submit(content_generate())
+        assert contract.ids.fits(await handle.result())
+    namespace["studio"].db.close()
