@@ -10,10 +10,17 @@ if TYPE_CHECKING:
     from os import PathLike
     from subprocess import CompletedProcess
 
+    # Checkers know this module without having it installed; Python 3.11's own TypeVar takes no default.
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
     from .calls import Call
     from .compensations import Undo
     from .decision import Verdict
     from .snapshot import Snapshot
+
+    App_co = TypeVarWithDefault("App_co", covariant=True, default=Any)
+else:
+    App_co = TypeVar("App_co", covariant=True)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,8 +70,11 @@ class JobHandle(Protocol[R_co]):
         ...
 
 
-class JobContext(Protocol):
+class JobContext(Protocol[App_co]):
     """What a handler gets as its first argument.
+
+    ``JobContext[Pools]`` says that ``app`` is a ``Pools``; a plain ``JobContext`` leaves it untyped. Kinds whose
+    handlers take different types may be in one registry: the type is a promise of the host, which is not checked.
 
     ``progress``, ``note``, ``add_compensation`` and ``check_canceled`` may also be called from the threads of
     ``run_sync``; everything else belongs to the event loop.
@@ -91,7 +101,7 @@ class JobContext(Protocol):
         ...
 
     @property
-    def app(self) -> Any:
+    def app(self) -> App_co:
         """What the host gave the scheduler as ``app``: its pools, clients, settings."""
         ...
 

@@ -19,7 +19,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
-Handler: TypeAlias = Callable[Concatenate[JobContext, P], Coroutine[Any, Any, "R | Partial[R]"]]
+Handler: TypeAlias = Callable[Concatenate[JobContext[Any], P], Coroutine[Any, Any, "R | Partial[R]"]]
 
 
 class Register(Protocol):
@@ -30,7 +30,7 @@ class Register(Protocol):
 
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[JobContext, P], Coroutine[Any, Any, Partial[R]]], /
+        self, handler: Callable[Concatenate[JobContext[Any], P], Coroutine[Any, Any, Partial[R]]], /
     ) -> Kind[P, R]: ...
     @overload
     def __call__(self, handler: Handler[P, R], /) -> Kind[P, R]: ...

@@ -52,6 +52,35 @@ async def nothing(job: JobContext) -> None: ...
 async def perhaps_nothing(job: JobContext) -> int | None: ...
 
 
+class Pools:
+    reads: int = 4
+
+
+class Mailer:
+    sender: str = "me"
+
+
+@registry.kind("with_pools")
+async def with_pools(job: JobContext[Pools], url: str) -> int:
+    assert_type(job.app, Pools)
+    return job.app.reads
+
+
+@registry.kind("with_mailer")
+async def with_mailer(job: JobContext[Mailer]) -> str | Partial[str]:
+    return job.app.sender
+
+
+@registry.kind("with_either")
+async def with_either(job: JobContext[Pools | Mailer]) -> Partial[int]:
+    return Partial(await with_a_plain_context(job))
+
+
+async def with_a_plain_context(job: JobContext) -> int:
+    assert_type(job.app, Any)
+    return 1
+
+
 @declared.handler("count")
 async def count(job: JobContext, upto: int) -> int:
     return upto
@@ -70,6 +99,10 @@ async def from_a_loop(scheduler: Scheduler) -> None:
     assert_type(await (await scheduler.submit(nothing())).result(), None)
     assert_type(await (await scheduler.submit(perhaps_nothing())).result(), int | None)
     assert_type(await (await scheduler.submit(count(3))).result(), int)
+
+    assert_type(with_pools("url"), Call[int])
+    assert_type(with_mailer(), Call[str])
+    assert_type(with_either(), Call[int])
 
     by_name = await scheduler.submit("ingest", "url", depth=2, key="k")
     assert_type(by_name, JobHandle[Any])

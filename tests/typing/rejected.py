@@ -21,6 +21,15 @@ async def ingest(job: JobContext, url: str, *, depth: int = 1) -> dict[str, int]
     return {"depth": depth}
 
 
+class Pools:
+    reads: int = 4
+
+
+@registry.kind("with_pools")
+async def with_pools(job: JobContext[Pools]) -> None:
+    _: str = job.app.reads  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+
 async def size_of(url: str) -> int:
     return len(url)
 
