@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import partial
 from math import inf
@@ -180,6 +180,21 @@ def refusal(name: str, allowed: str, value: object, *, typed: bool = True) -> st
         typed: Whether the value's type is worth saying: it is what is wrong.
     """
     return f"{name} must be {allowed}, not {excerpt(value)}{f' ({type_name(value)})' if typed else ''}"
+
+
+def refuse_unknown(what: str, unknown: Mapping[str, object], options: Iterable[str]) -> None:
+    """Refuse options that do not exist.
+
+    Args:
+        what: What they were given for, as in ``"a kind"``.
+        unknown: What was given beside the options that exist.
+        options: The options that exist.
+
+    Raises:
+        TypeError: There is one.
+    """
+    for option in unknown:
+        raise TypeError(f"{what} has no option {option!r}; known: {', '.join(options)}")
 
 
 def one_of(members: Iterable[StrEnum]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 
 class OnCancel(StrEnum):
@@ -11,6 +12,10 @@ class OnCancel(StrEnum):
     INTERRUPT = "interrupt"
     DEFER = "defer"
     REFUSE = "refuse"
+
+
+OnCancelValue: TypeAlias = OnCancel | Literal["interrupt", "defer", "refuse"]
+"""The policy, or its string: what an option takes, spelled out for checkers and editors."""
 
 
 class OnGraceExpired(StrEnum):
@@ -26,6 +31,10 @@ class OnGraceExpired(StrEnum):
     ABANDON = "abandon"
 
 
+OnGraceExpiredValue: TypeAlias = OnGraceExpired | Literal["wait", "force", "abandon"]
+"""The policy, or its string."""
+
+
 class OnRestart(StrEnum):
     """What becomes of a job that was running when its process ended; without a store it has no effect.
 
@@ -36,6 +45,10 @@ class OnRestart(StrEnum):
 
     FAIL = "fail"
     RERUN = "rerun"
+
+
+OnRestartValue: TypeAlias = OnRestart | Literal["fail", "rerun"]
+"""The policy, or its string."""
 
 
 class CancelCause(StrEnum):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
 from types import MappingProxyType
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar, Unpack, cast
+from typing import Any, Concatenate, Final, Never, ParamSpec, TypeVar, cast
 
 from attrs import Attribute, fields
 
-from .arguments import COUNT, TIMEOUT, one_of, type_name
+from .arguments import COUNT, TIMEOUT, one_of, refuse_unknown, type_name
 from .calls import Call
 from .compensations import Compensation, CompensationContext
 from .errors import KindDataError, RegistrationError, UnknownKindError
 from .kinds import Handler, Kind, Register
-from .policies import OnCancel, OnGraceExpired, OnRestart
-from .specs import NAME, STATES, KindOptions, KindSpec, Stage
+from .policies import OnCancel, OnCancelValue, OnGraceExpired, OnGraceExpiredValue, OnRestart, OnRestartValue
+from .specs import NAME, STATES, KindSpec, Stage
+from .states import TerminalValue
 
 T = TypeVar("T", KindSpec, Stage)
 
@@ -44,19 +46,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     "retain_count": _COUNT,
 }
 
-
-def spec_of(name: str, options: KindOptions) -> KindSpec:
-    """Return the kind that Python code declares.
-
-    Raises:
-        TypeError: There is no such option, or a value has the wrong type.
-        ValueError: A value makes no sense.
-    """
-    names = [attribute.name for attribute in fields(KindSpec) if attribute.name != "name"]
-    for option in options:
-        if option not in names:
-            raise TypeError(f"a kind has no option {option!r}; known: {', '.join(names)}")
-    return KindSpec(name=name, **options)
+_OPTIONS: Final = tuple(attribute.name for attribute in fields(KindSpec) if attribute.name != "name")
 
 
 def specs_from(data: Mapping[str, Any]) -> list[KindSpec]:
@@ -130,12 +120,52 @@ class Registry:
         self._kinds: dict[str, Kind[..., Any]] = {}
         self._compensations: dict[str, Compensation[...]] = {}
 
-    def kind(self, name: str, **options: Unpack[KindOptions]) -> Register:
+    def kind(
+        self,
+        name: str,
+        *,
+        stages: Iterable[Stage] = (),
+        on_cancel: OnCancelValue = "interrupt",
+        strict: bool = True,
+        compensate_on: Iterable[TerminalValue] = ("canceled", "failed"),
+        cleanup_s: float = 30,
+        grace_s: float = 30,
+        on_grace_expired: OnGraceExpiredValue = "wait",
+        timeout_s: float = inf,
+        expires_s: float = inf,
+        max_running: int | None = None,
+        max_pending: int | None = None,
+        key_ttl_s: float = 86_400,
+        rerun_failed: bool = False,
+        retain_s: float = 86_400,
+        retain_count: int | None = 10_000,
+        on_restart: OnRestartValue = "fail",
+        **unknown: Never,
+    ) -> Register:
         """Declare a kind and its handler.
 
-        Args:
-            name: Lower-case words joined by ``_``.
-            **options: The fields of ``KindSpec``.
+        ``name`` is lower-case words joined by ``_``. Seconds are numbers above 0, and ``inf`` is no limit. Counts are
+        whole numbers from 1, and None is no limit. A policy or a state is given as its string or as a member of
+        ``OnCancel``, ``OnGraceExpired``, ``OnRestart`` or ``JobState``, where its values are explained.
+
+        | option | values | default | meaning |
+        |---|---|---|---|
+        | `stages` | list of `Stage` | none | The declared stages. |
+        | `on_cancel` | `"interrupt"`, `"defer"`, `"refuse"` | `"interrupt"` | What a cancel meets between stages. |
+        | `strict` | bool | True | Whether a kind that declares stages accepts only those. |
+        | `compensate_on` | list of terminal states | canceled, failed | The ends after which compensations run. |
+        | `cleanup_s` | seconds | 30 | How long each compensation may take. |
+        | `grace_s` | seconds | 30 | How long a job may stay canceling after the cancel was delivered. |
+        | `on_grace_expired` | `"wait"`, `"force"`, `"abandon"` | `"wait"` | What happens after `grace_s`. |
+        | `timeout_s` | seconds | inf | How long a job may run before it is canceled with cause `timeout`. |
+        | `expires_s` | seconds | inf | How long a job may be pending before it fails with `EXPIRED`. |
+        | `max_running` | count | None | How many jobs of the kind run at once. |
+        | `max_pending` | count | None | How many jobs may be pending; one more raises `QueueFullError`. |
+        | `key_ttl_s` | seconds | 86400, a day | How long an idempotency key leads to its first job. |
+        | `rerun_failed` | bool | False | Whether a key whose first job failed starts a new job. |
+        | `retain_s` | seconds | 86400, a day | How long a settled job can be read. |
+        | `retain_count` | count | 10000 | How many settled jobs of the kind can be read; the newest stay. |
+        | `on_restart` | `"fail"`, `"rerun"` | `"fail"` | What becomes of a job whose process ended, with a store. |
 
         Raises:
             RegistrationError: A kind of that name exists.
@@ -144,7 +174,26 @@ class Registry:
                 function.
         """
         _require_name(name, "kind")
-        spec = spec_of(name, options)
+        refuse_unknown("a kind", unknown, _OPTIONS)
+        spec = KindSpec(
+            name=name,
+            stages=stages,
+            on_cancel=on_cancel,
+            strict=strict,
+            compensate_on=compensate_on,
+            cleanup_s=cleanup_s,
+            grace_s=grace_s,
+            on_grace_expired=on_grace_expired,
+            timeout_s=timeout_s,
+            expires_s=expires_s,
+            max_running=max_running,
+            max_pending=max_pending,
+            key_ttl_s=key_ttl_s,
+            rerun_failed=rerun_failed,
+            retain_s=retain_s,
+            retain_count=retain_count,
+            on_restart=on_restart,
+        )
 
         def register(handler: Handler[..., Any]) -> Any:  # typed by Register
             kind = Kind(spec, handler)

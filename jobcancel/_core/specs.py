@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, Never, cast
 
 from attrs import Attribute, field, frozen
 
-from .arguments import COUNT, TIMEOUT, flag, member, one_of, refusal
-from .policies import OnCancel, OnGraceExpired, OnRestart
-from .states import TERMINAL, JobState
+from .arguments import COUNT, TIMEOUT, flag, member, one_of, refusal, refuse_unknown
+from .policies import OnCancel, OnCancelValue, OnGraceExpired, OnGraceExpiredValue, OnRestart, OnRestartValue
+from .states import TERMINAL, JobState, TerminalValue
 
 _PATTERN: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -41,15 +41,15 @@ def _flag(_: object, attribute: Attribute[Any], value: object) -> None:
     flag(value, attribute.name)
 
 
-def _on_cancel(value: OnCancel | str) -> OnCancel:
+def _on_cancel(value: OnCancelValue) -> OnCancel:
     return member(OnCancel, value, "on_cancel")
 
 
-def _on_grace_expired(value: OnGraceExpired | str) -> OnGraceExpired:
+def _on_grace_expired(value: OnGraceExpiredValue) -> OnGraceExpired:
     return member(OnGraceExpired, value, "on_grace_expired")
 
 
-def _on_restart(value: OnRestart | str) -> OnRestart:
+def _on_restart(value: OnRestartValue) -> OnRestart:
     return member(OnRestart, value, "on_restart")
 
 
@@ -62,21 +62,41 @@ def _count(_: object, attribute: Attribute[Any], value: object) -> None:
         COUNT.check(value, attribute.name, "None for no limit")
 
 
-@frozen
+@frozen(init=False)
 class Stage:
     """One named step of a job; the unit to which a cancel policy belongs.
 
     Attributes:
         name: Lower-case words joined by ``_``.
-        on_cancel: What a cancel request meets while this stage runs.
-        commits: Entering it is the point of no return: earlier compensations are dropped.
+        on_cancel: What a user's cancel request meets while this stage runs. ``"interrupt"`` delivers it at once,
+            ``"defer"`` holds it until the stage ends, ``"refuse"`` answers that it is refused.
+        commits: Whether entering it is the point of no return: earlier compensations are dropped.
         timeout_s: Seconds the stage may take before it is torn with ``StageTimeoutError``; ``inf`` for no limit.
+
+    Raises:
+        TypeError: There is no such option, or a value has the wrong type.
+        ValueError: A value makes no sense.
     """
 
     name: str = field(converter=_name)
-    on_cancel: OnCancel = field(default=OnCancel.INTERRUPT, kw_only=True, converter=_on_cancel)
-    commits: bool = field(default=False, kw_only=True, validator=_flag)
-    timeout_s: float = field(default=inf, kw_only=True, validator=_seconds)
+    on_cancel: OnCancel = field(converter=_on_cancel)
+    commits: bool = field(validator=_flag)
+    timeout_s: float = field(validator=_seconds)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        on_cancel: OnCancelValue = "interrupt",
+        commits: bool = False,
+        timeout_s: float = inf,
+        **unknown: Never,
+    ) -> None:
+        # Written out: an editor shows the values, and an unknown option is refused by a message that lists the options.
+        refuse_unknown("a stage", unknown, ("on_cancel", "commits", "timeout_s"))
+        self.__attrs_init__(  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  # attrs makes it
+            name, on_cancel, commits, timeout_s
+        )
 
 
 def _stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
@@ -95,7 +115,7 @@ def _stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
     return listed
 
 
-def _states(states: Iterable[JobState | str]) -> frozenset[JobState]:
+def _states(states: Iterable[TerminalValue]) -> frozenset[JobState]:
     if not isinstance(cast("object", states), Iterable) or isinstance(states, str):
         raise TypeError(refusal("compensate_on", STATES, states))
     listed = list(states)
@@ -105,27 +125,6 @@ def _states(states: Iterable[JobState | str]) -> frozenset[JobState]:
         if state not in TERMINAL:
             raise ValueError(refusal(_STATE, _TERMINAL, state, typed=False))
     return frozenset(JobState(state) for state in listed)
-
-
-class KindOptions(TypedDict, total=False):
-    """What may be said of a kind beside its name; the fields of ``KindSpec``, where each is explained."""
-
-    stages: Iterable[Stage]
-    on_cancel: OnCancel | str
-    strict: bool
-    compensate_on: Iterable[JobState | str]
-    cleanup_s: float
-    grace_s: float
-    on_grace_expired: OnGraceExpired | str
-    timeout_s: float
-    expires_s: float
-    max_running: int | None
-    max_pending: int | None
-    key_ttl_s: float
-    rerun_failed: bool
-    retain_s: float
-    retain_count: int | None
-    on_restart: OnRestart | str
 
 
 @frozen(kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, Literal, Self, TypeAlias
 
 from attrs import frozen
 
@@ -37,6 +37,13 @@ class JobState(_Ordinal):
     PARTIALLY_SUCCEEDED = "partially_succeeded"
     FAILED = "failed"
     CANCELED = "canceled"
+
+
+TerminalValue: TypeAlias = JobState | Literal["succeeded", "partially_succeeded", "failed", "canceled"]
+"""A terminal state, or its string: what an option takes, spelled out for checkers and editors."""
+
+StateValue: TypeAlias = TerminalValue | Literal["pending", "running", "canceling"]
+"""A state, or its string."""
 
 
 class Event(_Ordinal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobcancel import CancelCause, JobState
+from jobcancel import CancelCause, JobState, OnCancel
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.job import JobRecord
 from jobcancel._core.specs import KindSpec, Stage
@@ -29,7 +29,7 @@ def job_in(state: str = "running", *, undo: list[Any] | None = None, **kind: Any
 
 
 def stage(on_cancel: str = "interrupt", *, commits: bool = False) -> Stage:
-    return Stage("work", on_cancel=on_cancel, commits=commits)
+    return Stage("work", on_cancel=OnCancel(on_cancel), commits=commits)
 
 
 def user(**options: Any) -> Cancellation:

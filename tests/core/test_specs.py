@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterable
+from enum import Enum, StrEnum
+from inspect import signature
 from math import inf, nan
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from attrs import fields
 from attrs.exceptions import FrozenInstanceError
 
-from jobcancel import JobState, OnCancel, OnGraceExpired, OnRestart, Stage
-from jobcancel._core.specs import KindOptions, KindSpec
+from jobcancel import JobState, OnCancel, OnGraceExpired, OnRestart, Registry, Stage
+from jobcancel._core.policies import OnCancelValue, OnGraceExpiredValue, OnRestartValue
+from jobcancel._core.specs import KindSpec
+from jobcancel._core.states import StateValue, TerminalValue
 
 
 def test_a_stage_is_interruptible_and_unlimited_unless_it_says_otherwise() -> None:
@@ -167,10 +171,39 @@ def test_a_stage_refuses_what_makes_no_sense_and_says_what_is_allowed(
     assert str(refused.value) == message
 
 
-def test_what_a_decorator_takes_is_what_a_kind_has() -> None:
-    options = set(get_type_hints(KindOptions))
-    assert options == {attribute.name for attribute in fields(KindSpec)} - {"name"}
-    assert KindOptions.__total__ is False
+def test_registry_kind_has_every_option_of_a_kind_with_its_default() -> None:
+    parameters = signature(Registry.kind).parameters.values()
+    defaults: dict[str, Any] = {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+    assert list(defaults) == [attribute.name for attribute in fields(KindSpec) if attribute.name != "name"]
+    assert KindSpec(name="work", **defaults) == KindSpec(name="work")
+    assert [default for default in defaults.values() if isinstance(default, Enum)] == []  # shown as what one writes
+
+
+def test_the_table_of_registry_kind_lists_every_option() -> None:
+    rows = [line.strip() for line in (Registry.kind.__doc__ or "").splitlines() if line.strip().startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == [each.name for each in fields(KindSpec) if each.name != "name"]
+    assert [row.count("|") for row in rows] == [5] * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "members"),
+    [
+        (OnCancelValue, OnCancel),
+        (OnGraceExpiredValue, OnGraceExpired),
+        (OnRestartValue, OnRestart),
+        (StateValue, JobState),
+        (TerminalValue, ["succeeded", "partially_succeeded", "failed", "canceled"]),
+    ],
+)
+def test_checkers_know_the_words_of_every_option(words: Any, members: Iterable[str]) -> None:
+    literals = [each for each in get_args(words) if get_origin(each) is Literal]
+    assert {word for literal in literals for word in get_args(literal)} == set(members)
+
+
+def test_a_stage_has_its_specified_options() -> None:
+    assert str(signature(Stage)).partition(", **unknown")[0] == (
+        "(name: 'str', *, on_cancel: 'OnCancelValue' = 'interrupt', commits: 'bool' = False, timeout_s: 'float' = inf"
+    )
 
 
 def test_a_part_of_a_second_is_a_time() -> None:
@@ -179,7 +212,7 @@ def test_a_part_of_a_second_is_a_time() -> None:
 
 
 def test_a_kind_may_compensate_in_every_terminal_state() -> None:
-    every = ["succeeded", "partially_succeeded", "failed", "canceled"]
+    every: list[TerminalValue] = ["succeeded", "partially_succeeded", "failed", "canceled"]
     assert KindSpec(name="ingest", compensate_on=every).compensate_on == set(every)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, Concatenate, Final, ParamSpec, Unpack
+from typing import Any, ClassVar, Concatenate, Final, ParamSpec
 
 import anyio.lowlevel
 import pytest
 
 from jobcancel import JobContext, JobHandle, Kind, Registry, Scheduler
-from jobcancel._core.specs import KindOptions
 from jobcancel._runtime.dispatcher import Dispatcher
 from jobcancel._runtime.durable import DurableJournal
 from jobcancel._runtime.job import Job
@@ -43,7 +42,7 @@ class Live:
         self._names = (f"kind_{number}" for number in count(1))
 
     def kind(
-        self, handler: Callable[Concatenate[JobContext, P], Coroutine[Any, Any, Any]], **options: Unpack[KindOptions]
+        self, handler: Callable[Concatenate[JobContext, P], Coroutine[Any, Any, Any]], **options: Any
     ) -> Kind[P, Any]:
         """Register ``handler`` as a kind of its own."""
         return self.registry.kind(next(self._names), **options)(handler)
@@ -53,7 +52,7 @@ class Live:
         handler: Callable[[JobContext], Coroutine[Any, Any, Any]],
         *,
         compensations: Iterable[Callable[[], object]] = (),
-        **options: Unpack[KindOptions],
+        **options: Any,
     ) -> JobHandle[Any]:
         """Submit ``handler`` as a kind of its own."""
         kind = self.kind(handler, **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio.lowlevel
 import pytest
 
-from jobcancel import FailureCode, JobContext, JobState, Outcome, Stage
+from jobcancel import FailureCode, JobContext, JobState, OnCancel, Outcome, Stage
 from jobcancel.errors import JobNotFoundError, StageActiveError
 from tests.invariants.conftest import Live, turns
 
@@ -24,7 +24,7 @@ async def test_5_a_stage_within_a_stage_is_refused_and_does_not_let_a_held_cance
             await anyio.lowlevel.checkpoint()
             whole.append("charged")
 
-    handle = await live.submit(pays, stages=[Stage("charge", on_cancel=policy), Stage("other")])
+    handle = await live.submit(pays, stages=[Stage("charge", on_cancel=OnCancel(policy)), Stage("other")])
     await charging.wait()
     assert (await live.scheduler.cancel(handle.id, defer=True)).outcome is Outcome.DEFERRED
     release.set()

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import CancelCause, FailureCode, JobContext, JobHandle, JobState, Outcome, Stage
+from jobcancel import CancelCause, FailureCode, JobContext, JobHandle, JobState, OnCancel, Outcome, Stage
 from jobcancel.errors import StageTimeoutError, StageUnavailableError
 from tests.invariants.conftest import Live, turns
 
@@ -110,7 +110,7 @@ CAUSES = {CancelCause.USER: user, CancelCause.TIMEOUT: timeout}
 @pytest.mark.parametrize("cause", CAUSES)
 async def test_5_a_stage_is_whole_and_the_cancel_lands_at_its_end(live: Live, policy: str, cause: CancelCause) -> None:
     gate = Gate()
-    handle = await live.submit(gated(gate), stages=[Stage("work", on_cancel=policy)], timeout_s=60)
+    handle = await live.submit(gated(gate), stages=[Stage("work", on_cancel=OnCancel(policy))], timeout_s=60)
     await gate.begun.wait()
     await CAUSES[cause](live, handle)
     held = await live.scheduler.get(handle.id)

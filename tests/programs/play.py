@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from io import StringIO
+from math import inf
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -110,7 +111,7 @@ def declare_kind(world: World, plan: KindPlan) -> Kind[..., Any]:
             stage.name,
             on_cancel=OnCancel(stage.on_cancel),
             commits=stage.commits,
-            **({} if stage.timeout_s is None else {"timeout_s": stage.timeout_s}),
+            timeout_s=inf if stage.timeout_s is None else stage.timeout_s,
         )
         for stage in plan.stages
     ]

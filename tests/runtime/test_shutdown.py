@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import CancelCause, JobContext, JobHandle, JobState, Kind, Registry, Scheduler, Stage
+from jobcancel import CancelCause, JobContext, JobHandle, JobState, Kind, OnCancel, Registry, Scheduler, Stage
 from jobcancel.errors import SchedulerClosedError
 from jobcancel.testing import ManualClock
 
@@ -22,7 +22,7 @@ class Job:
     def __init__(self, registry: Registry, on_cancel: str = "interrupt", name: str = "work") -> None:
         self.inside, self.release, self.finished = anyio.Event(), anyio.Event(), anyio.Event()
 
-        @registry.kind(name, max_running=1, stages=[Stage("stage", on_cancel=on_cancel)])
+        @registry.kind(name, max_running=1, stages=[Stage("stage", on_cancel=OnCancel(on_cancel))])
         async def work(job: JobContext) -> None:
             async with job.stage("stage"):
                 self.inside.set()

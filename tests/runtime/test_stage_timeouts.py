@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from jobcancel import JobContext, JobState, Outcome, Registry, Scheduler, Stage
+from jobcancel import JobContext, JobState, OnCancel, Outcome, Registry, Scheduler, Stage
 from jobcancel.errors import StageTimeoutError
 from jobcancel.testing import ManualClock
 
@@ -17,7 +17,7 @@ async def test_a_stage_that_takes_too_long_is_torn_whatever_its_policy(
     inside = anyio.Event()
     caught: list[StageTimeoutError] = []
 
-    @registry.kind("work", stages=[Stage("slow", on_cancel=on_cancel, timeout_s=60)])
+    @registry.kind("work", stages=[Stage("slow", on_cancel=OnCancel(on_cancel), timeout_s=60)])
     async def work(job: JobContext) -> str:
         try:
             async with job.stage("slow"):

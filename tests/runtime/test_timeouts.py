@@ -10,6 +10,7 @@ from jobcancel import (
     FailureCode,
     JobContext,
     JobState,
+    OnCancel,
     Outcome,
     Registry,
     Scheduler,
@@ -68,7 +69,7 @@ async def test_a_timeout_waits_for_the_end_of_a_stage_that_must_not_be_torn(
 ) -> None:
     inside, release, after = anyio.Event(), anyio.Event(), anyio.Event()
 
-    @registry.kind("work", stages=[Stage("stage", on_cancel=on_cancel)], timeout_s=60)
+    @registry.kind("work", stages=[Stage("stage", on_cancel=OnCancel(on_cancel))], timeout_s=60)
     async def work(job: JobContext) -> None:
         async with job.stage("stage"):
             inside.set()

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
-from jobcancel import BlockingScheduler, Call, JobContext, JobHandle, Partial, Registry, Scheduler, Snapshot, Stage
+from jobcancel import (
+    BlockingScheduler,
+    Call,
+    JobContext,
+    JobHandle,
+    JobState,
+    OnGraceExpired,
+    Partial,
+    Registry,
+    Scheduler,
+    Snapshot,
+    Stage,
+)
 from jobcancel.abc import Clock, JobService
 from jobcancel.testing import ManualClock
 
@@ -50,6 +62,16 @@ async def nothing(job: JobContext) -> None: ...
 
 @registry.kind("perhaps_nothing")
 async def perhaps_nothing(job: JobContext) -> int | None: ...
+
+
+@registry.kind(
+    "with_policies",
+    on_cancel="defer",
+    on_grace_expired=OnGraceExpired.ABANDON,
+    on_restart="rerun",
+    compensate_on=["canceled", JobState.FAILED],
+)
+async def with_policies(job: JobContext) -> None: ...
 
 
 class Pools:

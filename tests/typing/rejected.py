@@ -60,10 +60,15 @@ async def wrong_uses(scheduler: Scheduler) -> None:
 
 
 def wrong_kinds() -> None:
-    registry.kind("a", grace="5")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    registry.kind("a", grace="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     registry.kind("b", grace_s="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     registry.kind("c", stages=["clone"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     registry.kind("d")(remove)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
     registry.handler("e")(size_of)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
     Stage("f", "refuse")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    registry.kind("g", on_cancel="ignore")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    registry.kind("h", compensate_on=["running"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    registry.kind("i", on_restart="again")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Stage("j", on_cancel="never")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Stage("k", on_cancl="defer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Stage(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
