@@ -11,7 +11,7 @@ from ._core.compensations import AnyUndo
 from ._core.context import JobContext, JobHandle
 from ._core.decision import Verdict
 from ._core.journal import Entry
-from ._core.states import JobState
+from ._core.states import StateValue
 
 if TYPE_CHECKING:
     from ._core.snapshot import Page, Snapshot
@@ -197,7 +197,7 @@ class JobService(Protocol):
         *,
         owner: str | None = None,
         kind: str | None = None,
-        state: JobState | str | None = None,
+        state: StateValue | None = None,
         labels: Mapping[str, str] | None = None,
         by: str | None = None,
         reason: str | None = None,
@@ -230,7 +230,7 @@ class JobService(Protocol):
         *,
         owner: str | None = None,
         kind: str | None = None,
-        state: JobState | str | None = None,
+        state: StateValue | None = None,
         labels: Mapping[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 100,

@@ -16,7 +16,7 @@ from jobcancel._core.calls import Call
 from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Verdict
-from jobcancel._core.states import JobState
+from jobcancel._core.states import StateValue
 from jobcancel.abc import JobService
 from jobcancel.errors import SchedulerClosedError
 
@@ -214,7 +214,7 @@ class BlockingJobs:
         *,
         owner: str | None = None,
         kind: str | None = None,
-        state: JobState | str | None = None,
+        state: StateValue | None = None,
         labels: Mapping[str, str] | None = None,
         by: str | None = None,
         reason: str | None = None,
@@ -238,7 +238,7 @@ class BlockingJobs:
         *,
         owner: str | None = None,
         kind: str | None = None,
-        state: JobState | str | None = None,
+        state: StateValue | None = None,
         labels: Mapping[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 100,

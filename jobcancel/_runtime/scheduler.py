@@ -17,7 +17,7 @@ from jobcancel._core.kinds import no_call
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import text
 from jobcancel._core.registry import Registry
-from jobcancel._core.states import JobState
+from jobcancel._core.states import StateValue
 from jobcancel.abc import Clock, Store
 from jobcancel.errors import SchedulerClosedError
 
@@ -202,7 +202,7 @@ class Scheduler:
         *,
         owner: str | None = None,
         kind: str | None = None,
-        state: JobState | str | None = None,
+        state: StateValue | None = None,
         labels: Mapping[str, str] | None = None,
         by: str | None = None,
         reason: str | None = None,
@@ -232,7 +232,7 @@ class Scheduler:
         *,
         owner: str | None = None,
         kind: str | None = None,
-        state: JobState | str | None = None,
+        state: StateValue | None = None,
         labels: Mapping[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 100,

@@ -13,7 +13,7 @@ from jobcancel._core.packing import Facts, Packed, Settled, pack
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import text
 from jobcancel._core.specs import KindSpec
-from jobcancel._core.states import TERMINAL, JobState
+from jobcancel._core.states import TERMINAL, JobState, StateValue
 from jobcancel.errors import JobNotFoundError
 
 from .clock import Timer, Timers
@@ -177,7 +177,7 @@ class Filters:
         *,
         owner: str | None = None,
         kind: str | None = None,
-        state: JobState | str | None = None,
+        state: StateValue | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> None:
         self._owner, self._kind = text(owner, "owner"), text(kind, "kind")

@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from jobcancel import JobContext, Registry, Scheduler, Stage
+from jobcancel import JobContext, JobState, Registry, Scheduler, Stage
 from jobcancel.errors import JobNotFoundError
 
 MARKERS = Path(os.environ["JOBS_MARKERS"])
@@ -94,7 +94,7 @@ async def submit(order: Ingest) -> dict[str, str]:
 
 
 @app.get("/jobs")
-async def find(state: str | None = None) -> list[dict[str, Any]]:
+async def find(state: JobState | None = None) -> list[dict[str, Any]]:
     return [job.to_dict() for job in (await scheduler.find(state=state)).jobs]
 
 

@@ -7,7 +7,18 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import CancelCause, JobContext, JobState, Outcome, Registry, Scheduler, Snapshot, Stage, Verdict
+from jobcancel import (
+    CancelCause,
+    JobContext,
+    JobState,
+    OnCancel,
+    Outcome,
+    Registry,
+    Scheduler,
+    Snapshot,
+    Stage,
+    Verdict,
+)
 from jobcancel.errors import JobNotFoundError
 
 
@@ -17,7 +28,7 @@ class Staged:
     def __init__(self, registry: Registry, on_cancel: str, name: str = "staged") -> None:
         self.inside, self.release = anyio.Event(), anyio.Event()
 
-        @registry.kind(name, stages=[Stage("stage", on_cancel=on_cancel)])
+        @registry.kind(name, stages=[Stage("stage", on_cancel=OnCancel(on_cancel))])
         async def work(job: JobContext) -> str:
             async with job.stage("stage"):
                 self.inside.set()
@@ -180,7 +191,7 @@ async def test_cancel_many_leaves_settled_jobs_out_and_passes_its_options_on(
 
 async def test_cancel_many_refuses_a_state_that_does_not_exist(scheduler: Scheduler) -> None:
     with pytest.raises(ValueError, match=r'^state must be one of "canceled", .*, or None for every state'):
-        await scheduler.cancel_many(state="cancelled")
+        await scheduler.cancel_many(state="cancelled")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("settled", [False, True])

@@ -122,7 +122,7 @@ async def test_a_limit_below_one_is_refused(scheduler: Scheduler, limit: int) ->
 
 async def test_a_state_that_does_not_exist_is_refused(scheduler: Scheduler) -> None:
     with pytest.raises(ValueError, match=r'^state must be one of "canceled", .*, or None for every state'):
-        await scheduler.find(state="cancelled")
+        await scheduler.find(state="cancelled")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def test_a_search_for_what_is_rare_lets_the_loop_run(registry: Registry, scheduler: Scheduler) -> None:
