@@ -182,19 +182,34 @@ def refusal(name: str, allowed: str, value: object, *, typed: bool = True) -> st
     return f"{name} must be {allowed}, not {excerpt(value)}{f' ({type_name(value)})' if typed else ''}"
 
 
+def options_in_words(options: Iterable[str], wrong: object) -> str:
+    """Return which options there are, and which of them may have been meant.
+
+    Args:
+        options: The options.
+        wrong: The name that is none of them.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415  # only an error needs it
+
+    names = list(options)
+    near = get_close_matches(wrong, names, 1) if isinstance(wrong, str) else ()
+    return f"the options {', '.join(names)}" + (f"; did you mean {near[0]}?" if near else "")
+
+
 def refuse_unknown(what: str, unknown: Mapping[str, object], options: Iterable[str]) -> None:
     """Refuse options that do not exist.
 
     Args:
-        what: What they were given for, as in ``"a kind"``.
+        what: What was declared, as in ``"kind 'ingest'"``.
         unknown: What was given beside the options that exist.
         options: The options that exist.
 
     Raises:
         TypeError: There is one.
     """
-    for option in unknown:
-        raise TypeError(f"{what} has no option {option!r}; known: {', '.join(options)}")
+    for option, value in unknown.items():
+        allowed = options_in_words(options, option)
+        raise TypeError(f"{what}: {option}={excerpt(value)} is not allowed here; allowed: {allowed}")
 
 
 def one_of(members: Iterable[StrEnum]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, Final, Never, ParamSpec, TypeVar, cast
 
 from attrs import Attribute, fields
 
-from .arguments import COUNT, TIMEOUT, one_of, refuse_unknown, type_name
+from .arguments import COUNT, TIMEOUT, one_of, options_in_words, refuse_unknown, type_name
 from .calls import Call
 from .compensations import Compensation, CompensationContext
 from .errors import KindDataError, RegistrationError, UnknownKindError
@@ -91,10 +91,11 @@ def _table(value: object, path: str) -> Mapping[str, Any]:
 def _record(cls: Callable[..., T], values: Mapping[str, Any], path: str) -> T:
     """Make one record, trying field after field, so that an error is that field's."""
     known: tuple[Attribute[Any], ...] = fields(cast(type[Any], cls))
-    names = [attribute.name for attribute in known]
+    options = [attribute.name for attribute in known]
     for key in values:
-        if key not in names:
-            raise KindDataError(f"{path}.{key}", values[key], "no such key; known: " + ", ".join(names))
+        if key not in options:
+            named = [option for option in options if option != "name" or cls is not KindSpec]
+            raise KindDataError(f"{path}.{key}", values[key], options_in_words(named, key))
     if "name" not in values:
         raise KindDataError(f"{path}.name", None, _ALLOWED["name"] + " (it is missing)")
     for key, value in values.items():
@@ -174,7 +175,7 @@ class Registry:
                 function.
         """
         _require_name(name, "kind")
-        refuse_unknown("a kind", unknown, _OPTIONS)
+        refuse_unknown(f"kind {name!r}", unknown, _OPTIONS)
         spec = KindSpec(
             name=name,
             stages=stages,

@@ -9,7 +9,7 @@ from typing import Any, Final, Never, cast
 
 from attrs import Attribute, field, frozen
 
-from .arguments import COUNT, TIMEOUT, flag, member, one_of, refusal, refuse_unknown
+from .arguments import COUNT, TIMEOUT, excerpt, flag, member, one_of, refusal, refuse_unknown
 from .policies import OnCancel, OnCancelValue, OnGraceExpired, OnGraceExpiredValue, OnRestart, OnRestartValue
 from .states import TERMINAL, JobState, TerminalValue
 
@@ -93,7 +93,7 @@ class Stage:
         **unknown: Never,
     ) -> None:
         # Written out: an editor shows the values, and an unknown option is refused by a message that lists the options.
-        refuse_unknown("a stage", unknown, ("on_cancel", "commits", "timeout_s"))
+        refuse_unknown(f"stage {excerpt(name)}", unknown, ("on_cancel", "commits", "timeout_s"))
         self.__attrs_init__(  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  # attrs makes it
             name, on_cancel, commits, timeout_s
         )

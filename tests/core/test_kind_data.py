@@ -20,9 +20,9 @@ FLAG = "true or false"
 POLICY = 'one of "defer", "interrupt", "refuse"'
 STAGES = "a list of tables, one a stage, no name twice"
 TERMINAL = 'a list of states, each one of "canceled", "failed", "partially_succeeded", "succeeded"'
-STAGE_KEYS = "no such key; known: name, on_cancel, commits, timeout_s"
+STAGE_KEYS = "the options name, on_cancel, commits, timeout_s"
 KIND_KEYS = (
-    "no such key; known: name, stages, on_cancel, strict, compensate_on, cleanup_s, grace_s, on_grace_expired, "
+    "the options stages, on_cancel, strict, compensate_on, cleanup_s, grace_s, on_grace_expired, "
     "timeout_s, expires_s, max_running, max_pending, key_ttl_s, rerun_failed, retain_s, retain_count, on_restart"
 )
 
@@ -77,7 +77,10 @@ WRONG: list[tuple[Any, str, Any, str]] = [
     ({"kinds": {"Ingest": {}}}, "kinds.Ingest.name", "Ingest", NAME),
     ({"kinds": {5: {}}}, "kinds.5.name", 5, NAME),
     (ingest(name="x"), "kinds.ingest.name", "x", "nothing: a kind's name is the key of its table"),
-    (ingest(gracе_s=5), "kinds.ingest.gracе_s", 5, KIND_KEYS),  # noqa: RUF001  # a letter that only looks right
+    (ingest(gracе_s=5), "kinds.ingest.gracе_s", 5, f"{KIND_KEYS}; did you mean grace_s?"),  # noqa: RUF001  # looks right
+    (ingest(max_runing=5), "kinds.ingest.max_runing", 5, f"{KIND_KEYS}; did you mean max_running?"),
+    (ingest(colour="red"), "kinds.ingest.colour", "red", KIND_KEYS),
+    ({"kinds": {"ingest": {5: 1}}}, "kinds.ingest.5", 1, KIND_KEYS),
     (ingest(on_cancel="ignore"), "kinds.ingest.on_cancel", "ignore", POLICY),
     (ingest(on_cancel=["defer"]), "kinds.ingest.on_cancel", ["defer"], POLICY),
     (ingest(on_grace_expired="kill"), "kinds.ingest.on_grace_expired", "kill", 'one of "abandon", "force", "wait"'),
@@ -101,7 +104,13 @@ WRONG: list[tuple[Any, str, Any, str]] = [
     (ingest(stages=["cloning"]), "kinds.ingest.stages[0]", "cloning", "a table"),
     (ingest(stages=[{"name": "a"}, {}]), "kinds.ingest.stages[1].name", None, f"{NAME} (it is missing)"),
     (ingest(stages=[{"name": "A"}]), "kinds.ingest.stages[0].name", "A", NAME),
-    (ingest(stages=[{"name": "a", "on": 1}]), "kinds.ingest.stages[0].on", 1, STAGE_KEYS),
+    (ingest(stages=[{"name": "a", "x": 1}]), "kinds.ingest.stages[0].x", 1, STAGE_KEYS),
+    (
+        ingest(stages=[{"name": "a", "commit": True}]),
+        "kinds.ingest.stages[0].commit",
+        True,
+        f"{STAGE_KEYS}; did you mean commits?",
+    ),
     (
         ingest(stages=[{"name": "a"}, {"name": "b", "on_cancel": "no"}]),
         "kinds.ingest.stages[1].on_cancel",

@@ -120,13 +120,29 @@ def wrongly_declared(**options: Any) -> Any:
     return Registry().kind("work", **options)
 
 
+OPTIONS = (
+    "the options stages, on_cancel, strict, compensate_on, cleanup_s, grace_s, on_grace_expired, timeout_s, expires_s, "
+    "max_running, max_pending, key_ttl_s, rerun_failed, retain_s, retain_count, on_restart"
+)
+
 # what a host writes, and what the refusal says
 WRONG: dict[str, tuple[Any, str]] = {
-    "an unknown option": (
-        lambda: wrongly_declared(stage=[]),
-        "a kind has no option 'stage'; known: stages, on_cancel, strict, compensate_on, cleanup_s, grace_s, "
-        "on_grace_expired, timeout_s, expires_s, max_running, max_pending, key_ttl_s, rerun_failed, retain_s, "
-        "retain_count, on_restart",
+    "an option that is misspelled": (
+        lambda: wrongly_declared(max_runing=1),
+        f"kind 'work': max_runing=1 is not allowed here; allowed: {OPTIONS}; did you mean max_running?",
+    ),
+    "an option that is like no other": (
+        lambda: wrongly_declared(colour="red"),
+        f"kind 'work': colour='red' is not allowed here; allowed: {OPTIONS}",
+    ),
+    "a stage's option that is misspelled": (
+        lambda: Stage("a", on_cancl="defer"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        "stage 'a': on_cancl='defer' is not allowed here; allowed: the options on_cancel, commits, timeout_s; "
+        "did you mean on_cancel?",
+    ),
+    "a stage's option that is like no other": (
+        lambda: Stage("a", colour="red"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        "stage 'a': colour='red' is not allowed here; allowed: the options on_cancel, commits, timeout_s",
     ),
     "kind without brackets": (
         lambda: Registry().kind(work),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
