@@ -104,8 +104,8 @@ def history_said(history: Sequence[RawEntry], created: float) -> list[list[Any]]
     return [[step, at - created, *rest] for step, at, *rest in history]
 
 
-def remains(facts: Facts, key: str, created_at: float, arguments: Body, *, failed: bool) -> Body:
-    """Return what is kept of a job that was let go while its key still leads to it."""
+def encode_tombstone(facts: Facts, key: str, created_at: float, arguments: Body) -> Body:
+    """Return what the journal keeps of a retired job while its key still leads to it."""
     return {
         "final": True,
         "forgotten": True,
@@ -115,7 +115,7 @@ def remains(facts: Facts, key: str, created_at: float, arguments: Body, *, faile
         "key": key,
         "created_at": created_at,
         "arguments": arguments,
-        "failed": failed,
+        "state": str(facts.state),
     }
 
 

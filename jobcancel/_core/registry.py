@@ -8,7 +8,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, Concatenate, Final, Never, ParamSpec, TypeVar, cast
 
-from attrs import Attribute, fields
+from attrs import fields
 
 from .arguments import COUNT, TIMEOUT, one_of, options_in_words, refuse_unknown, type_name
 from .calls import Call
@@ -16,8 +16,8 @@ from .compensations import Compensation, CompensationContext
 from .errors import KindDataError, RegistrationError, UnknownKindError
 from .kinds import Handler, Kind, Register
 from .policies import OnCancel, OnCancelValue, OnGraceExpired, OnGraceExpiredValue, OnRestart, OnRestartValue
-from .specs import NAME, STATES, KindSpec, Stage
-from .states import TerminalValue
+from .specs import NAME, RERUN, KindSpec, Stage, states_in_words
+from .states import TERMINAL, RerunValue, TerminalValue
 
 T = TypeVar("T", KindSpec, Stage)
 
@@ -31,10 +31,10 @@ _ALLOWED: Final[Mapping[str, str]] = {
     "on_cancel": one_of(sorted(OnCancel)),
     "on_grace_expired": one_of(sorted(OnGraceExpired)),
     "on_restart": one_of(sorted(OnRestart)),
-    "compensate_on": STATES,
+    "compensate_on": states_in_words(TERMINAL),
     "strict": _FLAG,
     "commits": _FLAG,
-    "rerun_failed": _FLAG,
+    "rerun_on": states_in_words(RERUN),
     "cleanup_s": _SECONDS,
     "grace_s": _SECONDS,
     "timeout_s": _SECONDS,
@@ -72,6 +72,7 @@ def _kind(name: str, value: object) -> KindSpec:
         raise KindDataError(f"{path}.name", options["name"], "nothing: a kind's name is the key of its table")
     if "stages" in options:
         options["stages"] = _stages(options["stages"], f"{path}.stages")
+    _refuse_unknown_keys(options, path, _OPTIONS)
     return _record(KindSpec, {"name": name, **options}, path)
 
 
@@ -79,7 +80,19 @@ def _stages(value: object, path: str) -> list[Stage]:
     if not isinstance(value, list | tuple):
         raise KindDataError(path, value, _ALLOWED["stages"])
     stages = cast(Iterable[object], value)
-    return [_record(Stage, _table(stage, f"{path}[{i}]"), f"{path}[{i}]") for i, stage in enumerate(stages)]
+    return [_stage(stage, f"{path}[{i}]") for i, stage in enumerate(stages)]
+
+
+def _stage(value: object, path: str) -> Stage:
+    stage = _table(value, path)
+    _refuse_unknown_keys(stage, path, [attribute.name for attribute in fields(Stage)])
+    return _record(Stage, stage, path)
+
+
+def _refuse_unknown_keys(values: Mapping[str, Any], path: str, options: Iterable[str]) -> None:
+    for key in values:
+        if key not in options:
+            raise KindDataError(f"{path}.{key}", values[key], options_in_words(options, key))
 
 
 def _table(value: object, path: str) -> Mapping[str, Any]:
@@ -90,12 +103,6 @@ def _table(value: object, path: str) -> Mapping[str, Any]:
 
 def _record(cls: Callable[..., T], values: Mapping[str, Any], path: str) -> T:
     """Make one record, trying field after field, so that an error is that field's."""
-    known: tuple[Attribute[Any], ...] = fields(cast(type[Any], cls))
-    options = [attribute.name for attribute in known]
-    for key in values:
-        if key not in options:
-            named = [option for option in options if option != "name" or cls is not KindSpec]
-            raise KindDataError(f"{path}.{key}", values[key], options_in_words(named, key))
     if "name" not in values:
         raise KindDataError(f"{path}.name", None, _ALLOWED["name"] + " (it is missing)")
     for key, value in values.items():
@@ -137,7 +144,7 @@ class Registry:
         max_running: int | None = None,
         max_pending: int | None = None,
         key_ttl_s: float = 86_400,
-        rerun_failed: bool = False,
+        rerun_on: Iterable[RerunValue] = (),
         retain_s: float = 86_400,
         retain_count: int | None = 10_000,
         on_restart: OnRestartValue = "fail",
@@ -163,7 +170,7 @@ class Registry:
         | `max_running` | count | None | How many jobs of the kind run at once. |
         | `max_pending` | count | None | How many jobs may be pending; one more raises `QueueFullError`. |
         | `key_ttl_s` | seconds | 86400, a day | How long an idempotency key leads to its first job. |
-        | `rerun_failed` | bool | False | Whether a key whose first job failed starts a new job. |
+        | `rerun_on` | list of `"failed"`, `"canceled"` | none | The ends after which a job's key starts a new job. |
         | `retain_s` | seconds | 86400, a day | How long a settled job can be read. |
         | `retain_count` | count | 10000 | How many settled jobs of the kind can be read; the newest stay. |
         | `on_restart` | `"fail"`, `"rerun"` | `"fail"` | What becomes of a job whose process ended, with a store. |
@@ -190,7 +197,7 @@ class Registry:
             max_running=max_running,
             max_pending=max_pending,
             key_ttl_s=key_ttl_s,
-            rerun_failed=rerun_failed,
+            rerun_on=rerun_on,
             retain_s=retain_s,
             retain_count=retain_count,
             on_restart=on_restart,

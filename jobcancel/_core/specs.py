@@ -11,18 +11,15 @@ from attrs import Attribute, field, frozen
 
 from .arguments import COUNT, TIMEOUT, excerpt, flag, member, one_of, refusal, refuse_unknown
 from .policies import OnCancel, OnCancelValue, OnGraceExpired, OnGraceExpiredValue, OnRestart, OnRestartValue
-from .states import TERMINAL, JobState, TerminalValue
+from .states import TERMINAL, JobState, RerunValue, TerminalValue
 
 _PATTERN: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 NAME: Final = "a name of lower-case letters, digits and _, beginning with a letter"
 """What a name is, in words."""
 
-_STATE: Final = "a state in compensate_on"
-_TERMINAL: Final = one_of(sorted(TERMINAL))
-
-STATES: Final = "a list of states, each " + _TERMINAL
-"""What ``compensate_on`` takes, in words."""
+RERUN: Final = frozenset({JobState.FAILED, JobState.CANCELED})
+"""The terminal states that ``rerun_on`` takes."""
 
 _STAGES: Final = "a list of Stage, as in [Stage('a'), Stage('b')], no name twice"
 
@@ -115,16 +112,29 @@ def _stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
     return listed
 
 
-def _states(states: Iterable[TerminalValue]) -> frozenset[JobState]:
+def states_in_words(states: Iterable[JobState]) -> str:
+    """Return what an option takes that is a list of states."""
+    return f"a list of states, each {one_of(sorted(states))}"
+
+
+def _states(name: str, states: Iterable[JobState | str], allowed: frozenset[JobState]) -> frozenset[JobState]:
     if not isinstance(cast("object", states), Iterable) or isinstance(states, str):
-        raise TypeError(refusal("compensate_on", STATES, states))
+        raise TypeError(refusal(name, states_in_words(allowed), states))
     listed = list(states)
-    for state in listed:
+    for place, state in enumerate(listed):
         if not issubclass(type(cast("object", state)), str):
-            raise TypeError(refusal(_STATE, _TERMINAL, state))
-        if state not in TERMINAL:
-            raise ValueError(refusal(_STATE, _TERMINAL, state, typed=False))
+            raise TypeError(refusal(f"{name}[{place}]", one_of(sorted(allowed)), state))
+        if state not in allowed:
+            raise ValueError(refusal(f"{name}[{place}]", one_of(sorted(allowed)), state, typed=False))
     return frozenset(JobState(state) for state in listed)
+
+
+def _compensate_on(states: Iterable[TerminalValue]) -> frozenset[JobState]:
+    return _states("compensate_on", states, TERMINAL)
+
+
+def _rerun_on(states: Iterable[RerunValue]) -> frozenset[JobState]:
+    return _states("rerun_on", states, RERUN)
 
 
 @frozen(kw_only=True)
@@ -145,7 +155,7 @@ class KindSpec:
         max_running: How many jobs of the kind run at once; None for no limit.
         max_pending: How many may wait; one more raises ``QueueFullError``. None for no limit.
         key_ttl_s: Seconds an idempotency key is remembered, from its first use.
-        rerun_failed: Whether a key whose first job failed starts a new job.
+        rerun_on: The terminal states of a key's first job in which the key starts a new job, of failed and canceled.
         retain_s: Seconds a settled job stays readable.
         retain_count: How many settled jobs of the kind stay readable, the newest; None for no limit.
         on_restart: What becomes of a job that was running when its process ended, with a store.
@@ -156,7 +166,7 @@ class KindSpec:
     on_cancel: OnCancel = field(default=OnCancel.INTERRUPT, converter=_on_cancel)
     strict: bool = field(default=True, validator=_flag)
     compensate_on: frozenset[JobState] = field(
-        default=frozenset({JobState.CANCELED, JobState.FAILED}), converter=_states
+        default=frozenset({JobState.CANCELED, JobState.FAILED}), converter=_compensate_on
     )
     cleanup_s: float = field(default=30.0, validator=_seconds)
     grace_s: float = field(default=30.0, validator=_seconds)
@@ -166,7 +176,7 @@ class KindSpec:
     max_running: int | None = field(default=None, validator=_count)
     max_pending: int | None = field(default=None, validator=_count)
     key_ttl_s: float = field(default=86400.0, validator=_seconds)
-    rerun_failed: bool = field(default=False, validator=_flag)
+    rerun_on: frozenset[JobState] = field(default=frozenset(), converter=_rerun_on)
     retain_s: float = field(default=86400.0, validator=_seconds)
     retain_count: int | None = field(default=10_000, validator=_count)
     on_restart: OnRestart = field(default=OnRestart.FAIL, converter=_on_restart)

@@ -42,6 +42,9 @@ class JobState(_Ordinal):
 TerminalValue: TypeAlias = JobState | Literal["succeeded", "partially_succeeded", "failed", "canceled"]
 """A terminal state, or its string: what an option takes, spelled out for checkers and editors."""
 
+RerunValue: TypeAlias = JobState | Literal["failed", "canceled"]
+"""A terminal state in which work was not done, or its string."""
+
 StateValue: TypeAlias = TerminalValue | Literal["pending", "running", "canceling"]
 """A state, or its string."""
 

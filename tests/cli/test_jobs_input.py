@@ -125,7 +125,7 @@ def test_what_a_restart_does_is_told(command: Command, tmp_path: Path, body: dic
 
 def test_a_forgotten_job_is_in_no_list_and_says_what_is_left_of_it(command: Command, tmp_path: Path) -> None:
     remains = {"final": True, "forgotten": True, "seq": 1, "kind": "a", "owner": None, "key": "k", "created_at": 1.0}
-    path = journal(tmp_path, Entry("job_1", {**remains, "arguments": {}, "failed": False}, final=True))
+    path = journal(tmp_path, Entry("job_1", {**remains, "arguments": {}, "state": "failed"}, final=True))
     assert command("jobs", "--db", path, "list", "--json").stdout == ""
     shown = command("jobs", "--db", path, "show", "job_1")
     assert (shown.exit_code, shown.stderr) == (

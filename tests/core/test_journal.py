@@ -14,7 +14,7 @@ from jobcancel import CancelCause, Event, Failure, FailureCode, JobState, Outcom
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.job import NO_ORIGIN, JobRecord, Origin, ProgressRecord
-from jobcancel._core.journal import FORMAT, Entry, JobJournal, remains
+from jobcancel._core.journal import FORMAT, Entry, JobJournal, encode_tombstone
 from jobcancel._core.packing import Facts
 from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
@@ -252,9 +252,9 @@ def test_the_final_entry_says_all_that_is_kept_and_nothing_follows_it() -> None:
     )
 
 
-def test_what_remains_of_a_job_that_was_let_go_is_what_its_key_needs() -> None:
+def test_a_tombstone_has_what_the_key_of_a_retired_job_needs() -> None:
     facts = Facts(7, "failed", "ingest", "ada", {"a": "b"})
-    assert remains(facts, "k", 100.0, {"url": "x"}, failed=True) == {
+    assert encode_tombstone(facts, "k", 100.0, {"url": "x"}) == {
         "final": True,
         "forgotten": True,
         "seq": 7,
@@ -263,7 +263,7 @@ def test_what_remains_of_a_job_that_was_let_go_is_what_its_key_needs() -> None:
         "key": "k",
         "created_at": 100.0,
         "arguments": {"url": "x"},
-        "failed": True,
+        "state": "failed",
     }
 
 

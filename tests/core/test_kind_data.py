@@ -20,10 +20,11 @@ FLAG = "true or false"
 POLICY = 'one of "defer", "interrupt", "refuse"'
 STAGES = "a list of tables, one a stage, no name twice"
 TERMINAL = 'a list of states, each one of "canceled", "failed", "partially_succeeded", "succeeded"'
+RERUN = 'a list of states, each one of "canceled", "failed"'
 STAGE_KEYS = "the options name, on_cancel, commits, timeout_s"
 KIND_KEYS = (
     "the options stages, on_cancel, strict, compensate_on, cleanup_s, grace_s, on_grace_expired, "
-    "timeout_s, expires_s, max_running, max_pending, key_ttl_s, rerun_failed, retain_s, retain_count, on_restart"
+    "timeout_s, expires_s, max_running, max_pending, key_ttl_s, rerun_on, retain_s, retain_count, on_restart"
 )
 
 TOML = """
@@ -86,7 +87,8 @@ WRONG: list[tuple[Any, str, Any, str]] = [
     (ingest(on_grace_expired="kill"), "kinds.ingest.on_grace_expired", "kill", 'one of "abandon", "force", "wait"'),
     (ingest(on_restart=1), "kinds.ingest.on_restart", 1, 'one of "fail", "rerun"'),
     (ingest(strict="yes"), "kinds.ingest.strict", "yes", FLAG),
-    (ingest(rerun_failed=0), "kinds.ingest.rerun_failed", 0, FLAG),
+    (ingest(rerun_on="failed"), "kinds.ingest.rerun_on", "failed", RERUN),
+    (ingest(rerun_on=["succeeded"]), "kinds.ingest.rerun_on", ["succeeded"], RERUN),
     (ingest(compensate_on="failed"), "kinds.ingest.compensate_on", "failed", TERMINAL),
     (ingest(compensate_on=["running"]), "kinds.ingest.compensate_on", ["running"], TERMINAL),
     (ingest(compensate_on=5), "kinds.ingest.compensate_on", 5, TERMINAL),

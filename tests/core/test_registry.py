@@ -122,7 +122,7 @@ def wrongly_declared(**options: Any) -> Any:
 
 OPTIONS = (
     "the options stages, on_cancel, strict, compensate_on, cleanup_s, grace_s, on_grace_expired, timeout_s, expires_s, "
-    "max_running, max_pending, key_ttl_s, rerun_failed, retain_s, retain_count, on_restart"
+    "max_running, max_pending, key_ttl_s, rerun_on, retain_s, retain_count, on_restart"
 )
 
 # what a host writes, and what the refusal says

@@ -15,7 +15,7 @@ from attrs.exceptions import FrozenInstanceError
 from jobcancel import JobState, OnCancel, OnGraceExpired, OnRestart, Registry, Stage
 from jobcancel._core.policies import OnCancelValue, OnGraceExpiredValue, OnRestartValue
 from jobcancel._core.specs import KindSpec
-from jobcancel._core.states import StateValue, TerminalValue
+from jobcancel._core.states import RerunValue, StateValue, TerminalValue
 
 
 def test_a_stage_is_interruptible_and_unlimited_unless_it_says_otherwise() -> None:
@@ -35,7 +35,7 @@ def test_a_kinds_defaults_are_the_specified_ones() -> None:
     assert spec.compensate_on == {"canceled", "failed"}
     assert (spec.cleanup_s, spec.grace_s, spec.on_grace_expired) == (30, 30, "wait")
     assert (spec.timeout_s, spec.expires_s, spec.max_running, spec.max_pending) == (inf, inf, None, None)
-    assert (spec.key_ttl_s, spec.rerun_failed) == (24 * 3600, False)
+    assert (spec.key_ttl_s, spec.rerun_on) == (24 * 3600, frozenset())
     assert (spec.retain_s, spec.retain_count, spec.on_restart) == (24 * 3600, 10_000, "fail")
 
 
@@ -51,12 +51,15 @@ def test_words_become_members() -> None:
         on_grace_expired="abandon",
         on_restart="rerun",
         compensate_on=["succeeded"],
+        rerun_on=["failed", JobState.CANCELED],
         stages=[Stage("a"), Stage("b")],
     )
     assert spec.on_cancel is OnCancel.REFUSE
     assert spec.on_grace_expired is OnGraceExpired.ABANDON
     assert spec.on_restart is OnRestart.RERUN
     assert spec.compensate_on == frozenset({JobState.SUCCEEDED})
+    assert spec.rerun_on == frozenset({JobState.FAILED, JobState.CANCELED})
+    assert {type(state) for state in spec.rerun_on} == {JobState}
     assert spec.stages == (Stage("a"), Stage("b"))
 
 
@@ -108,7 +111,18 @@ WRONG_KINDS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"name": 5}, TypeError, f"name must be {NAME}, not 5 (int)"),
     ({"name": "Opening PR"}, ValueError, f"name must be {NAME}, not 'Opening PR'"),
     ({"strict": 1}, TypeError, "strict must be True or False, not 1 (int)"),
-    ({"rerun_failed": "no"}, TypeError, "rerun_failed must be True or False, not 'no' (str)"),
+    (
+        {"rerun_on": "failed"},
+        TypeError,
+        'rerun_on must be a list of states, each one of "canceled", "failed", not \'failed\' (str)',
+    ),
+    (
+        {"rerun_on": True},
+        TypeError,
+        'rerun_on must be a list of states, each one of "canceled", "failed", not True (bool)',
+    ),
+    ({"rerun_on": ["succeeded"]}, ValueError, 'rerun_on[0] must be one of "canceled", "failed", not \'succeeded\''),
+    ({"rerun_on": ["failed", 1]}, TypeError, 'rerun_on[1] must be one of "canceled", "failed", not 1 (int)'),
     ({"on_cancel": "ignore"}, ValueError, f"on_cancel must be {POLICY}, not 'ignore'"),
     ({"on_cancel": None}, TypeError, f"on_cancel must be {POLICY}, not None (NoneType)"),
     (
@@ -123,13 +137,13 @@ WRONG_KINDS: list[tuple[dict[str, Any], type[Exception], str]] = [
         f"compensate_on must be a list of states, each {TERMINAL}, not 'failed' (str)",
     ),
     ({"compensate_on": 5}, TypeError, f"compensate_on must be a list of states, each {TERMINAL}, not 5 (int)"),
-    ({"compensate_on": ["lost"]}, ValueError, f"a state in compensate_on must be {TERMINAL}, not 'lost'"),
+    ({"compensate_on": ["lost"]}, ValueError, f"compensate_on[0] must be {TERMINAL}, not 'lost'"),
     (
         {"compensate_on": ["failed", "running"]},
         ValueError,
-        f"a state in compensate_on must be {TERMINAL}, not 'running'",
+        f"compensate_on[1] must be {TERMINAL}, not 'running'",
     ),
-    ({"compensate_on": [["failed"]]}, TypeError, f"a state in compensate_on must be {TERMINAL}, not ['failed'] (list)"),
+    ({"compensate_on": [["failed"]]}, TypeError, f"compensate_on[0] must be {TERMINAL}, not ['failed'] (list)"),
     (
         {"stages": [Stage("b"), Stage("a"), Stage("c"), Stage("a"), Stage("b")]},
         ValueError,
@@ -192,6 +206,7 @@ def test_the_table_of_registry_kind_lists_every_option() -> None:
         (OnGraceExpiredValue, OnGraceExpired),
         (OnRestartValue, OnRestart),
         (StateValue, JobState),
+        (RerunValue, ["failed", "canceled"]),
         (TerminalValue, ["succeeded", "partially_succeeded", "failed", "canceled"]),
     ],
 )

@@ -8,7 +8,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import JobContext, JobState, Kind, Registry, Scheduler
+from jobcancel import JobContext, JobState, Kind, Outcome, Registry, Scheduler
+from jobcancel._core.states import RerunValue
 from jobcancel.errors import IdempotencyConflictError, JobNotFoundError
 from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
@@ -125,19 +126,19 @@ async def test_the_handle_of_a_replayed_key_reads_the_settled_job(registry: Regi
     assert not await again.cancel()
 
 
-@pytest.mark.parametrize("rerun_failed", [False, True])
+@pytest.mark.parametrize("rerun_on", [[], ["failed"]], ids=["never", "failed"])
 async def test_a_failed_first_job_is_run_again_only_if_the_kind_says_so(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock, rerun_failed: bool
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, rerun_on: list[RerunValue]
 ) -> None:
-    kind = registry.kind("add", rerun_failed=rerun_failed, key_ttl_s=60)(add)
+    kind = registry.kind("add", rerun_on=rerun_on, key_ttl_s=60)(add)
     first = await scheduler.submit(kind(1, fail=True), key="k")
-    assert (await scheduler.submit(kind(1, fail=True), key="k")).id == first.id, "it runs still"
+    assert (await scheduler.submit(kind(1, fail=True), key="k")).id == first.id, "it still runs"
     assert (await first.wait()).state is JobState.FAILED
     await clock.advance(30)
 
     second = await scheduler.submit(kind(1, fail=True), key="k")
-    assert second.created is rerun_failed
-    assert (second.id != first.id) is rerun_failed
+    assert second.created is (rerun_on == ["failed"])
+    assert (second.id != first.id) is (rerun_on == ["failed"])
     await clock.advance(30)  # the first use is forgotten, a rerun is not: it is a use of its own
     third = await scheduler.submit(kind(1, fail=True), key="k")
     assert third.created
@@ -148,7 +149,7 @@ async def test_a_rerun_takes_the_keys_place_and_its_success_is_kept(
 ) -> None:
     failing = [True]
 
-    @registry.kind("work", rerun_failed=True, key_ttl_s=60)
+    @registry.kind("work", rerun_on=["failed"], key_ttl_s=60)
     async def work(job: JobContext) -> None:
         if failing.pop():
             raise ValueError("as asked")
@@ -165,18 +166,48 @@ async def test_a_rerun_takes_the_keys_place_and_its_success_is_kept(
     assert (again.id, again.created) == (second.id, False)
 
 
-@pytest.mark.parametrize("ending", ["succeeded", "canceled"])
-async def test_rerun_failed_covers_nothing_but_failures(registry: Registry, scheduler: Scheduler, ending: str) -> None:
-    @registry.kind("work", rerun_failed=True)
+@pytest.mark.parametrize(
+    ("ending", "rerun_on", "rerun"),
+    [
+        ("succeeded", ["failed", "canceled"], False),
+        ("failed", ["canceled"], False),
+        ("failed", ["failed"], True),
+        ("canceled", ["failed"], False),
+        ("canceled", ["canceled"], True),
+        ("canceled", ["failed", "canceled"], True),
+    ],
+)
+async def test_a_key_starts_a_new_job_in_the_states_of_rerun_on_alone(
+    registry: Registry, scheduler: Scheduler, ending: str, rerun_on: list[RerunValue], rerun: bool
+) -> None:
+    @registry.kind("work", rerun_on=rerun_on)
     async def work(job: JobContext) -> None:
         if ending == "canceled":
             await anyio.sleep_forever()
+        if ending == "failed":
+            raise ValueError("as asked")
 
     first = await scheduler.submit(work(), key="k")
     if ending == "canceled":
         await first.cancel()
     assert (await first.wait()).state == ending
-    assert (await scheduler.submit(work(), key="k")).id == first.id
+    second = await scheduler.submit(work(), key="k")
+    assert (second.created, second.id != first.id) == (rerun, rerun)
+    await second.cancel()
+
+
+async def test_a_key_starts_a_new_job_though_the_first_was_canceled_before_it_ran(
+    registry: Registry, scheduler: Scheduler
+) -> None:
+    @registry.kind("work", rerun_on=["canceled"], max_running=1)
+    async def work(job: JobContext) -> None:
+        await anyio.sleep_forever()
+
+    running = await scheduler.submit(work())
+    first = await scheduler.submit(work(), key="k")
+    assert (await first.cancel()).outcome is Outcome.CANCELED
+    assert (await scheduler.submit(work(), key="k")).created
+    await running.cancel()
 
 
 class Exits:
@@ -223,7 +254,7 @@ async def test_a_job_that_fails_after_its_key_was_forgotten_marks_no_later_one(
 ) -> None:
     release = anyio.Event()
 
-    @registry.kind("work", rerun_failed=True, key_ttl_s=60)
+    @registry.kind("work", rerun_on=["failed"], key_ttl_s=60)
     async def work(job: JobContext, number: int) -> None:
         if number == 1:
             await release.wait()

@@ -130,14 +130,14 @@ async def test_keys_lead_to_the_same_job_after_a_restart_as_long_as_was_promised
                     assert (await fourth.submit(work(2), key="k", owner="ada")).id == new.id
 
 
-@pytest.mark.parametrize("rerun_failed", [True, False])
+@pytest.mark.parametrize("rerun_on", [["failed"], ["canceled"], []], ids=["failed", "canceled", "never"])
 @pytest.mark.parametrize("settles", ["before", "after"])
 async def test_a_key_whose_job_failed_starts_a_new_one_if_the_kind_says_so(
-    anyio_backend: Any, rerun_failed: bool, settles: str
+    anyio_backend: Any, rerun_on: list[str], settles: str
 ) -> None:
     host = Host()
 
-    @host.kind("work", on_restart="fail", rerun_failed=rerun_failed, retain_s=10)
+    @host.kind("work", on_restart="fail", rerun_on=rerun_on, retain_s=10)
     async def work(job: JobContext) -> None:
         if settles == "before":
             raise LookupError("no such row")
@@ -150,7 +150,28 @@ async def test_a_key_whose_job_failed_starts_a_new_one_if_the_kind_says_so(
             await again.wait(first.id)
             await host.clock.advance(10)
             async with host.killed(again) as third:
-                assert (await third.submit(work(), key="k")).created is rerun_failed
+                assert (await third.submit(work(), key="k")).created is (rerun_on == ["failed"])
+
+
+@pytest.mark.parametrize("rerun_on", [["failed"], ["canceled"], []], ids=["failed", "canceled", "never"])
+@pytest.mark.parametrize("retired", [False, True], ids=["retained", "retired"])
+async def test_a_key_whose_job_was_canceled_starts_a_new_one_if_the_kind_says_so(
+    anyio_backend: Any, rerun_on: list[str], retired: bool
+) -> None:
+    host = Host()
+    kind = host.kind("work", rerun_on=rerun_on, retain_s=10)(never)
+    async with host.running() as scheduler:
+        first = await scheduler.submit(kind(), key="k")
+        await first.cancel()
+        assert (await first.wait()).state is JobState.CANCELED
+        async with host.killed(scheduler) as again:
+            if retired:
+                await host.clock.advance(10)
+                assert (await again.find()).jobs == ()
+            async with host.killed(again) as third:
+                second = await third.submit(kind(), key="k")
+                assert second.created is (rerun_on == ["canceled"])
+                assert (second.id != first.id) is (rerun_on == ["canceled"])
 
 
 async def test_the_key_of_a_job_that_goes_on_leads_to_it(anyio_backend: Any) -> None:

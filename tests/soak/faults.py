@@ -98,7 +98,7 @@ FAULTS: Final = (
     Fault(
         2,
         _RUNTIME + "keys.py",
-        "(entry.failed and spec.rerun_failed)",
+        "entry.ended in spec.rerun_on",
         "entry.arguments",
         "a key led to a second job",
     ),

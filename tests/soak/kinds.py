@@ -36,7 +36,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     "forced": {"grace_s": 0.2, "on_grace_expired": "force"},
     "stuck": {"grace_s": 0.2},
     "always": {"compensate_on": ["succeeded", "partially_succeeded", "failed", "canceled"]},
-    "keyed": {"key_ttl_s": 2, "rerun_failed": True},
+    "keyed": {"key_ttl_s": 2, "rerun_on": ["failed"]},
     "parent": {},
     # Nobody waits for a child from its first step: they have to be readable until somebody comes.
     "child": {"retain_s": 2, "retain_count": None},

@@ -35,7 +35,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
         "on_cancel": "defer",
         "strict": False,
         "compensate_on": ["succeeded", "partially_succeeded", "failed", "canceled"],
-        "rerun_failed": True,
+        "rerun_on": ["failed", "canceled"],
         "key_ttl_s": 19,
     },
     "refusing": {"on_cancel": "refuse", "timeout_s": 17, "grace_s": 4, "on_grace_expired": "abandon"},
@@ -68,7 +68,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "max_running": inf,
     "max_pending": inf,
     "key_ttl_s": 86400,
-    "rerun_failed": False,
+    "rerun_on": [],
     "retain_s": 86400,
     "retain_count": 10000,
 }

@@ -40,7 +40,7 @@ class Reference(Life):
         where = job.owner, kind, job.key or ""
         if job.key is not None:
             known = self.keys.get(where)
-            rerun = known is not None and known.job.state == "failed" and job.kind["rerun_failed"]
+            rerun = known is not None and known.job.state in job.kind["rerun_on"]
             self.forgotten += known is not None and known.forgotten <= self.now
             if known is not None and self.now < known.forgotten and not rerun:
                 return (known.job, False) if known.job.argument == job.argument else "IdempotencyConflictError"

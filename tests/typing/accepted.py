@@ -69,6 +69,7 @@ async def perhaps_nothing(job: JobContext) -> int | None: ...
     on_cancel="defer",
     on_grace_expired=OnGraceExpired.ABANDON,
     on_restart="rerun",
+    rerun_on=["failed", JobState.CANCELED],
     compensate_on=["canceled", JobState.FAILED],
 )
 async def with_policies(job: JobContext) -> None: ...

@@ -68,6 +68,7 @@ def wrong_kinds() -> None:
     Stage("f", "refuse")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     registry.kind("g", on_cancel="ignore")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     registry.kind("h", compensate_on=["running"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    registry.kind("i", rerun_on=["succeeded"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     registry.kind("i", on_restart="again")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Stage("j", on_cancel="never")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Stage("k", on_cancl="defer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
