@@ -8,7 +8,7 @@ from typing import Any
 
 from jobcancel._core.arguments import described
 from jobcancel._core.calls import Call
-from jobcancel._core.journal import Body, remains
+from jobcancel._core.journal import Body, encode_tombstone
 from jobcancel._core.packing import Settled
 from jobcancel._core.plain import Copy, Where, plain
 from jobcancel._core.states import JobState
@@ -73,16 +73,16 @@ class KeyEntry:
         job_id: The first job.
         arguments: Its arguments by parameter, as they were at the submit; see ``as_submitted``.
         expires: When the key is forgotten, on the monotonic clock.
-        failed: Whether the first job failed.
+        ended: The terminal state of the first job; None while it is unsettled.
     """
 
-    __slots__ = ("arguments", "expires", "failed", "job_id")
+    __slots__ = ("arguments", "ended", "expires", "job_id")
 
-    def __init__(self, job_id: str, arguments: dict[str, Any], expires: float, failed: bool = False) -> None:
+    def __init__(self, job_id: str, arguments: dict[str, Any], expires: float, ended: JobState | None = None) -> None:
         self.job_id: str = job_id
         self.arguments: dict[str, Any] = arguments
         self.expires: float = expires
-        self.failed: bool = failed
+        self.ended: JobState | None = ended
 
 
 class Keys:
@@ -111,7 +111,7 @@ class Keys:
         spec = call.kind.spec
         self._forget(spec.name, now)
         entry = self._entries.get((owner, spec.name, key))
-        if entry is None or (entry.failed and spec.rerun_failed):
+        if entry is None or entry.ended in spec.rerun_on:
             return None
         if not _equal(entry.arguments, self._arguments(call)):
             raise IdempotencyConflictError(key, spec.name, entry.job_id)
@@ -145,7 +145,7 @@ class Keys:
         entry = None if key is None else self.entry((facts.owner, facts.kind, key), job.id, now)
         if entry is None or key is None:
             return None
-        return remains(facts, key, job.created_at, entry.arguments, failed=entry.failed)
+        return encode_tombstone(facts, key, job.created_at, entry.arguments)
 
     def drop(self, job: Job, key: str) -> None:
         """Forget the key of a job that was not submitted after all; by now the key may lead to another job."""
@@ -156,10 +156,9 @@ class Keys:
 
     def settled(self, job: Job, key: str) -> None:
         """Remember how the job of a key ended."""
-        if job.state is JobState.FAILED:
-            entry = self._entries.get((job.origin.owner, job.spec.name, key))
-            if entry is not None and entry.job_id == job.id:
-                entry.failed = True
+        entry = self._entries.get((job.origin.owner, job.spec.name, key))
+        if entry is not None and entry.job_id == job.id:
+            entry.ended = job.state
 
     def _forget(self, kind: str, now: float) -> None:
         oldest = self._oldest.get(kind)

@@ -106,9 +106,8 @@ class Recovered:
     def _take_final(self, job_id: str, body: Body) -> None:
         self.seq = max(self.seq, body["seq"])
         spec, created = self.spec(body["kind"]), body["created_at"] + self.offset
-        failed = body.get("failed", body.get("state") == JobState.FAILED)
         if body.get("arguments") is not None:
-            entry = KeyEntry(job_id, body["arguments"], created + spec.key_ttl_s, failed)
+            entry = KeyEntry(job_id, body["arguments"], created + spec.key_ttl_s, JobState(body["state"]))
             self.keys[job_id] = (created, (body.get("owner"), spec.name, body["key"]), entry)
         if not body.get("forgotten"):
             replay = Replay(job_id)
