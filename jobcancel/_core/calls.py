@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import frozen
 
@@ -94,3 +94,7 @@ class Call(Generic[R_co]):
 
     def __repr__(self) -> str:
         return f"<call of {self.kind.name}>"
+
+
+AnyCall: TypeAlias = Call[Any] | str | tuple[str, *tuple[Any, ...]]
+"""A call, a kind's name, or a name and arguments: one child of a batch."""

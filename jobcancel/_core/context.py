@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     # Checkers know this module without having it installed; Python 3.11's own TypeVar takes no default.
     from typing_extensions import TypeVar as TypeVarWithDefault
 
-    from .calls import Call
+    from .calls import AnyCall, Call
     from .compensations import Undo
     from .decision import Verdict
     from .snapshot import Snapshot
@@ -181,23 +181,63 @@ class JobContext(Protocol[App_co]):
         """
         ...
 
-    async def submit(self, call: Call[R], *, labels: Mapping[str, str] | None = None) -> JobHandle[R]:
+    @overload
+    async def submit(self, call: Call[R], /, *, labels: Mapping[str, str] | None = None) -> JobHandle[R]: ...
+    @overload
+    async def submit(
+        self, call: str, /, *args: Any, labels: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> JobHandle[Any]: ...
+    async def submit(
+        self, call: Call[Any] | str, /, *args: Any, labels: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> JobHandle[Any]:
         """Submit a child. It settles before this job does, and is canceled when this job's cancel is delivered.
 
         Children count against their kind's limit, never the scheduler's.
 
+        Args:
+            call: What calling a kind gave, or, for names that come from data, a kind's name.
+            *args: With a name: the handler's arguments.
+            labels: Strings by string, laid over this job's own.
+            **kwargs: With a name: the handler's arguments by keyword.
+
         Raises:
-            TypeError: It is no call of a kind: a kind that was not called, a coroutine.
+            TypeError: It is no call of a kind (a kind that was not called, a coroutine), or the arguments do not fit.
+            UnknownKindError: No kind has that name, or the call is of another registry's kind.
+            MissingHandlerError: The kind has no handler.
             StageUnavailableError: A cancel was accepted and cannot be delivered here.
             DeadlockError: The child's kind has a limit and is among this job's own ancestors.
             QueueFullError: The child's kind has ``max_pending`` jobs waiting.
         """
         ...
 
-    async def batch(self, calls: Iterable[Call[R]], *, labels: Mapping[str, str] | None = None) -> list[Snapshot[R]]:
-        """Submit one child a call, each with ``labels``, wait for all, and return them in the order of the calls.
+    @overload
+    async def batch(
+        self, calls: Iterable[Call[R]], /, *, labels: Mapping[str, str] | None = None
+    ) -> list[Snapshot[R]]: ...
+    @overload
+    async def batch(
+        self, calls: Iterable[AnyCall], /, *, labels: Mapping[str, str] | None = None
+    ) -> list[Snapshot[Any]]: ...
+    async def batch(
+        self, calls: Iterable[AnyCall], /, *, labels: Mapping[str, str] | None = None
+    ) -> list[Snapshot[Any]]:
+        """Submit one child a call, wait for all, and return them in the order of the calls.
 
-        A child's failure does not raise. The job's progress rolls the children up.
+        All children are submitted, or none. A child's failure does not raise. The job's progress rolls the children
+        up.
+
+        Args:
+            calls: Each is what calling a kind gave, or a kind's name with the handler's arguments by position, as in
+                ``("publish", "intro")``, or a name alone where the handler needs no arguments.
+            labels: Strings by string, for each child, laid over this job's own.
+
+        Raises:
+            TypeError: Something among them is no call of a kind, or arguments do not fit.
+            UnknownKindError: No kind has such a name, or a call is of another registry's kind.
+            MissingHandlerError: A kind has no handler.
+            StageUnavailableError: A cancel was accepted and cannot be delivered here.
+            DeadlockError: A child's kind has a limit and is among this job's own ancestors.
+            QueueFullError: The children do not fit into a kind's ``max_pending``.
         """
         ...
 

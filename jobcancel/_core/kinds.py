@@ -8,7 +8,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
-from .arguments import excerpt, is_async_callable, is_generator, type_name
+from .arguments import is_async_callable, is_generator
 from .calls import Call, Partial
 from .context import JobContext
 from .errors import MissingHandlerError, UnknownStageError
@@ -128,29 +128,3 @@ def _plain_arity(parameters: list[inspect.Parameter]) -> tuple[int, float]:
         return 1, 0
     most = inf if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(positional)
     return sum(p.default is p.empty for p in positional), most
-
-
-def no_call(given: object, takes: str) -> TypeError:
-    """Return the error for what is no call of a kind; a coroutine is closed, since nobody will await it.
-
-    Args:
-        given: What was passed.
-        takes: What takes a call there, for the message: ``submit`` or ``batch``.
-    """
-    if type(given) is Kind:
-        return TypeError(
-            f"{takes} takes a call of a kind, and kind {given.name!r} was not called: "
-            f"call it with the job's arguments, as in {takes}({_as_written(f'{given.name}(...)', takes)})"
-        )
-    wanted = (
-        f"{takes} takes a call of a kind, as in {takes}({_as_written('kind(...)', takes)}), "
-        "where kind is what @registry.kind(...) made of a function"
-    )
-    if inspect.iscoroutine(given):
-        given.close()
-        return TypeError(f"{wanted}; not a coroutine: declare {given.__qualname__} as a kind, or await it yourself")
-    return TypeError(f"{wanted}; not {excerpt(given)} ({type_name(given)})")
-
-
-def _as_written(call: str, takes: str) -> str:
-    return f"[{call}]" if takes == "batch" else call

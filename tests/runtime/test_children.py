@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
 from jobcancel import BatchProgress, JobContext, JobState, Outcome, Partial, Registry, Scheduler, Snapshot, Stage
-from jobcancel.errors import DeadlockError, QueueFullError, StageUnavailableError
+from jobcancel.errors import DeadlockError, QueueFullError, StageUnavailableError, UnknownKindError
 
 
 async def part(job: JobContext, number: int) -> int | Partial[int]:
@@ -35,6 +37,56 @@ async def test_a_batch_gives_all_children_in_order_and_a_failure_does_not_raise(
     ids = tuple(snapshot.id for snapshot in snapshots)
     assert progress.batch == BatchProgress(total=4, succeeded=3, failed=1, canceled=0, pending=0, children=ids)
     assert (progress.done, progress.total) == (4, 4)
+
+
+async def test_a_job_submits_children_by_their_kinds_names(registry: Registry, scheduler: Scheduler) -> None:
+    registry.kind("child")(part)
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> list[int]:
+        by_position = await job.submit("child", 1, labels={"part": "1"})
+        by_keyword = await job.submit("child", number=2)
+        assert (await by_position.wait()).labels == {"part": "1"}
+        return [await by_position.result(), await by_keyword.result()]
+
+    assert await (await scheduler.submit(parent())).result() == [1, 2]
+
+
+async def test_a_batch_mixes_calls_names_and_names_with_arguments(registry: Registry, scheduler: Scheduler) -> None:
+    child = registry.kind("child")(part)
+
+    @registry.kind("whole")
+    async def whole(job: JobContext) -> str:
+        return "all"
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> list[object]:
+        return [snapshot.result for snapshot in await job.batch([child(1), ("child", 2), "whole", ("whole",)])]
+
+    assert await (await scheduler.submit(parent())).result() == [1, 2, "all", "all"]
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "error", "message"),
+    [
+        ("chlid", (1,), UnknownKindError, "no kind is named 'chlid'; registered: child, parent"),
+        ("child", (), TypeError, r"kind 'child': missing a required argument: 'number'; its handler takes .*"),
+    ],
+)
+async def test_a_child_by_name_that_cannot_be_called_is_refused_and_no_child_exists(
+    registry: Registry, scheduler: Scheduler, name: str, args: tuple[int, ...], error: type[Exception], message: str
+) -> None:
+    child = registry.kind("child")(part)
+
+    @registry.kind("parent")
+    async def parent(job: JobContext) -> None:
+        with pytest.raises(error, match=f"^{message}$"):
+            await job.submit(name, *args)
+        with pytest.raises(error, match=f"^{message}$"):
+            await job.batch([child(1), (name, *args)])
+
+    await (await scheduler.submit(parent())).result()
+    assert (await scheduler.find(kind="child")).jobs == ()
 
 
 async def test_children_inherit_owner_and_labels_and_those_given_are_laid_over(
@@ -152,11 +204,12 @@ async def test_under_a_shield_of_its_own_a_canceled_job_submits_no_child(
 
 async def test_a_child_whose_labels_are_wrong_is_not_submitted(registry: Registry, scheduler: Scheduler) -> None:
     child = registry.kind("child")(part)
+    wrong: Any = {"a": 1}
 
     @registry.kind("parent")
     async def parent(job: JobContext) -> None:
         with pytest.raises(TypeError, match=r"labels\.a must be a string"):
-            await job.submit(child(1), labels={"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+            await job.submit(child(1), labels=wrong)
 
     assert (await (await scheduler.submit(parent())).wait()).state is JobState.SUCCEEDED
     assert (await scheduler.find(kind="child")).jobs == ()

@@ -22,10 +22,13 @@ async def add(job: JobContext, a: int) -> int:
 async def plain_coroutine() -> None: ...
 
 
+NAMED = {"submit": 'submit("name", ...)', "batch": 'batch([("name", ...)])'}
+
+
 def described(takes: str, call: str, given: str) -> str:
     return (
-        f"{takes} takes a call of a kind, as in {takes}({call}), "
-        f"where kind is what @registry.kind(...) made of a function; not {given}"
+        f"{takes} takes a call of a kind, as in {takes}({call}), where kind is what @registry.kind(...) made of a "
+        f"function, or a kind's name and arguments, as in {NAMED[takes]}; not {given}"
     )
 
 
@@ -55,6 +58,12 @@ NO_BATCHES: dict[str, tuple[Callable[[Kind[..., Any]], Any], str]] = {
     "a name": (lambda _: "add", described("batch", "[kind(...)]", "'add' (str)")),
     "one call": (lambda kind: kind(1), described("batch", "[kind(...)]", "<call of add> (Call)")),
     "a kind alone": (lambda kind: kind, not_called("batch", "[add(...)]")),
+    "a tuple of a call": (
+        lambda kind: [(kind(1),)],
+        described("batch", "[kind(...)]", "(<call of add>,) (tuple)"),
+    ),
+    "an empty tuple": (lambda _: [()], described("batch", "[kind(...)]", "() (tuple)")),
+    "a list of a name": (lambda _: [["add", 1]], described("batch", "[kind(...)]", "['add', 1] (list)")),
     "nothing": (lambda _: None, described("batch", "[kind(...)]", "None (NoneType)")),
 }
 

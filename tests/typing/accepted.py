@@ -36,6 +36,10 @@ async def ingest(job: JobContext, url: str, *, depth: int = 1) -> dict[str, int]
     assert_type(child, JobHandle[list[int]])
     assert_type(await child.result(), list[int])
     assert_type(await job.batch([perhaps_in_part(True), perhaps_in_part(False)]), list[Snapshot[str]])
+    assert_type(await job.submit("in_part"), JobHandle[Any])
+    assert_type(await job.submit("ingest", url, depth=2, labels={"a": "b"}), JobHandle[Any])
+    assert_type(await job.batch([in_part(), ("ingest", url), "in_part"]), list[Snapshot[Any]])
+    assert_type(await job.batch(("ingest", each) for each in url), list[Snapshot[Any]])
     return {"depth": depth}
 
 

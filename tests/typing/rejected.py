@@ -17,6 +17,9 @@ async def ingest(job: JobContext, url: str, *, depth: int = 1) -> dict[str, int]
     await job.run_stage("clone", size_of)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     job.add_compensation(remove, 5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     job.add_compensation(remove)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    await job.submit(ingest)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await job.batch([ingest])  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await job.batch([(5, "url")])  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
     job.progress("half")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     return {"depth": depth}
 
