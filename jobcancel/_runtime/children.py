@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from jobcancel._core.calls import Call
 from jobcancel._core.job import Origin
-from jobcancel._core.kinds import no_call
 from jobcancel.errors import DeadlockError
 
 from .admission import Admission
@@ -19,8 +18,6 @@ from .stage import deliver_first
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Snapshot
-
-R = TypeVar("R")
 
 
 class ChildHost(JobHost, Protocol):
@@ -51,13 +48,7 @@ class ChildHost(JobHost, Protocol):
 
 
 async def submit_child(host: ChildHost, parent: Job, call: Call[R], labels: dict[str, str] | None) -> Handle[R]:
-    """Submit one child of ``parent``.
-
-    Raises:
-        TypeError: ``call`` is no call of a kind.
-    """
-    if type(call) is not Call:
-        raise no_call(call, "submit")
+    """Submit one child of ``parent``."""
     await _before_child(parent)
     _refuse_deadlock(host, parent, call)
     child = host.reserve(host.journal.plain_call(call), parent, _origin(parent, labels), None, None)
@@ -68,12 +59,7 @@ async def submit_child(host: ChildHost, parent: Job, call: Call[R], labels: dict
 async def run_batch(
     host: ChildHost, parent: Job, calls: Iterable[Call[R]], labels: dict[str, str] | None
 ) -> list[Snapshot[R]]:
-    """Submit one child for each call, all or none; wait for all of them, and return them in order.
-
-    Raises:
-        TypeError: One of them is no call of a kind; no child was submitted.
-    """
-    calls = _calls(calls)
+    """Submit one child for each call, all or none; wait for all of them, and return them in order."""
     await _before_child(parent)
     origin = _origin(parent, labels)
     calls = [host.journal.plain_call(call) for call in calls]
@@ -92,17 +78,6 @@ async def run_batch(
     for child in children:
         await wait_persisted(host, child)
     return [cast("Snapshot[R]", snapshot_of(child)) for child in children]
-
-
-def _calls(given: Iterable[Call[R]]) -> list[Call[R]]:
-    passed = cast("object", given)
-    if isinstance(passed, str) or not isinstance(passed, Iterable):
-        raise no_call(passed, "batch")
-    calls = list(given)
-    refused = [no_call(call, "batch") for call in calls if type(call) is not Call]  # no_call closes each coroutine
-    if refused:
-        raise refused[0]
-    return calls
 
 
 def _origin(job: Job, labels: dict[str, str] | None) -> Origin:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, Unpack,
 from anyio import from_thread
 
 from jobcancel._core.arguments import AMOUNT
-from jobcancel._core.calls import Call
+from jobcancel._core.calls import AnyCall, Call
 from jobcancel._core.compensations import AnyUndo, Undo, undo_of
 from jobcancel._core.context import JobHandle
 from jobcancel._core.job import ProgressRecord
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import plain, string, text
+from jobcancel._core.submission import call_of, calls_of
 from jobcancel.errors import StaleAttemptError
 
 from .job import Job
@@ -127,13 +128,34 @@ class RunningJob:
         job = self._writable()
         job.note(step, job.host.now(), details=details)
 
-    async def submit(self, call: Call[R], *, labels: Mapping[str, str] | None = None) -> JobHandle[R]:
+    @overload
+    async def submit(self, call: Call[R], /, *, labels: Mapping[str, str] | None = None) -> JobHandle[R]: ...
+    @overload
+    async def submit(
+        self, call: str, /, *args: Any, labels: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> JobHandle[Any]: ...
+    async def submit(
+        self, call: Call[Any] | str, /, *args: Any, labels: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> JobHandle[Any]:
         """Submit a child."""
-        return await self._job.host.submit_child(self._job, call, plain_labels(labels))
+        host = self._job.host
+        call = call_of(host.registry, call, args, kwargs)
+        return await host.submit_child(self._job, call, plain_labels(labels))
 
-    async def batch(self, calls: Iterable[Call[R]], *, labels: Mapping[str, str] | None = None) -> list[Snapshot[R]]:
+    @overload
+    async def batch(
+        self, calls: Iterable[Call[R]], /, *, labels: Mapping[str, str] | None = None
+    ) -> list[Snapshot[R]]: ...
+    @overload
+    async def batch(
+        self, calls: Iterable[AnyCall], /, *, labels: Mapping[str, str] | None = None
+    ) -> list[Snapshot[Any]]: ...
+    async def batch(
+        self, calls: Iterable[AnyCall], /, *, labels: Mapping[str, str] | None = None
+    ) -> list[Snapshot[Any]]:
         """Submit children and wait for all."""
-        return await self._job.host.run_batch(self._job, calls, plain_labels(labels))
+        host = self._job.host
+        return await host.run_batch(self._job, calls_of(host.registry, calls), plain_labels(labels))
 
     async def run_sync(self, fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         """Run a function in a thread."""

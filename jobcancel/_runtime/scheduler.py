@@ -13,11 +13,11 @@ from jobcancel._core.compensations import AnyUndo
 from jobcancel._core.context import JobHandle
 from jobcancel._core.decision import Verdict
 from jobcancel._core.job import NO_ORIGIN, Origin
-from jobcancel._core.kinds import no_call
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import text
 from jobcancel._core.registry import Registry
 from jobcancel._core.states import StateValue
+from jobcancel._core.submission import call_of
 from jobcancel.abc import Clock, Store
 from jobcancel.errors import SchedulerClosedError
 
@@ -165,12 +165,7 @@ class Scheduler:
         **kwargs: Any,
     ) -> JobHandle[Any]:
         """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost."""
-        if isinstance(call, str):
-            call = self._registry[call](*args, **kwargs)
-        elif type(call) is not Call:
-            raise no_call(call, "submit")
-        elif args or kwargs:
-            raise TypeError("the call has its arguments; pass more only with a kind's name")
+        call = call_of(self._registry, call, args, kwargs)
         if not self._accepting:
             raise SchedulerClosedError("submit")
         check_thread(self._dispatcher, "submit")
