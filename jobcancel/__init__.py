@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._core.specs import Stage
     from ._core.states import Event, JobState, mermaid
     from ._runtime.blocking import BlockingScheduler
+    from ._runtime.context import current_job
     from ._runtime.scheduler import Scheduler
 else:
     # PEP 562. The pytest plugin lies in this package, and pytest imports it in every test run of an environment that
@@ -65,6 +66,7 @@ else:
             "mermaid",
         ),
         "._runtime.blocking": ("BlockingScheduler",),
+        "._runtime.context": ("current_job",),
         "._runtime.scheduler": ("Scheduler",),
     }
 
@@ -112,5 +114,6 @@ __all__ = (
     "Stage",
     "Undo",
     "Verdict",
+    "current_job",
     "mermaid",
 )

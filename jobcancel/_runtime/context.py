@@ -14,14 +14,14 @@ from anyio import from_thread
 from jobcancel._core.arguments import AMOUNT
 from jobcancel._core.calls import AnyCall, Call
 from jobcancel._core.compensations import AnyUndo, Undo, undo_of
-from jobcancel._core.context import JobHandle
+from jobcancel._core.context import JobContext, JobHandle
 from jobcancel._core.job import ProgressRecord
 from jobcancel._core.plain import labels as plain_labels
 from jobcancel._core.plain import plain, string, text
 from jobcancel._core.submission import call_of, calls_of
 from jobcancel.errors import StaleAttemptError
 
-from .job import Job
+from .job import CURRENT, Job
 from .processes import run_process
 from .stage import StageScope
 from .threads import run_in_thread
@@ -193,3 +193,14 @@ class RunningJob:
             write()
         else:
             from_thread.run_sync(write)
+
+
+def current_job() -> JobContext[Any] | None:
+    """Return the context of the job whose code calls this, or None outside of any job's code.
+
+    A job's code is its handler and what that calls, in tasks and threads too that inherit the handler's context
+    variables: those of task groups, ``asyncio.create_task`` and ``job.run_sync``. When the handler has ended there is
+    no code of the job any more: a compensation gets None, and so does a task that outlives the handler.
+    """
+    job = CURRENT.get()
+    return None if job is None or job.code_ended else RunningJob(job)

@@ -16,6 +16,7 @@ from jobcancel import (
     Scheduler,
     Snapshot,
     Stage,
+    current_job,
 )
 from jobcancel.abc import Clock, JobService
 from jobcancel.testing import ManualClock
@@ -111,6 +112,10 @@ async def with_a_plain_context(job: JobContext) -> int:
 @declared.handler("count")
 async def count(job: JobContext, upto: int) -> int:
     return upto
+
+
+def deep_inside_a_job() -> None:
+    assert_type(current_job(), JobContext[Any] | None)
 
 
 async def from_a_loop(scheduler: Scheduler) -> None:
