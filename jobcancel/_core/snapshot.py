@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
-from attrs import Factory, field, fields, frozen, has
+from attrs import Factory, fields, frozen, has
 
-from .arguments import described
 from .decision import Outcome
 from .endings import Failure
 from .plain import json_form
@@ -112,9 +111,9 @@ class CancelStatus:
     unresponsive: bool
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Snapshot(Generic[R_co]):
-    """A job at one instant.
+    """A job at one instant. Its ``repr`` is one line that names what tells jobs apart; ``to_dict`` has all of it.
 
     Attributes:
         id: Its id.
@@ -149,10 +148,22 @@ class Snapshot(Generic[R_co]):
     started_at: datetime | None = None
     settled_at: datetime | None = None
     progress: Progress | None = None
-    result: R_co | None = field(default=None, repr=described)
+    result: R_co | None = None
     failure: Failure | None = None
     cancel: CancelStatus | None = None
     history: tuple[HistoryEntry, ...] = ()
+
+    def __repr__(self) -> str:
+        shown: dict[str, str | int | None] = {
+            "id": self.id,
+            "kind": self.kind,
+            "state": self.state.value,
+            "stage": self.stage,
+            "attempt": self.attempt,
+            "failure": None if self.failure is None else self.failure.code.value,
+            "cancel": None if self.cancel is None else self.cancel.outcome.value,
+        }
+        return f"<Snapshot {' '.join(f'{name}={value!r}' for name, value in shown.items() if value is not None)}>"
 
     @property
     def settled(self) -> bool:

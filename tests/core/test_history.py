@@ -212,6 +212,29 @@ def test_whatever_happens_the_history_tells_all_of_it_in_order(picks: list[int])
     assert job.log() is job.history
 
 
+@given(st.lists(st.tuples(st.sampled_from(["enter", "leave", "note", "cancel", "deliver", "undo"]), st.booleans())))
+def test_a_history_is_in_the_order_of_time_whatever_takes_long(steps: list[tuple[str, bool]]) -> None:
+    job, now = started(), 2.0
+    for step, later in steps:
+        now += later
+        if step == "enter" and job.stage is None and job.cancel is None:
+            job.enter_stage(stage(), now)
+        elif step == "leave":
+            job.leave_stage("done", now, raised=False)
+        elif step == "note":
+            job.note("halfway", now)
+        elif step == "cancel":
+            job.request_cancel(user(), now)
+        elif step == "deliver":
+            job.deliver(now)
+        elif step == "undo" and job.stage is None:
+            job.log().append(("refund", now, 2.0, "compensated", None))
+            now += 2
+        times = [at for _, at, _ in shown(job)]
+        assert times == sorted(times)
+        assert len(times) == len(job.history or ()) + (job.stage is not None) or job.history is None
+
+
 def _happen(job: JobRecord, event: Event, now: float) -> None:
     """Let an event happen in the way in which it does: a cancel is asked for."""
     if event in (Event.CANCEL_ACCEPTED, Event.WITHDRAWN):

@@ -195,3 +195,15 @@ def test_the_words_of_the_json_form_are_plain_strings() -> None:
     words = (shown["state"], shown["failure"]["code"], shown["cancel"]["cause"], shown["cancel"]["outcome"])
     assert words == ("failed", "TIMED_OUT", "timeout", "deferred")
     assert [type(word) for word in words] == [str] * 4
+
+
+def test_the_repr_is_one_line_that_names_job_state_attempt_failure_and_cancel() -> None:
+    assert repr(FULL) == (
+        "<Snapshot id='job_1' kind='ingest' state='failed' stage='cloning' attempt=2 failure='TIMED_OUT' "
+        "cancel='deferred'>"
+    )
+
+
+def test_the_repr_leaves_out_what_is_not_there() -> None:
+    snapshot = Snapshot[str](id="job\n1", kind="ingest", state=JobState.SUCCEEDED, created_at=AT, result="x" * 1000)
+    assert repr(snapshot) == "<Snapshot id='job\\n1' kind='ingest' state='succeeded' attempt=1>"
