@@ -10,7 +10,7 @@ from jobcancel import Event, JobState
 from jobcancel._core.job import implied_history
 from jobcancel._core.journal import Entry
 from jobcancel._core.replay import Replay
-from jobcancel._core.states import step
+from jobcancel._core.states import next_state
 from jobcancel.errors import StoreFormatError
 from jobcancel.stores.sqlite_reading import JournalFile
 
@@ -133,10 +133,10 @@ def _illegal(replay: Replay) -> list[str]:
         # Stages have a duration or another status; notes have another.
         if event not in EVENTS or status not in STATES or duration is not None:
             continue
-        cell = step(state, EVENTS[event])
-        if cell is None or cell.status != status:
+        after = next_state(state, EVENTS[event])
+        if after is None or after != status:
             return [f"its history says {event} -> {status}, which is not legal in {state}"]
-        state = cell.state
+        state = after
     if state is not replay.state:
         return [f"its history leads to {state}, but it is {replay.state}"]
     return []

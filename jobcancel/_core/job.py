@@ -16,7 +16,7 @@ from .endings import MESSAGES, Ending, Failure, decide_ending
 from .errors import IllegalTransitionError, StageActiveError, StageUnavailableError
 from .policies import OnCancel
 from .specs import KindSpec, Stage
-from .states import Event, JobState, step
+from .states import TERMINAL, Event, JobState, next_state
 
 
 class Origin(NamedTuple):
@@ -77,6 +77,19 @@ def implied_history(
         ending = "unwound" if state is JobState.CANCELED else state._value_
         history.append((ending, settled, None, state._value_, None))
     return history
+
+
+# The events that ``implied_history`` tells of: a job with no others keeps no history.
+IMPLIED: Final = frozenset(
+    {
+        Event.STARTED,
+        Event.CANCEL_ACCEPTED,
+        Event.UNWOUND,
+        Event.SUCCEEDED,
+        Event.PARTIALLY_SUCCEEDED,
+        Event.FAILED,
+    }
+)
 
 
 class ProgressRecord:
@@ -237,13 +250,13 @@ class JobRecord:
         Raises:
             IllegalTransitionError: The table has no such transition; nothing has changed.
         """
-        cell = step(self.state, event)
-        if cell is None:
+        state = next_state(self.state, event)
+        if state is None:
             raise IllegalTransitionError(self.id, self.state, event)
-        if self.history is not None or not cell.implied:
-            self.log().append((cell.event, now, None, cell.status, None))
-        self.state = cell.state
-        if cell.settles:
+        if self.history is not None or event not in IMPLIED:
+            self.log().append((event._value_, now, None, state._value_, None))
+        self.state = state
+        if state in TERMINAL:
             self.settled = now
         elif event is _STARTED:
             self.started = now
@@ -278,8 +291,8 @@ class JobRecord:
     def verdict(self, request: Cancellation) -> Verdict:
         """Return what the answer to ``request`` would be now; nothing changes."""
         outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, self.undo)
-        cell = None if event is None else step(self.state, event)
-        return Verdict(self.id, outcome, self.state if cell is None else cell.state, self.stage_name)
+        after = None if event is None else next_state(self.state, event)
+        return Verdict(self.id, outcome, after or self.state, self.stage_name)
 
     def request_cancel(self, request: Cancellation, now: float) -> Verdict:
         """Decide ``request`` and carry out what the decision changes in this record, in one step."""
@@ -369,5 +382,4 @@ class JobRecord:
 
     def compensates(self, event: Event) -> bool:
         """Return whether a job that ends by ``event``, unless it has settled already, runs its compensations."""
-        cell = step(self.state, event)
-        return (self.state if cell is None else cell.state) in self.spec.compensate_on
+        return (next_state(self.state, event) or self.state) in self.spec.compensate_on

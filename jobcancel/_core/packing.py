@@ -26,6 +26,7 @@ NOTHING_RARE: Final = (None,) * 6
 # marshaled tuple, whose first byte is a printable character, with or without the highest bit.
 _PLAIN: Final = Struct("<BQdddd")
 _STATES: Final = tuple(JobState)
+_PLACES: Final = {state: place for place, state in enumerate(_STATES)}
 
 
 def pack(job: JobRecord) -> Packed:
@@ -41,7 +42,7 @@ def pack(job: JobRecord) -> Packed:
         and job.attempt == 1
     ):
         packed = (
-            _PLAIN.pack(job.state.ordinal, job.seq, job.created_at, job.created, job.started, job.settled)
+            _PLAIN.pack(_PLACES[job.state], job.seq, job.created_at, job.created, job.started, job.settled)
             + job.spec.name.encode()
         )
     else:

@@ -15,7 +15,7 @@ from jobcancel._core.endings import Ending, decide_ending
 from jobcancel._core.job import JobRecord, Release
 from jobcancel._core.policies import CancelCause
 from jobcancel._core.specs import Stage
-from jobcancel._core.states import Event, JobState, Step, step
+from jobcancel._core.states import Event, JobState, next_state
 
 Plant = Callable[[], AbstractContextManager[object]]
 FAULTS: dict[str, Plant] = {}
@@ -141,11 +141,11 @@ def a_cancel_is_delivered_twice(job: JobRecord, now: float) -> bool:
 # How a job ends.
 
 
-@fault(record, "step")
-def a_terminal_state_is_left(state: JobState, event: Event) -> Step | None:
+@fault(record, "next_state")
+def a_terminal_state_is_left(state: JobState, event: Event) -> JobState | None:
     if state is JobState.CANCELED and event is Event.SUCCEEDED:
-        return Step(JobState.SUCCEEDED, settles=True, implied=True, event="succeeded", status="succeeded")
-    return step(state, event)
+        return JobState.SUCCEEDED
+    return next_state(state, event)
 
 
 @fault(record, "decide_ending")
