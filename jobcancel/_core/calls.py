@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from attrs import frozen
+from attrs import define, frozen
 
 from .plain import all_scalar, plain
 from .specs import KindSpec, Stage
@@ -57,22 +57,14 @@ class CalledKind(Protocol):
         ...
 
 
+@define(eq=False, repr=False, weakref_slot=False)
 class Call(Generic[R_co]):
     """A kind and the arguments of one job, checked against the handler's signature; nothing has started."""
 
-    __slots__ = ("_handler", "args", "kind", "kwargs")
-
-    def __init__(
-        self,
-        kind: CalledKind,
-        handler: Callable[..., Coroutine[Any, Any, R_co | Partial[R_co]]],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> None:
-        self.kind: CalledKind = kind
-        self._handler = handler
-        self.args: tuple[Any, ...] = args
-        self.kwargs: Mapping[str, Any] = kwargs
+    kind: CalledKind
+    _handler: Callable[..., Coroutine[Any, Any, R_co | Partial[R_co]]]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
 
     def start(self, job: object) -> Coroutine[Any, Any, R_co | Partial[R_co]]:
         """Return the handler's coroutine, not begun."""

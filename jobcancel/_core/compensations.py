@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, cast
 
-from attrs import frozen
+from attrs import define, frozen
 
 from .arguments import excerpt, is_generator, type_name
 from .errors import UnknownCompensationError
@@ -43,6 +43,7 @@ class CompensationContext:
         return f"{self.job_id}:{self.name}:{self.n}"
 
 
+@define(eq=False, weakref_slot=False)
 class Undo:
     """One compensation by name with its arguments.
 
@@ -54,13 +55,10 @@ class Undo:
             name that an earlier process had registered: nothing is left of it but that it was there.
     """
 
-    __slots__ = ("args", "kwargs", "n", "name")
-
-    def __init__(self, name: str, args: list[Any], kwargs: dict[str, Any], n: int = 0) -> None:
-        self.name: str = name
-        self.args: list[Any] = args
-        self.kwargs: dict[str, Any] = kwargs
-        self.n: int = n
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    n: int = 0
 
     def __repr__(self) -> str:
         return f"<undo by {self.name}>"

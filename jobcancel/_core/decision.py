@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from attrs import define, field
+
 from .policies import CancelCause, OnCancel
 from .states import Event, JobState
 
@@ -24,9 +26,7 @@ class Outcome(StrEnum):
     ALREADY_TERMINAL = "already_terminal"
 
 
-_CANCELING: Final = Outcome.CANCELING
-
-
+@define(eq=False, weakref_slot=False)  # two equal requests are two requests
 class Cancellation:
     """A request, and, once one is accepted, the record of what became of it.
 
@@ -52,51 +52,23 @@ class Cancellation:
         unresponsive: The job's code keeps swallowing the cancellation.
     """
 
-    __slots__ = (
-        "abandoned",
-        "by",
-        "cause",
-        "compensated",
-        "defer",
-        "delivered_at",
-        "force",
-        "forced",
-        "held",
-        "ignored",
-        "outcome",
-        "pierced",
-        "reason",
-        "requested_at",
-        "stuck",
-        "tear",
-        "unresponsive",
-    )
-
-    def __init__(
-        self,
-        cause: CancelCause,
-        by: str | None = None,
-        reason: str | None = None,
-        defer: bool = False,
-        force: bool = False,
-    ) -> None:
-        self.cause: CancelCause = cause
-        self.by: str | None = by
-        self.reason: str | None = reason
-        self.defer: bool = defer
-        self.force: bool = force
-        self.requested_at: float = 0.0
-        self.outcome: Outcome = _CANCELING
-        self.delivered_at: float | None = None
-        self.held: bool = False
-        self.forced: bool = False
-        self.ignored: bool = False
-        self.abandoned: bool = False
-        self.pierced: bool = False
-        self.tear: BaseException | None = None
-        self.compensated: bool = False
-        self.stuck: bool = False
-        self.unresponsive: bool = False
+    cause: CancelCause
+    by: str | None = None
+    reason: str | None = None
+    defer: bool = False
+    force: bool = False
+    requested_at: float = field(default=0.0, init=False)
+    outcome: Outcome = field(default=Outcome.CANCELING, init=False)
+    delivered_at: float | None = field(default=None, init=False)
+    held: bool = field(default=False, init=False)
+    forced: bool = field(default=False, init=False)
+    ignored: bool = field(default=False, init=False)
+    abandoned: bool = field(default=False, init=False)
+    pierced: bool = field(default=False, init=False)
+    tear: BaseException | None = field(default=None, init=False)
+    compensated: bool = field(default=False, init=False)
+    stuck: bool = field(default=False, init=False)
+    unresponsive: bool = field(default=False, init=False)
 
 
 def shutdown_request() -> Cancellation:

@@ -6,9 +6,10 @@ the history and the watchers attach to it and nowhere else. Times are arguments,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
+
+from attrs import define, field
 
 from .compensations import number
 from .decision import Cancellation, Outcome, Verdict, decide_cancel
@@ -92,6 +93,7 @@ IMPLIED: Final = frozenset(
 )
 
 
+@define(eq=False, weakref_slot=False)
 class ProgressRecord:
     """The running job's progress; ``Progress`` is what is shown of it.
 
@@ -105,25 +107,13 @@ class ProgressRecord:
         canceled: Canceled.
     """
 
-    __slots__ = ("canceled", "children", "done", "failed", "message", "succeeded", "total")
-
-    def __init__(
-        self,
-        done: float | None = None,
-        total: float | None = None,
-        message: str | None = None,
-        children: Iterable[str] = (),
-        succeeded: int = 0,
-        failed: int = 0,
-        canceled: int = 0,
-    ) -> None:
-        self.done: float | None = done
-        self.total: float | None = total
-        self.message: str | None = message
-        self.children: list[str] = list(children)
-        self.succeeded: int = succeeded
-        self.failed: int = failed
-        self.canceled: int = canceled
+    done: float | None = None
+    total: float | None = None
+    message: str | None = None
+    children: list[str] = field(factory=list[str])
+    succeeded: int = 0
+    failed: int = 0
+    canceled: int = 0
 
     def child_settled(self, state: JobState) -> None:
         """Count a child of a batch that settled in ``state``."""
@@ -155,6 +145,7 @@ _CANCELING: Final = Outcome.CANCELING
 _DEFERRED: Final = Outcome.DEFERRED
 
 
+@define(eq=False, repr=False, weakref_slot=False)
 class JobRecord:
     """One job.
 
@@ -184,65 +175,33 @@ class JobRecord:
         interrupted: Whether the host's code raised a ``KeyboardInterrupt`` in it, which belongs to the host.
     """
 
-    __slots__ = (
-        "attempt",
-        "cancel",
-        "children_canceled",
-        "code_ended",
-        "created",
-        "created_at",
-        "failure",
-        "history",
-        "id",
-        "interrupted",
-        "observed",
-        "origin",
-        "progress",
-        "result",
-        "seq",
-        "settled",
-        "spec",
-        "stage",
-        "stage_at",
-        "started",
-        "state",
-        "undo",
-        "undos",
-    )
+    id: str
+    seq: int
+    spec: KindSpec
+    created_at: float
+    created: float
+    origin: Origin = NO_ORIGIN
+    undo: list[Any] | None = None
+    attempt: int = field(default=1, init=False)
+    state: JobState = field(default=JobState.PENDING, init=False)
+    stage: Stage | None = field(default=None, init=False)
+    stage_at: float = field(default=0.0, init=False)
+    started: float | None = field(default=None, init=False)
+    settled: float | None = field(default=None, init=False)
+    history: list[RawEntry] | None = field(default=None, init=False)
+    progress: ProgressRecord | None = field(default=None, init=False)
+    cancel: Cancellation | None = field(default=None, init=False)
+    undos: int = field(default=0, init=False)
+    children_canceled: int = field(default=0, init=False)
+    code_ended: bool = field(default=False, init=False)
+    failure: Failure | None = field(default=None, init=False)
+    result: Any = field(default=None, init=False)
+    observed: bool = field(default=False, init=False)
+    interrupted: bool = field(default=False, init=False)
 
-    def __init__(
-        self,
-        job_id: str,
-        seq: int,
-        spec: KindSpec,
-        created_at: float,
-        created: float,
-        origin: Origin = NO_ORIGIN,
-        undo: list[Any] | None = None,
-    ) -> None:
-        self.id: str = job_id
-        self.seq: int = seq
-        self.spec: KindSpec = spec
-        self.origin: Origin = origin
-        self.attempt: int = 1
-        self.state: JobState = _PENDING
-        self.stage: Stage | None = None
-        self.stage_at: float = 0.0
-        self.created_at: float = created_at
-        self.created: float = created
-        self.started: float | None = None
-        self.settled: float | None = None
-        self.history: list[RawEntry] | None = None
-        self.progress: ProgressRecord | None = None
-        self.cancel: Cancellation | None = None
-        self.undo = undo
-        self.undos: int = 0 if undo is None else number(undo)
-        self.children_canceled: int = 0
-        self.code_ended: bool = False
-        self.failure: Failure | None = None
-        self.result: Any = None
-        self.observed: bool = False
-        self.interrupted: bool = False
+    def __attrs_post_init__(self) -> None:
+        if self.undo is not None:
+            self.undos = number(self.undo)
 
     def apply(self, event: Event, now: float) -> None:
         """Let ``event`` happen; the only method that changes ``state``.

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from attrs import define, field
+
 from .compensations import AnyUndo, Undo, name_of
 from .decision import Cancellation
 from .job import JobRecord, RawEntry
@@ -119,6 +121,21 @@ def encode_tombstone(facts: Facts, key: str, created_at: float, arguments: Body)
     }
 
 
+class _Said(NamedTuple):
+    """What the entries of a job say: fields by name, and how much of what only grows (undos: the very objects)."""
+
+    fields: Body
+    history: int
+    undo: Sequence[AnyUndo]
+    results: int
+    children: int
+
+
+_NOTHING: Final = _Said({}, 0, (), 0, 0)
+_SUBMITTED: Final = _Said({"state": "pending", "attempt": 1}, 0, (), 0, 0)  # of most that wait: they share it
+
+
+@define(eq=False, weakref_slot=False)
 class JobJournal:
     """What the journal says of one job, and what it does not yet say.
 
@@ -134,31 +151,17 @@ class JobJournal:
         finished: Whether the final entry was made: nothing may follow it.
     """
 
-    __slots__ = (
-        "_made",
-        "_written",
-        "args",
-        "asked",
-        "committing",
-        "finished",
-        "job",
-        "kwargs",
-        "results",
-        "starting",
-        "timeout_s",
-    )
-
-    def __init__(self, job: JobRecord, args: Sequence[Any], kwargs: Mapping[str, Any], timeout_s: float | None) -> None:
-        self.job: JobRecord = job
-        self.args: Sequence[Any] = args
-        self.kwargs: Mapping[str, Any] = kwargs
-        self.timeout_s: float | None = timeout_s
-        self.asked: Sequence[Cancellation] = ()
-        self.committing: str | None = None
-        self.starting: bool = False
-        self.finished: bool = False
-        self.results: Sequence[tuple[str, int, Any]] = ()
-        self._written = self._made = _NOTHING
+    job: JobRecord
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    timeout_s: float | None
+    asked: Sequence[Cancellation] = field(default=(), init=False)
+    committing: str | None = field(default=None, init=False)
+    starting: bool = field(default=False, init=False)
+    results: Sequence[tuple[str, int, Any]] = field(default=(), init=False)
+    finished: bool = field(default=False, init=False)
+    _written: _Said = field(default=_NOTHING, init=False)
+    _made: _Said = field(default=_NOTHING, init=False)
 
     def ask(self, request: Cancellation) -> None:
         """Have a request kept until it is decided."""
@@ -253,20 +256,6 @@ class JobJournal:
         if self.timeout_s is not None:
             body["timeout_s"] = self.timeout_s
         return body
-
-
-class _Said(NamedTuple):
-    """What the entries of a job say: fields by name, and how much of what only grows (undos: the very objects)."""
-
-    fields: Body
-    history: int
-    undo: Sequence[AnyUndo]
-    results: int
-    children: int
-
-
-_NOTHING: Final = _Said({}, 0, (), 0, 0)
-_SUBMITTED: Final = _Said({"state": "pending", "attempt": 1}, 0, (), 0, 0)  # of most that wait: they share it
 
 
 def _common(before: Sequence[AnyUndo], now: Sequence[AnyUndo]) -> int:

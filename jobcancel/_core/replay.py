@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import define, field
+
 from .decision import Cancellation, Outcome
 from .endings import Failure
 from .job import NO_ORIGIN, JobRecord, Origin, ProgressRecord
@@ -13,6 +15,7 @@ from .specs import KindSpec, Stage
 from .states import JobState
 
 
+@define(eq=False, weakref_slot=False)
 class Replay:
     """A job as its entries tell it.
 
@@ -22,17 +25,15 @@ class Replay:
         history: What happened; None while that is implied.
         undo: Its compensations, oldest first.
         results: What ``run_stage`` gave.
+        children: The ids of its batches' children.
     """
 
-    __slots__ = ("children", "fields", "history", "job_id", "results", "undo")
-
-    def __init__(self, job_id: str) -> None:
-        self.job_id = job_id
-        self.fields: Body = {}
-        self.history: list[list[Any]] | None = None
-        self.undo: list[list[Any]] = []
-        self.results: list[tuple[str, int, Any]] = []
-        self.children: list[str] = []
+    job_id: str
+    fields: Body = field(factory=dict[str, Any], init=False)
+    history: list[list[Any]] | None = field(default=None, init=False)
+    undo: list[list[Any]] = field(factory=list[list[Any]], init=False)
+    results: list[tuple[str, int, Any]] = field(factory=list[tuple[str, int, Any]], init=False)
+    children: list[str] = field(factory=list[str], init=False)
 
     def take(self, body: Body) -> None:
         """Apply the next entry."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from attrs import fields
+
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending, Failure
 from jobcancel._core.job import JobRecord
@@ -96,8 +98,8 @@ class Sim(JobRecord):
         return (*self.facts(), self.code, self.queued, self.cut, self.doomed, end, self.registered)
 
 
-_SLOTS: Final = (*JobRecord.__slots__, *Sim.__slots__)
-_REQUEST: Final = Cancellation.__slots__
+_SLOTS: Final = (*(attribute.name for attribute in fields(JobRecord)), *Sim.__slots__)
+_REQUEST: Final = tuple(attribute.name for attribute in fields(Cancellation))
 
 
 def _copy(record: T, names: Iterable[str]) -> T:
