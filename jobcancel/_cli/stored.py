@@ -38,7 +38,7 @@ class StoredJob:
     @property
     def requests(self) -> list[Cancellation]:
         """Requests that were kept and not yet decided."""
-        return self.replay.asked
+        return self.replay.requests
 
     @property
     def committing(self) -> str | None:

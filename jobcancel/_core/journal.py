@@ -1,8 +1,7 @@
-"""The journal's entries: what each says of a job, as plain data.
+"""The journal's entries: plain data that each tells a change of one job, and how they are encoded.
 
-What may live in this file: what an entry is, and how the fields of one are made of a job; ``journal`` says which of
-them have changed, and ``replay`` has the way back. Times are seconds since the job was submitted, so that they mean
-the same to a process with another clock.
+What may live in this file: what an entry is, and which fields of a job it has; ``replay`` decodes them. Times are
+seconds since the job was submitted, so that they mean the same to a process with another clock.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ class Entry(NamedTuple):
     """One entry of the journal.
 
     Attributes:
-        job_id: Whose it is.
-        body: What it says, as plain data (None, bool, int, float, str, lists, and dicts by string); None with
-            ``final``: the job is to be forgotten.
-        final: Whether it stands for all entries of that job before it, which need not be kept any longer. Its body
-            says so too, so that a store need not give this back.
+        job_id: The job's id.
+        body: What has changed, as plain data (None, bool, int, float, str, lists, and dicts by string); None with
+            ``final``: the job is forgotten.
+        final: Whether it replaces all earlier entries of that job, which need not be kept any longer. Its body has
+            ``final`` too, so that a store need not give this back.
     """
 
     job_id: str
@@ -40,44 +39,44 @@ class Entry(NamedTuple):
     final: bool = False
 
 
-def identity(job: JobRecord) -> Body:
-    """Return what is said of a job once."""
+def encode_identity(job: JobRecord) -> Body:
+    """Return the fields of a job that never change."""
     owner, labels, key, parent_id = job.origin
-    said: Body = {"seq": job.seq, "kind": job.spec.name, "created_at": job.created_at}
+    body: Body = {"seq": job.seq, "kind": job.spec.name, "created_at": job.created_at}
     if owner is not None:
-        said["owner"] = owner
+        body["owner"] = owner
     if labels is not None:
-        said["labels"] = labels
+        body["labels"] = labels
     if key is not None:
-        said["key"] = key
+        body["key"] = key
     if parent_id is not None:
-        said["parent_id"] = parent_id
-    return said
+        body["parent_id"] = parent_id
+    return body
 
 
-def standing(job: JobRecord) -> Body:
-    """Return where a job stands: what there is to say of it and can be said anew, and of its progress likewise."""
+def encode_state(job: JobRecord) -> Body:
+    """Return the fields of a job that each entry may replace."""
     created = job.created
-    said: Body = {"state": job.state._value_, "attempt": job.attempt}  # the plain string without the property's cost
+    body: Body = {"state": job.state.value, "attempt": job.attempt}
     if job.started is not None:
-        said["started"] = job.started - created
+        body["started"] = job.started - created
     if job.settled is not None:
-        said["settled"] = job.settled - created
+        body["settled"] = job.settled - created
     if job.stage is not None:
-        said["stage"] = [job.stage.name, job.stage_at - created, job.stage.commits]
+        body["stage"] = [job.stage.name, job.stage_at - created, job.stage.commits]
     if job.progress is not None:
         done, total, message, _, *counts = job.progress.plain()
-        said["progress"] = [done, total, message, *counts]
+        body["progress"] = [done, total, message, *counts]
     if job.undos:
-        said["undos"] = job.undos
+        body["undos"] = job.undos
     if job.cancel is not None:
-        said["cancel"] = _cancel(job.cancel, created)
+        body["cancel"] = _encode_cancel(job.cancel, created)
     if job.failure is not None:
-        said["failure"] = [job.failure.code.value, job.failure.message, {**job.failure.details}]
-    return said
+        body["failure"] = [job.failure.code.value, job.failure.message, {**job.failure.details}]
+    return body
 
 
-def _cancel(cancel: Cancellation, created: float) -> list[Any]:
+def _encode_cancel(cancel: Cancellation, created: float) -> list[Any]:
     return [
         cancel.cause.value,
         cancel.by,
@@ -89,20 +88,20 @@ def _cancel(cancel: Cancellation, created: float) -> list[Any]:
     ]
 
 
-def asked_said(request: Cancellation) -> list[Any]:
-    """Return a request that is not yet decided."""
+def encode_request(request: Cancellation) -> list[Any]:
+    """Return a request that is not yet decided, as plain data."""
     return [request.by, request.reason, request.defer, request.force]
 
 
-def undo_said(undo: AnyUndo) -> list[Any]:
-    """Return a compensation."""
+def encode_undo(undo: AnyUndo) -> list[Any]:
+    """Return a compensation as plain data; of a function without a registered name, its name in the history alone."""
     if isinstance(undo, Undo):
         return [undo.name, undo.n, undo.args, undo.kwargs]
-    return [name_of(undo), 0, [], {}]  # a function of this process: that it was there is all that can be kept
+    return [name_of(undo), 0, [], {}]
 
 
-def history_said(history: Sequence[RawEntry], created: float) -> list[list[Any]]:
-    """Return entries of a history."""
+def encode_history(history: Sequence[RawEntry], created: float) -> list[list[Any]]:
+    """Return entries of a history as plain data."""
     return [[step, at - created, *rest] for step, at, *rest in history]
 
 
@@ -121,8 +120,8 @@ def encode_tombstone(facts: Facts, key: str, created_at: float, arguments: Body)
     }
 
 
-class _Said(NamedTuple):
-    """What the entries of a job say: fields by name, and how much of what only grows (undos: the very objects)."""
+class _Coverage(NamedTuple):
+    """What the entries of a job cover: fields by name, and how much of what only grows (undos: the very objects)."""
 
     fields: Body
     history: int
@@ -131,23 +130,24 @@ class _Said(NamedTuple):
     children: int
 
 
-_NOTHING: Final = _Said({}, 0, (), 0, 0)
-_SUBMITTED: Final = _Said({"state": "pending", "attempt": 1}, 0, (), 0, 0)  # of most that wait: they share it
+_NOTHING: Final = _Coverage({}, 0, (), 0, 0)
+_SUBMITTED: Final = _Coverage({"state": "pending", "attempt": 1}, 0, (), 0, 0)  # most waiting jobs share it
 
 
 @define(eq=False, weakref_slot=False)
 class JobJournal:
-    """What the journal says of one job, and what it does not yet say.
+    """What the journal has of one job, and what has to be added.
 
     Attributes:
         job: The job.
         args: The handler's arguments, plain data.
-        kwargs: Those by keyword.
-        timeout_s: Seconds it may run, or None for its kind's.
-        asked: Requests that are kept but not yet decided.
+        kwargs: The handler's arguments by keyword, plain data.
+        timeout_s: Seconds the job may run, or None for its kind's.
+        requests: Cancel requests that are in the journal and not yet decided.
         committing: The stage that commits and is about to begin, or open.
-        starting: Whether its code may begin, though it is said to be pending.
-        results: What ``run_stage`` gave in this and earlier attempts: stage, which passage through it (from 0), value.
+        starting: Whether its code may begin though its state is pending.
+        results: The results of ``run_stage`` in this and earlier attempts: stage, which passage through it (from 0),
+            value.
         finished: Whether the final entry was made: nothing may follow it.
     """
 
@@ -155,100 +155,99 @@ class JobJournal:
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     timeout_s: float | None
-    asked: Sequence[Cancellation] = field(default=(), init=False)
+    requests: Sequence[Cancellation] = field(default=(), init=False)
     committing: str | None = field(default=None, init=False)
     starting: bool = field(default=False, init=False)
     results: Sequence[tuple[str, int, Any]] = field(default=(), init=False)
     finished: bool = field(default=False, init=False)
-    _written: _Said = field(default=_NOTHING, init=False)
-    _made: _Said = field(default=_NOTHING, init=False)
+    _committed: _Coverage = field(default=_NOTHING, init=False)
+    _last: _Coverage = field(default=_NOTHING, init=False)
 
-    def ask(self, request: Cancellation) -> None:
-        """Have a request kept until it is decided."""
-        self.asked = (*self.asked, request)
+    def add_request(self, request: Cancellation) -> None:
+        """Journal a request until it is decided."""
+        self.requests = (*self.requests, request)
 
-    def answer(self, request: Cancellation) -> None:
-        """Keep a request no longer: it is decided, or was not kept."""
-        self.asked = tuple(each for each in self.asked if each is not request)
+    def remove_request(self, request: Cancellation) -> None:
+        """Drop a request: it is decided, or its commit failed."""
+        self.requests = tuple(each for each in self.requests if each is not request)
 
-    def entry(self) -> Entry:
-        """Return what has changed since the last entry that was kept."""
-        said, before = self._standing(), self._written.fields
+    def changes(self) -> Entry:
+        """Return an entry with what has changed since the last committed one."""
+        state, before = self._state(), self._committed.fields
         if not before:
             body = self._identity()
-            body |= said
+            body |= state
         else:
-            body = {name: value for name, value in said.items() if before.get(name) != value}
-            body |= dict.fromkeys(before.keys() - said.keys())  # None: that is no longer so
-        self._made = self._grow(body, said)
+            body = {name: value for name, value in state.items() if before.get(name) != value}
+            body |= dict.fromkeys(before.keys() - state.keys())  # None: the field is gone
+        self._last = self._add_growth(body, state)
         return Entry(self.job.id, body)
 
-    def _standing(self) -> Body:
-        """Return what can be said anew: where the job stands, and what is on its way."""
-        said = standing(self.job)
-        if self.asked:
-            said["asked"] = [asked_said(request) for request in self.asked]
+    def _state(self) -> Body:
+        """Return the fields that each entry may replace: the job's, and those of what is about to happen."""
+        body = encode_state(self.job)
+        if self.requests:
+            body["asked"] = [encode_request(request) for request in self.requests]
         if self.committing is not None:
-            said["committing"] = self.committing
+            body["committing"] = self.committing
         if self.starting:
-            said["starting"] = True
-        return said
+            body["starting"] = True
+        return body
 
-    def _grow(self, body: Body, said: Body) -> _Said:
-        """Add what has only grown; return all that is said then."""
-        job, before = self.job, self._written
+    def _add_growth(self, body: Body, state: Body) -> _Coverage:
+        """Add what only grows to an entry's body; return what the journal covers with that entry."""
+        job, before = self.job, self._committed
         history, undo, results = job.history or (), job.undo or (), self.results
         children = () if job.progress is None else job.progress.children
         if len(history) > before.history:
-            body["history"] = history_said(history[before.history :], job.created)
+            body["history"] = encode_history(history[before.history :], job.created)
         if undo or before.undo:
-            kept = _common(before.undo, undo)
-            if kept < len(before.undo) or kept < len(undo):
-                body["undo"] = [kept, [undo_said(each) for each in undo[kept:]]]
+            same = _common(before.undo, undo)
+            if same < len(before.undo) or same < len(undo):
+                body["undo"] = [same, [encode_undo(each) for each in undo[same:]]]
         if len(results) > before.results:
             body["results"] = [list(result) for result in results[before.results :]]
         if len(children) > before.children:
             body["children"] = list(children[before.children :])
-        made = _Said(said, len(history), tuple(undo), len(results), len(children))
-        return _SUBMITTED if made == _SUBMITTED else made
+        coverage = _Coverage(state, len(history), tuple(undo), len(results), len(children))
+        return _SUBMITTED if coverage == _SUBMITTED else coverage
 
-    def committed(self) -> None:
+    def mark_committed(self) -> None:
         """Mark the last entry as committed."""
-        self._written = self._made
+        self._committed = self._last
 
-    def was_written(self, name: str) -> Any:
-        """Return the value of a field in the last committed entry, or None."""
-        return self._written.fields.get(name)
+    def committed(self, name: str) -> Any:
+        """Return the committed value of a field, or None."""
+        return self._committed.fields.get(name)
 
     @property
-    def knows_undo(self) -> bool:
-        """Whether the journal says all of the job's compensations; it may say more, which have run or were dropped."""
+    def undos_committed(self) -> bool:
+        """Whether all of the job's compensations are committed. More may be, which have run or were dropped."""
         undo = self.job.undo or ()
-        return _common(self._written.undo, undo) == len(undo)
+        return _common(self._committed.undo, undo) == len(undo)
 
     def final(self, result: Any, arguments: Body | None) -> Entry:
-        """Return all that is kept of a settled job: what it looks like and, if a key leads to it, its arguments.
+        """Return the one entry of a settled job: its snapshot and, if a key leads to it, its arguments.
 
         Args:
-            result: What is kept of its result, plain data.
+            result: Its result, plain data.
             arguments: By parameter, or None for a job without a key.
         """
         job, self.finished = self.job, True
-        body = identity(job) | standing(job)
+        body = encode_identity(job) | encode_state(job)
         body["final"] = True
         if result is not None:
             body["result"] = result
         if arguments is not None:
             body["arguments"] = arguments
         if job.history is not None:
-            body["history"] = history_said(job.history, job.created)
+            body["history"] = encode_history(job.history, job.created)
         if job.progress is not None and job.progress.children:
             body["children"] = job.progress.children
         return Entry(job.id, body, final=True)
 
     def _identity(self) -> Body:
-        """Return what is said once."""
-        body = identity(self.job)
+        body = encode_identity(self.job)
         if self.args:
             body["args"] = [*self.args]
         if self.kwargs:
@@ -259,8 +258,8 @@ class JobJournal:
 
 
 def _common(before: Sequence[AnyUndo], now: Sequence[AnyUndo]) -> int:
-    """Return how many undos, from the oldest, are still the same."""
-    kept, most = 0, min(len(before), len(now))
-    while kept < most and before[kept] is now[kept]:
-        kept += 1
-    return kept
+    """Return how many undos, from the oldest, are the same objects."""
+    same, most = 0, min(len(before), len(now))
+    while same < most and before[same] is now[same]:
+        same += 1
+    return same

@@ -1,4 +1,4 @@
-"""From a journal's entries back to the job that they tell of; ``entry`` and ``journal`` have the way there."""
+"""From a journal's entries back to the job; ``journal`` encodes them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .states import JobState
 
 @define(eq=False, weakref_slot=False)
 class Replay:
-    """A job as its entries tell it.
+    """A job, decoded from its entries.
 
     Attributes:
         job_id: Its id.
-        fields: What the entries said last, by name.
-        history: What happened; None while that is implied.
+        fields: The last value of each field, by name.
+        history: Its history; None while that is implied.
         undo: Its compensations, oldest first.
-        results: What ``run_stage`` gave.
+        results: The results of ``run_stage``: stage, passage, value.
         children: The ids of its batches' children.
     """
 
@@ -41,45 +41,45 @@ class Replay:
             self.history = self.history or []
             self.history += body["history"]
         if "undo" in body:
-            kept, added = body["undo"]
-            self.undo = [*self.undo[:kept], *added]
+            same, added = body["undo"]
+            self.undo = [*self.undo[:same], *added]
         self.results += [(stage, passage, value) for stage, passage, value in body.get("results", ())]
         self.children += body.get("children", ())
         self.fields |= body
 
     @property
     def kind(self) -> str:
-        """Its kind's name."""
+        """The name of its kind."""
         name: str = self.fields["kind"]
         return name
 
     @property
     def state(self) -> JobState:
-        """Where it was in its life."""
+        """Its state."""
         return JobState(self.fields["state"])
 
     @property
     def origin(self) -> Origin:
-        """What was said of it at its submit."""
+        """Its owner, labels, key and parent."""
         origin = Origin(*(self.fields.get(name) for name in Origin._fields))
         return NO_ORIGIN if origin == NO_ORIGIN else origin
 
     @property
-    def asked(self) -> list[Cancellation]:
-        """Requests that were kept and never decided."""
+    def requests(self) -> list[Cancellation]:
+        """Cancel requests that were committed and never decided."""
         return [Cancellation(CancelCause.USER, *request) for request in self.fields.get("asked") or ()]
 
     @property
     def final(self) -> bool:
-        """Whether it is over: its one entry says all that is kept of it."""
+        """Whether it has settled, and its one entry has all that is kept of it."""
         return "final" in self.fields
 
     def record(self, spec: KindSpec, offset: float) -> JobRecord:
-        """Return the job, its undos aside.
+        """Return the job without its compensations.
 
         Args:
             spec: Its kind.
-            offset: What to add to seconds since 1970 to get the monotonic clock.
+            offset: Seconds to add to seconds since 1970 to get the monotonic clock.
         """
         at = self.fields["created_at"]
         job = JobRecord(self.job_id, self.fields["seq"], spec, at, at + offset, self.origin)
@@ -87,7 +87,7 @@ class Replay:
         return job
 
     def fill(self, job: JobRecord) -> None:
-        """Make a job, new but for its identity, what its entries say; its undos aside."""
+        """Set the fields of a new job to what its entries have, without its compensations."""
         fields, created = self.fields, job.created
         job.state, job.attempt = self.state, fields["attempt"]
         job.started, job.settled = _at(created, fields.get("started")), _at(created, fields.get("settled"))

@@ -142,14 +142,14 @@ class DurableJournal:
         if self.closed:
             raise SchedulerClosedError("cancel")
         persistence = persistence_of(job)
-        persistence.ask(request)
+        persistence.add_request(request)
 
         def apply() -> Verdict:
-            persistence.answer(request)
+            persistence.remove_request(request)
             self.writer.write(persistence)
             return self._dispatcher.cancel(job, request)
 
-        commit = self.writer.commit(persistence, apply, lambda: persistence.answer(request))
+        commit = self.writer.commit(persistence, apply, lambda: persistence.remove_request(request))
         return PendingVerdict(self, job, commit, changes=True)
 
     def retain_for_restart(self, job: Job) -> bool:
@@ -252,4 +252,4 @@ class PendingVerdict:
         job = self._job
         if verdict.outcome not in _LATER or self._journal.is_current(job.id) or not isinstance(job, Job):
             return False
-        return not persistence_of(job).knows_undo
+        return not persistence_of(job).undos_committed

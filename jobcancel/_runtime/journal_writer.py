@@ -105,7 +105,7 @@ class _Item:
         """Return the entry to write, or None."""
         if self.final is not None or self.journal is None or self.journal.finished:
             return self.final
-        entry = self.journal.entry()
+        entry = self.journal.changes()
         return entry if entry.body else None
 
     def take_impatient(self) -> list[PendingCommit[Any]]:
@@ -270,7 +270,7 @@ class JournalWriter:
         self._finals += sum(entry.final for entry in entries)
         for item in flight.values():
             if item.journal is not None:
-                item.journal.committed()
+                item.journal.mark_committed()
         for item in flight.values():
             for pending in item.pending:
                 pending.committed()

@@ -140,7 +140,7 @@ class JobPersistence(JobJournal, Persistence):
 
     async def _commit_start(self) -> None:
         """Wait until it is committed that the code begins, also while the disk is full."""
-        if self.was_written("starting") or self.was_written("started") is not None:
+        if self.committed("starting") or self.committed("started") is not None:
             return
         await self._writer.commit(self, patient=True).done()
         cancel = self._job.cancel
@@ -189,7 +189,7 @@ class JobPersistence(JobJournal, Persistence):
         """
         while True:
             await self._writer.commit(self, patient=True).done()
-            if not self.asked and not self.was_written("asked"):
+            if not self.requests and not self.committed("asked"):
                 return
 
     def stage_not_entered(self) -> None:

@@ -175,11 +175,11 @@ def _rebuilt(dispatcher: Dispatcher, writer: JournalWriter, recovered: Recovered
     persistence = JobPersistence(job, writer, args, kwargs)
     persistence.lost = problem
     persistence.kept_results = {(stage, passage): value for stage, passage, value in replay.results}
-    persistence.asked, persistence.results = replay.asked, replay.results
+    persistence.requests, persistence.results = replay.requests, replay.results
     persistence.committing = fields.get("committing")
     persistence.starting = bool(fields.get("starting"))
-    persistence.entry()
-    persistence.committed()  # the journal has all this
+    persistence.changes()
+    persistence.mark_committed()  # the journal has all this
     job.persistence, job.observed = persistence, True
     return job
 
@@ -203,7 +203,7 @@ def _call(registry: Registry, spec: KindSpec, args: list[Any], kwargs: Body) -> 
 def _prepare(job: Job, now: float) -> None:
     """Bring a job to its state without its process: requests are decided, its stage is over."""
     persistence = persistence_of(job)
-    requests, persistence.asked = [*persistence.asked], ()
+    requests, persistence.requests = [*persistence.requests], ()
     committing, persistence.committing = persistence.committing, None
     stage, job.stage = job.stage, None
     if stage is not None:

@@ -35,10 +35,10 @@ def body_of(entry: Entry) -> dict[str, Any]:
     return entry.body
 
 
-def test_the_first_entry_says_who_the_job_is_and_what_it_was_called_with() -> None:
+def test_the_first_entry_has_identity_and_arguments() -> None:
     job = JobRecord("job_1", 7, SPEC, 100.0, 10.0, Origin("ada", {"a": "b"}, "k", "job_0"))
     journal = JobJournal(job, [1], {"depth": 2}, 5.0)
-    assert journal.entry() == Entry(
+    assert journal.changes() == Entry(
         "job_1",
         {
             "seq": 7,
@@ -56,12 +56,12 @@ def test_the_first_entry_says_who_the_job_is_and_what_it_was_called_with() -> No
         },
         final=False,
     )
-    journal.committed()
+    journal.mark_committed()
 
 
-def test_what_is_not_said_of_a_job_is_left_out_of_its_first_entry() -> None:
+def test_the_first_entry_leaves_out_what_a_job_does_not_have() -> None:
     _, journal = journaled()
-    assert journal.entry().body == {
+    assert journal.changes().body == {
         "seq": 7,
         "kind": "ingest",
         "created_at": 100.0,
@@ -70,149 +70,149 @@ def test_what_is_not_said_of_a_job_is_left_out_of_its_first_entry() -> None:
     }
 
 
-def test_the_first_entry_of_a_job_to_which_much_has_happened_says_it_all() -> None:
+def test_the_first_entry_has_everything_that_has_happened() -> None:
     job, journal = journaled()
     job.apply(Event.STARTED, 11.0)
     job.note("step", 12.0)
     job.progress = ProgressRecord(None, None, None, ["job_2"])
     journal.results = [("load", 0, "x")]
     job.failure = Failure(FailureCode.HANDLER_ERROR, "no", {"type": "E"})
-    body = body_of(journal.entry())
+    body = body_of(journal.changes())
     assert body["history"] == [["started", 1.0, None, "running", None], ["step", 2.0, None, "noted", None]]
     assert (body["children"], body["results"]) == (["job_2"], [["load", 0, "x"]])
     assert body["failure"] == ["HANDLER_ERROR", "no", {"type": "E"}]
 
 
-def test_what_is_kept_can_be_asked() -> None:
+def test_committed_fields_can_be_read() -> None:
     job, journal = journaled()
-    assert (journal.was_written("state"), journal.knows_undo) == (None, True)
+    assert (journal.committed("state"), journal.undos_committed) == (None, True)
     assert (journal.starting, journal.finished) == (False, False)
     job.register(Undo("refund", [], {}))
     journal.starting = True
-    assert body_of(journal.entry())["starting"] is True
-    assert (journal.was_written("state"), journal.knows_undo) == (None, False)
-    journal.committed()
-    assert (journal.was_written("state"), journal.was_written("starting"), journal.knows_undo) == (
+    assert body_of(journal.changes())["starting"] is True
+    assert (journal.committed("state"), journal.undos_committed) == (None, False)
+    journal.mark_committed()
+    assert (journal.committed("state"), journal.committed("starting"), journal.undos_committed) == (
         "pending",
         True,
         True,
     )
     journal.starting = False
-    assert journal.entry().body == {"starting": None}
+    assert journal.changes().body == {"starting": None}
 
 
-def test_jobs_that_wait_share_what_was_said_of_where_they_stand() -> None:
+def test_pending_jobs_share_one_record_of_what_is_committed() -> None:
     said = list[object]()
     for _ in range(2):
         _, journal = journaled()
-        journal.entry()
-        journal.committed()
-        said.append(journal._written)  # pyright: ignore[reportPrivateUsage]  # memory is all that it saves
+        journal.changes()
+        journal.mark_committed()
+        said.append(journal._committed)  # pyright: ignore[reportPrivateUsage]  # memory is all that it saves
     assert said[0] is said[1]
 
 
-def test_compensations_that_have_run_are_known_and_later_ones_are_not() -> None:
+def test_undos_are_committed_after_some_have_run_and_not_after_new_ones() -> None:
     job, journal = journaled()
     job.register(Undo("refund", [], {}))
-    journal.entry()
-    journal.committed()
-    known = [journal.knows_undo]
+    journal.changes()
+    journal.mark_committed()
+    known = [journal.undos_committed]
     job.register(Undo("delete", [], {}))
-    known.append(journal.knows_undo)
+    known.append(journal.undos_committed)
     job.undo = []
-    known.append(journal.knows_undo)
+    known.append(journal.undos_committed)
     job.undo = None
-    known.append(journal.knows_undo)
+    known.append(journal.undos_committed)
     job.register(Undo("delete", [], {}))
-    known.append(journal.knows_undo)
+    known.append(journal.undos_committed)
     assert known == [True, False, True, True, False]
 
 
-def test_a_request_that_is_answered_is_asked_no_longer_and_its_twin_still_is() -> None:
+def test_a_decided_request_is_removed_and_an_equal_one_stays() -> None:
     _, journal = journaled()
     first, second = (Cancellation(CancelCause.USER, "ada") for _ in range(2))
-    journal.ask(first)
-    journal.ask(second)
-    journal.answer(first)
-    (left,) = journal.asked
+    journal.add_request(first)
+    journal.add_request(second)
+    journal.remove_request(first)
+    (left,) = journal.requests
     assert left is second
 
 
-def test_the_format_of_the_files_that_are_out_there_is_the_first() -> None:
+def test_the_format_is_the_first() -> None:
     assert FORMAT == 1
 
 
-def test_an_entry_says_what_has_changed_since_the_last_one_that_was_kept() -> None:
+def test_an_entry_has_what_changed_since_the_last_committed_one() -> None:
     job, journal = journaled()
-    journal.entry()
-    journal.committed()
-    assert journal.entry().body == {}
+    journal.changes()
+    journal.mark_committed()
+    assert journal.changes().body == {}
     job.apply(Event.STARTED, 11.0)
-    assert journal.entry().body == {"state": "running", "started": 1.0}
+    assert journal.changes().body == {"state": "running", "started": 1.0}
     job.enter_stage(STAGES[0], 12.0)
-    assert journal.entry().body == {"state": "running", "started": 1.0, "stage": ["load", 2.0, False]}
-    journal.committed()
+    assert journal.changes().body == {"state": "running", "started": 1.0, "stage": ["load", 2.0, False]}
+    journal.mark_committed()
     job.leave_stage("done", 15.0, raised=False)
-    assert journal.entry().body == {
+    assert journal.changes().body == {
         "stage": None,
         "history": [["started", 1.0, None, "running", None], ["load", 2.0, 3.0, "done", None]],
     }
 
 
-def test_an_entry_tells_of_a_cancel_what_it_was_and_what_became_of_it() -> None:
+def test_an_entry_has_a_cancel_with_its_marks() -> None:
     job, journal = journaled()
     job.apply(Event.STARTED, 11.0)
-    journal.entry()
-    journal.committed()
+    journal.changes()
+    journal.mark_committed()
     job.request_cancel(Cancellation(CancelCause.USER, "ada", "stop"), 12.0)
     job.deliver(13.0)
-    body = body_of(journal.entry())
+    body = body_of(journal.changes())
     assert body["cancel"] == ["user", "ada", "stop", 2.0, "canceling", 3.0, []]
     assert job.cancel is not None
     job.cancel.stuck = job.cancel.pierced = True
-    assert body_of(journal.entry())["cancel"][-1] == ["pierced", "stuck"]
+    assert body_of(journal.changes())["cancel"][-1] == ["pierced", "stuck"]
 
 
-def test_an_entry_tells_of_requests_that_are_not_decided_and_of_a_stage_that_is_about_to_commit() -> None:
+def test_an_entry_has_undecided_requests_and_the_stage_that_is_about_to_commit() -> None:
     _, journal = journaled()
-    journal.entry()
-    journal.committed()
-    journal.ask(Cancellation(CancelCause.USER, "ada", None, True, False))
+    journal.changes()
+    journal.mark_committed()
+    journal.add_request(Cancellation(CancelCause.USER, "ada", None, True, False))
     journal.committing = "publish"
-    assert journal.entry().body == {"asked": [["ada", None, True, False]], "committing": "publish"}
-    journal.committed()
-    journal.asked = ()
+    assert journal.changes().body == {"asked": [["ada", None, True, False]], "committing": "publish"}
+    journal.mark_committed()
+    journal.requests = ()
     journal.committing = None
-    assert journal.entry().body == {"asked": None, "committing": None}
+    assert journal.changes().body == {"asked": None, "committing": None}
 
 
-def test_an_entry_tells_which_undos_stay_and_which_are_new() -> None:
+def test_an_entry_has_how_many_undos_stay_and_the_new_ones() -> None:
     job, journal = journaled()
     job.register(Undo("refund", [5], {"to": "ada"}))
     job.register(partial(print, "tidy"))
-    assert body_of(journal.entry())["undo"] == [0, [["refund", 1, [5], {"to": "ada"}], ["print", 0, [], {}]]]
-    journal.committed()
-    assert journal.entry().body == {}
+    assert body_of(journal.changes())["undo"] == [0, [["refund", 1, [5], {"to": "ada"}], ["print", 0, [], {}]]]
+    journal.mark_committed()
+    assert journal.changes().body == {}
     assert job.undo is not None
     job.undo.pop()
-    assert journal.entry().body == {"undo": [1, []]}
-    journal.committed()
+    assert journal.changes().body == {"undo": [1, []]}
+    journal.mark_committed()
     job.register(Undo("delete", [], {}))
-    assert journal.entry().body == {"undos": 2, "undo": [1, [["delete", 2, [], {}]]]}
-    journal.committed()
+    assert journal.changes().body == {"undos": 2, "undo": [1, [["delete", 2, [], {}]]]}
+    journal.mark_committed()
     job.undo = None
-    assert journal.entry().body == {"undo": [0, []]}
+    assert journal.changes().body == {"undo": [0, []]}
 
 
-def test_what_grows_of_a_job_that_waits_is_said_once() -> None:
+def test_what_grows_while_a_job_is_pending_is_written_once() -> None:
     job, journal = journaled()
     job.register(partial(print, "tidy"))
-    assert body_of(journal.entry())["undo"] == [0, [["print", 0, [], {}]]]
-    journal.committed()
-    assert journal.entry().body == {}
+    assert body_of(journal.changes())["undo"] == [0, [["print", 0, [], {}]]]
+    journal.mark_committed()
+    assert journal.changes().body == {}
 
 
-def test_the_final_entry_says_all_that_is_kept_and_nothing_follows_it() -> None:
+def test_the_final_entry_has_the_whole_job_and_nothing_follows_it() -> None:
     job, journal = journaled(key="k")
     job.apply(Event.STARTED, 11.0)
     job.progress = ProgressRecord(1, 2, "half", ["job_2"], 1)
@@ -268,11 +268,11 @@ def test_a_tombstone_has_what_the_key_of_a_retired_job_needs() -> None:
 
 
 @pytest.mark.parametrize("gone", [Stage("gone"), Stage("gone", commits=True)])
-def test_a_stage_that_is_declared_no_longer_is_replayed_by_its_name(gone: Stage) -> None:
+def test_a_stage_that_is_not_declared_any_more_is_replayed_by_its_name(gone: Stage) -> None:
     job, journal = journaled()
     job.apply(Event.STARTED, 11.0)
     job.enter_stage(gone, 12.0)
-    again = replayed([journal.entry()])
+    again = replayed([journal.changes()])
     assert again.stage == gone
     assert again.stage_at == 12.0
 
@@ -281,13 +281,13 @@ def test_a_stage_is_replayed_as_it_is_declared() -> None:
     job, journal = journaled()
     job.apply(Event.STARTED, 11.0)
     job.enter_stage(STAGES[1], 12.0)
-    assert replayed([journal.entry()]).stage is STAGES[1]
+    assert replayed([journal.changes()]).stage is STAGES[1]
 
 
 def test_a_replay_gives_the_whole_job_with_its_times_on_this_process_s_clock() -> None:
     job, journal = journaled(owner="ada", key="k")
     job.apply(Event.STARTED, 11.0)
-    replay = replay_of([journal.entry()])
+    replay = replay_of([journal.changes()])
     assert (replay.job_id, replay.final) == ("job_1", False)
     again = replay.record(SPEC, 1000.0)
     assert (again.id, again.seq, again.spec, again.origin) == ("job_1", 7, SPEC, Origin("ada", None, "k", None))
@@ -323,7 +323,7 @@ class Life:
         self.now, self.kept, self.at_kept = 10.0, list[Entry](), self.seen()
 
     def seen(self) -> tuple[Any, ...]:
-        asked = [(each.by, each.defer, each.force) for each in self.journal.asked]
+        asked = [(each.by, each.defer, each.force) for each in self.journal.requests]
         undo = [(each.name, each.n, each.args, each.kwargs) for each in self.job.undo or ()]
         results = [*self.journal.results]
         return snapshot_of(self.job), undo, self.job.undos, results, asked, self.journal.committing
@@ -364,9 +364,9 @@ class Life:
                     passage = (STAGES[number % 3].name, number, {"n": [number]})
                     self.journal.results = [*self.journal.results, passage]
                 case "request":
-                    self.journal.ask(Cancellation(CancelCause.USER, str(number), None, number % 2 == 0))
-                case "decided" if self.journal.asked:
-                    self.journal.answer(self.journal.asked[-1])
+                    self.journal.add_request(Cancellation(CancelCause.USER, str(number), None, number % 2 == 0))
+                case "decided" if self.journal.requests:
+                    self.journal.remove_request(self.journal.requests[-1])
                 case "commit":
                     self.journal.committing = None if number % 2 else "publish"
                 case _:
@@ -375,10 +375,10 @@ class Life:
             return
 
     def entry(self, *, kept: bool) -> None:
-        entry = self.journal.entry()
+        entry = self.journal.changes()
         if kept:
             self.kept.append(Entry(entry.job_id, json.loads(json.dumps(entry.body))))
-            self.journal.committed()
+            self.journal.mark_committed()
             self.at_kept = self.seen()
 
 
@@ -391,7 +391,7 @@ STEPS = st.lists(st.one_of(st.tuples(st.sampled_from(ACTS), st.integers(0, 30)),
 
 @settings(deadline=None, max_examples=400)
 @given(STEPS)
-def test_the_entries_that_were_kept_give_the_job_as_it_was_at_the_last_of_them(
+def test_committed_entries_give_the_job_as_of_the_last_one(
     steps: list[tuple[str, int] | bool],
 ) -> None:
     life = Life()
@@ -408,7 +408,7 @@ def test_the_entries_that_were_kept_give_the_job_as_it_was_at_the_last_of_them(
     assert snapshot_of(again) == snapshot
     assert [tuple(each) for each in replay.undo] == [(name, n, args, kwargs) for name, n, args, kwargs in undo]
     assert (again.undos, replay.results) == (undos, results)
-    assert [(each.by, each.defer, each.force) for each in replay.asked] == asked
+    assert [(each.by, each.defer, each.force) for each in replay.requests] == asked
     assert replay.fields.get("committing") == committing
 
 
@@ -430,17 +430,17 @@ def test_the_final_entry_gives_the_settled_job(steps: list[tuple[str, int] | boo
         assert (replay.kind, replay.state, replay.origin) == ("ingest", life.job.state, life.job.origin)
 
 
-def test_a_job_of_which_nothing_was_said_shares_the_origin_that_all_such_jobs_have() -> None:
+def test_jobs_without_owner_labels_key_and_parent_share_one_origin() -> None:
     _, journal = journaled()
-    replay = replay_of([journal.entry()])
+    replay = replay_of([journal.changes()])
     assert replay.origin is NO_ORIGIN
-    assert replay.asked == []
+    assert replay.requests == []
     assert replay.history is None
 
 
-def test_a_request_that_was_kept_is_a_users() -> None:
+def test_a_decoded_request_is_a_users() -> None:
     _, journal = journaled()
-    journal.ask(Cancellation(CancelCause.USER, "ada", "stop", True, True))
-    (request,) = replay_of([journal.entry()]).asked
+    journal.add_request(Cancellation(CancelCause.USER, "ada", "stop", True, True))
+    (request,) = replay_of([journal.changes()]).requests
     assert (request.cause, request.by, request.reason) == (CancelCause.USER, "ada", "stop")
     assert (request.defer, request.force, request.outcome) == (True, True, Outcome.CANCELING)

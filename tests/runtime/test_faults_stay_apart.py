@@ -118,7 +118,7 @@ async def test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit(
     async with host.running() as scheduler:
         bad = await scheduler.submit(kind())
         await settle()
-        original = JobJournal.entry
+        original = JobJournal.changes
 
         def entry(pages: Any) -> Any:
             if pages.job.id == bad.id:
@@ -126,7 +126,7 @@ async def test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit(
             return original(pages)
 
         with monkeypatch.context() as patched:
-            patched.setattr(JobJournal, "entry", entry)
+            patched.setattr(JobJournal, "changes", entry)
             cancels = await _errors_of(bad.cancel)
             good = await scheduler.submit(kind())
             assert (await good.cancel()).accepted

@@ -170,7 +170,7 @@ async def test_a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start(an
         asked = [Cancellation(CancelCause.USER, "ada", "stop")]
         for handle in (running, waiting):
             job = scheduler._dispatcher.table.live[handle.id]  # pyright: ignore[reportPrivateUsage]
-            persistence_of(job).asked = asked
+            persistence_of(job).requests = asked
             job.changed()
         async with host.killed(scheduler) as again:
             snapshots = [await again.wait(handle.id) for handle in (running, waiting)]
