@@ -226,8 +226,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "scheduler.py",
-        "await kernel.durable.reserve(call.plainly(), None, origin, timeout_s, undo).answer()",
-        "kernel.durable.reserve(call.plainly(), None, origin, timeout_s, undo)._job",
+        "await kernel.durable.reserve(call.with_plain_arguments(), None, origin, timeout_s, undo).answer()",
+        "kernel.durable.reserve(call.with_plain_arguments(), None, origin, timeout_s, undo)._job",
         _COMMITS + "a_job_is_answered_and_seen_and_starts_when_it_is_kept_and_not_before",
     ),
     Fault(
@@ -240,8 +240,8 @@ DURABLE_FAULTS: Final = (
     Fault(
         KEPT,
         _RUNTIME + "children.py",
-        "await kernel.durable.reserve(call.plainly(), job, origin, None, None).answer()",
-        "kernel.durable.reserve(call.plainly(), job, origin, None, None)._job",
+        "await kernel.durable.reserve(call.with_plain_arguments(), job, origin, None, None).answer()",
+        "kernel.durable.reserve(call.with_plain_arguments(), job, origin, None, None)._job",
         _COMMITS + "a_child_is_answered_and_starts_when_it_is_kept_and_not_before",
     ),
     Fault(

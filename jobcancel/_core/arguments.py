@@ -1,4 +1,4 @@
-"""What a host passes: how it is checked, and how a message names it."""
+"""Checks of what a host passes, and how messages show it."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ def is_too_long(value: int) -> bool:
     return not _TOO_LOW < value < _TOO_LONG
 
 
-def described(value: object) -> str:
-    """Return the ``repr`` of anything, and in its place what there is to say where it has none.
+def safe_repr(value: object) -> str:
+    """Return the ``repr`` of any object, or a description in ``<>`` if it has none.
 
-    A list or mapping is shortened: its ``repr`` could be longer than there is memory.
+    The ``repr`` of a list or mapping is shortened: it could be longer than the memory.
     """
     if type(value) is int and is_too_long(value):
         return f"<int of more than {MAX_DIGITS} digits>"
     try:
         return str.__str__(_shortened(value) if issubclass(type(value), (list, tuple, dict)) else repr(value))
-    # The host's class may raise anything. An interrupt of these few lines is lost: it would be told from nothing else.
+    # The host's class may raise anything, KeyboardInterrupt too, which cannot be told from a real one here.
     except BaseException as error:  # noqa: BLE001
         return f"<{type_name(value)} whose repr() raises {type_name(error)}>"
 
 
 def type_name(value: object) -> str:
-    """Return the name of anything's type; a metaclass may raise instead of giving one."""
+    """Return the name of an object's type, or ``object`` if its metaclass raises."""
     try:
         return str.__str__(type(value).__qualname__)
-    except BaseException:  # noqa: BLE001  # see described
+    except BaseException:  # noqa: BLE001  # see safe_repr
         return "object"
 
 
 def excerpt(value: object) -> str:
-    """Return the beginning of what ``described`` says: a message is to be read."""
-    said = described(value)
-    return said if len(said) <= _EXCERPT else f"{said[:_EXCERPT]}..."
+    """Return the first 60 characters of an object's ``repr``, for a message."""
+    text = safe_repr(value)
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}..."
 
 
 def _shorten() -> Repr:
@@ -73,20 +73,20 @@ LARGEST: Final = 2**63 - 1
 
 
 class Range(Generic[N]):
-    """The numbers that are allowed in one sort of place.
+    """The range of an argument that is a number.
 
-    Bools are none, though Python counts them as ints; nor are ``Decimal``, ``Fraction`` and texts.
+    ``bool``, ``Decimal``, ``Fraction`` and strings are refused.
 
     Args:
         kind: ``int`` for whole numbers alone; ``float`` for both.
         least: The smallest.
         most: The largest.
-        words: Which these are, for a person.
+        words: The range in words.
         above: Whether ``least`` itself is too small.
         endless: Whether ``inf``, which says *no limit*, is allowed beside them.
 
     Attributes:
-        allowed: The words.
+        allowed: The range in words.
     """
 
     __slots__ = ("_above", "_endless", "_kind", "_least", "_most", "allowed")
@@ -113,7 +113,7 @@ class Range(Generic[N]):
         kind = type(value)
         if kind is bool or not issubclass(kind, (int, self._kind)):
             raise TypeError(self._refusal(name, beside, f"{excerpt(value)} ({type_name(value)})"))
-        # What a subclass says of itself (numpy's float64 is one) has no part in it.
+        # A subclass (numpy's float64 is one) may override the conversions.
         number = int.__int__(cast("int", value)) if issubclass(kind, int) else float.__float__(cast("float", value))
         if not self._holds(number):
             raise ValueError(self._refusal(name, beside, excerpt(number)))
@@ -134,22 +134,22 @@ _YEARS: Final = f"up to {LONGEST_S} (a hundred years)"
 TIMEOUT: Final = Range(
     float, 0, LONGEST_S, f"a number of seconds above 0, {_YEARS}, {_LIMIT}", above=True, endless=True
 )
-"""Seconds after which something is ended: nothing can be done in none."""
+"""Seconds after which something is ended."""
 
 PATIENCE: Final = Range(float, 0, LONGEST_S, f"a number of seconds from 0, {_YEARS}, {_LIMIT}", endless=True)
-"""Seconds that somebody waits; 0 for not at all."""
+"""Seconds that a caller waits; 0 for not at all."""
 
 DELAY: Final = Range(float, 0, LONGEST_S, f"a number of seconds from 0, {_YEARS}")
-"""Seconds that somebody else is made to wait, which must end."""
+"""Seconds that a client is asked to wait: finite."""
 
 AMOUNT: Final = Range(float, 0, float_info.max, "a finite number from 0")
-"""So much of something."""
+"""An amount."""
 
 COUNT: Final = Range(int, 1, LARGEST, f"a whole number from 1, up to {LARGEST}")
-"""How many there may be, of what cannot be none."""
+"""A limit of a count."""
 
 NATURAL: Final = Range(int, 0, LARGEST, f"a whole number from 0, up to {LARGEST}")
-"""How many there are."""
+"""A count."""
 
 
 def is_async_callable(fn: Callable[..., object]) -> bool:
@@ -160,7 +160,7 @@ def is_async_callable(fn: Callable[..., object]) -> bool:
 
 
 def is_generator(fn: Callable[..., object]) -> bool:
-    """Return whether calling ``fn`` gives a generator, async or plain, of which nobody would run a line."""
+    """Return whether calling ``fn`` gives a generator, async or plain, whose code would not run."""
     while isinstance(fn, partial):
         fn = fn.func
     call = fn if inspect.isroutine(fn) else type(fn).__call__
@@ -177,7 +177,7 @@ def refusal(name: str, allowed: str, value: object, *, typed: bool = True) -> st
         name: The parameter.
         allowed: What it takes, in words.
         value: What was given.
-        typed: Whether the value's type is worth saying: it is what is wrong.
+        typed: Whether to name the value's type: the type is what is wrong.
     """
     return f"{name} must be {allowed}, not {excerpt(value)}{f' ({type_name(value)})' if typed else ''}"
 
@@ -253,5 +253,5 @@ def member(enum: type[E], value: object, name: str, beside: str = "") -> E:
 
 
 def lacks(value: object, methods: Iterable[str]) -> bool:
-    """Return whether an object cannot stand in for a protocol: it is a class, or has not all of these methods."""
+    """Return whether an object does not implement a protocol: it is a class, or lacks one of these methods."""
     return isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods)

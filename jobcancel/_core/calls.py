@@ -1,4 +1,4 @@
-"""Calls: a kind and the arguments of one job. Apart from ``kinds``, so that a job's context can speak of calls."""
+"""Calls: a kind and the arguments of one job. Apart from ``kinds``, so that ``context`` can use it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Partial(Generic[R_co]):
 
 
 class CalledKind(Protocol):
-    """A kind as its calls know it; see ``Kind``."""
+    """The part of ``Kind`` that its calls use."""
 
     @property
     def spec(self) -> KindSpec:
@@ -70,10 +70,10 @@ class Call(Generic[R_co]):
         """Return the handler's coroutine, not begun."""
         if self.kwargs:
             return self._handler(job, *self.args, **self.kwargs)
-        return self._handler(job, *self.args)  # a third of the cost of passing an empty mapping on
+        return self._handler(job, *self.args)  # passing an empty mapping on costs three times as much
 
-    def plainly(self) -> Call[R_co]:
-        """Return the call with its arguments as plain data, which is what a journal hands to every attempt.
+    def with_plain_arguments(self) -> Call[R_co]:
+        """Return the call with its arguments as plain data, as a journal gives them to each attempt.
 
         Raises:
             TypeError: An argument is something else.

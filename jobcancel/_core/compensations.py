@@ -1,7 +1,7 @@
-"""Compensations: undos that a job registers, and those of them that have a name and so outlast the process.
+"""Compensations: undos that a job registers; those registered by name survive a restart.
 
-What may live in this file: what a compensation is, how its arguments are bound, and what it is told when it runs. When
-they run is the runtime's affair.
+What may live in this file: what a compensation is, how its arguments are bound, and what context it gets. The runtime
+decides when they run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CompensationContext:
 
     @property
     def token(self) -> str:
-        """The same for every try to run this compensation: a crash may have it run again, and others must know."""
+        """The same for every run of this compensation, which a crash may repeat: an idempotency key for its effect."""
         return f"{self.job_id}:{self.name}:{self.n}"
 
 
@@ -51,8 +51,8 @@ class Undo:
         name: The compensation's name.
         args: Arguments, plain data.
         kwargs: Arguments by keyword, plain data.
-        n: Which of its job's named compensations it is, from 1. 0 before a job takes it, and of a function without a
-            name that an earlier process had registered: nothing is left of it but that it was there.
+        n: Which of its job's named compensations it is, from 1. 0 before it is registered, and for a function without
+            a registered name from an earlier process, of which only its name in the history is left.
     """
 
     name: str
@@ -157,7 +157,7 @@ def undo_of(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] = MappingProxyType({}),
 ) -> AnyUndo:
-    """Return the undo that a job shall keep: by name where a name is meant, else a function without arguments.
+    """Return the undo that a job registers: by name where a name is meant, otherwise a function without arguments.
 
     Args:
         named: The compensations that are registered.
@@ -181,15 +181,15 @@ def undo_of(
     if isinstance(fn, Compensation):
         return fn(*args, **kwargs)
     if isinstance(fn, Undo) and not (args or kwargs):
-        return Undo(fn.name, fn.args, fn.kwargs)  # the host may give the same one to many jobs
+        return Undo(fn.name, fn.args, fn.kwargs)  # the host may give the same object to many jobs
     if not callable(fn):
         raise TypeError(f"a compensation must be a callable or the name of one that is registered, not {excerpt(fn)}")
     _require_fit(fn, args, kwargs)
-    return partial(fn, *args, **kwargs)  # also without arguments: what is kept is then no object of the host's
+    return partial(fn, *args, **kwargs)  # also without arguments, so that the job holds an object of its own
 
 
 def number(undos: list[Any], begin: int = 0) -> int:
-    """Number those of a job's undos that have a name; return the highest number given, ``begin`` if none was."""
+    """Number a job's undos by name, from ``begin`` + 1; return the highest number, ``begin`` if there are none."""
     for undo in undos:
         if isinstance(undo, Undo):
             begin += 1
@@ -198,7 +198,7 @@ def number(undos: list[Any], begin: int = 0) -> int:
 
 
 def name_of(undo: AnyUndo) -> str:
-    """Return what the history calls an undo."""
+    """Return the name of an undo in the history."""
     if isinstance(undo, Undo):
         return undo.name
     while isinstance(undo, partial):

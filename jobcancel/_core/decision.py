@@ -1,7 +1,7 @@
 """The one place where a cancel request is decided.
 
 What may live in this file: requests, outcomes, verdicts, and the pure and total function that leads from one to the
-other. A live ``cancel()`` and a dry ``can_cancel()`` both call it; nobody else says yes or no to a request.
+other. A live ``cancel()`` and a dry ``can_cancel()`` both call it; no other code accepts or refuses a request.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 @define(eq=False, weakref_slot=False)  # two equal requests are two requests
 class Cancellation:
-    """A request, and, once one is accepted, the record of what became of it.
+    """A cancel request, and, once it is accepted, the record of how it went.
 
     The first accepted request stays the job's cancellation: its cause, requester and reason never change.
 
@@ -92,7 +92,7 @@ WITHDRAW: Final = Decision(Outcome.CANCELED, Event.WITHDRAWN)
 CANCEL: Final = Decision(Outcome.CANCELING, Event.CANCEL_ACCEPTED)
 HOLD: Final = Decision(Outcome.DEFERRED, Event.CANCEL_ACCEPTED)
 OPEN_SHIELD: Final = Decision(Outcome.CANCELING, None)  # a force reaches a cancel that was held
-REFUSE: Final = Decision(Outcome.REFUSED, None)  # nothing is remembered
+REFUSE: Final = Decision(Outcome.REFUSED, None)  # without effect
 REPEAT: Final = Decision(Outcome.ALREADY_CANCELING, None)
 TOO_LATE: Final = Decision(Outcome.ALREADY_TERMINAL, None)
 
@@ -114,9 +114,9 @@ def decide_cancel(
     Args:
         state: The job's state.
         on_cancel: The policy of the job's stage, or of its kind between stages.
-        request: Who asks, and how.
+        request: The request.
         earlier: The accepted request, if there is one.
-        undo: The compensations; empty once they run, None if none were registered.
+        undo: The compensations; empty once they have run, None if none were registered.
     """
     if state is _RUNNING:
         if request.force or on_cancel is _INTERRUPT:

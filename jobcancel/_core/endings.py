@@ -1,7 +1,7 @@
 """The one place where it is decided how a job ends.
 
-What may live in this file: the ways in which a job's code can come to its end, and the pure and total function that
-says which event that is. The table in ``states`` says which state follows.
+What may live in this file: the ways in which a job's code can end, and the pure and total function that gives the
+event of each. The table in ``states`` says which state follows.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .states import Event
 
 
 class Ending(StrEnum):
-    """How a job's code came to its end.
+    """How a job's code ended.
 
     ``returned`` and ``partial``: it returned a value. ``raised``: an exception other than a cancellation came out,
     also while it unwound. ``unwound``: the delivered cancellation came out, or the job had not begun when it was
-    delivered. ``foreign``: a cancellation came out that nobody had asked for. ``abandoned``: it still runs, its grace
+    delivered. ``foreign``: a cancellation came out that was not requested. ``abandoned``: it still runs, its grace
     is over. ``expired``: it waited longer than ``expires_s`` for its start. ``interrupted``: the scheduler shut down,
     and another attempt follows. ``lost``: it ended with its process, and no other attempt follows.
     """
@@ -52,7 +52,7 @@ class Failure:
     details: Mapping[str, Any] = Factory(dict[str, Any])
 
 
-# One line for a person; a handler's error and a lost job bring their own.
+# A handler's error and a lost job have messages of their own.
 MESSAGES: Final = {
     FailureCode.TIMED_OUT: "the job's time was over and its code has unwound, or was left behind",
     FailureCode.FOREIGN_CANCEL: "a cancellation that nobody had asked for came out of the job's code",
@@ -78,7 +78,7 @@ def decide_ending(
     """Decide which event a job's end is, and with which code it failed if it did.
 
     Args:
-        ending: How the code came to its end.
+        ending: How the code ended.
         cause: The cause of the accepted cancel, or None if there is none.
         children_canceled: How many children of the job ended canceled because of that cancel.
     """

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class JobCancelError(Exception):
-    """Base of every error of this library; ``says`` is the message, a template over the error's attributes."""
+    """Base of every error of this library; ``template`` is the message, a format string over the error's attributes."""
 
-    says: ClassVar[str] = ""
+    template: ClassVar[str] = ""
 
     def __str__(self) -> str:
-        return self.says.format(self=self) if self.says else super().__str__()
+        return self.template.format(self=self) if self.template else super().__str__()
 
 
 class RegistrationError(JobCancelError):
@@ -23,15 +23,15 @@ class RegistrationError(JobCancelError):
 
 
 class _DataError(JobCancelError, ValueError):
-    """Data are wrong.
+    """A value in data is not allowed.
 
     Attributes:
         path: Where in the data, as in ``kinds.ingest.stages[2].on_cancel``.
-        value: What stands there.
-        allowed: What may stand there, in words.
+        value: The value there.
+        allowed: What is allowed there, in words.
     """
 
-    says: ClassVar[str] = "{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
+    template: ClassVar[str] = "{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
 
     def __init__(self, path: str, value: object, allowed: str) -> None:
         super().__init__(path, value, allowed)
@@ -63,7 +63,7 @@ class UnknownKindError(JobCancelError):
         foreign: Whether a kind of another registry was called.
     """
 
-    says: ClassVar[str] = "{self.problem}; registered: {self.listed}"
+    template: ClassVar[str] = "{self.problem}; registered: {self.listed}"
 
     def __init__(self, kind: str, known: tuple[str, ...], foreign: bool = False) -> None:
         super().__init__(kind, known, foreign)
@@ -83,14 +83,14 @@ class UnknownKindError(JobCancelError):
 
     @property
     def listed(self) -> str:
-        """Those there are, in words."""
+        """The registered names, in words."""
         return ", ".join(sorted(self.known)) or "none"
 
 
 class UnknownCompensationError(JobCancelError):
     """No compensation of that name is registered."""
 
-    says: ClassVar[str] = (
+    template: ClassVar[str] = (
         "no compensation is named {self.name!r}; registered: {self.listed}; "
         "register it with @registry.compensation({self.name!r})"
     )
@@ -102,14 +102,14 @@ class UnknownCompensationError(JobCancelError):
 
     @property
     def listed(self) -> str:
-        """Those there are, in words."""
+        """The registered names, in words."""
         return ", ".join(sorted(self.known)) or "none"
 
 
 class MissingHandlerError(JobCancelError):
     """The kind was declared from data and no handler was registered for it."""
 
-    says: ClassVar[str] = "kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
+    template: ClassVar[str] = "kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -119,7 +119,7 @@ class MissingHandlerError(JobCancelError):
 class JobNotFoundError(JobCancelError):
     """No job of that id: never submitted, past its retention, or another owner's."""
 
-    says: ClassVar[str] = "job {self.job_id} not found: unknown id, another owner's, or past its retention"
+    template: ClassVar[str] = "job {self.job_id} not found: unknown id, another owner's, or past its retention"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(job_id)
@@ -129,7 +129,9 @@ class JobNotFoundError(JobCancelError):
 class QueueFullError(JobCancelError):
     """The kind already has ``max_pending`` jobs waiting; nothing was submitted."""
 
-    says: ClassVar[str] = "kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
+    template: ClassVar[str] = (
+        "kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
+    )
 
     def __init__(self, kind: str, max_pending: int) -> None:
         super().__init__(kind, max_pending)
@@ -140,7 +142,7 @@ class QueueFullError(JobCancelError):
 class IdempotencyConflictError(JobCancelError):
     """The idempotency key belongs to an earlier job with other arguments; nothing was submitted."""
 
-    says: ClassVar[str] = (
+    template: ClassVar[str] = (
         "key {self.key!r} was used for job {self.job_id} of kind {self.kind!r} with other arguments; "
         "use a new key for a new job"
     )
@@ -155,7 +157,7 @@ class IdempotencyConflictError(JobCancelError):
 class SchedulerClosedError(JobCancelError):
     """The scheduler takes no call of this sort: it is not entered, shuts down, or has closed."""
 
-    says: ClassVar[str] = (
+    template: ClassVar[str] = (
         "cannot {self.wanted}: the scheduler is not running, or shuts down; use it inside `async with scheduler:`"
     )
 
@@ -167,13 +169,15 @@ class SchedulerClosedError(JobCancelError):
 class WrongTaskError(JobCancelError):
     """A scheduler was left by another task than the one that entered it."""
 
-    says: ClassVar[str] = "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
+    template: ClassVar[str] = (
+        "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
+    )
 
 
 class DeadlockError(JobCancelError):
     """A job would wait for itself or for a job that waits for it; ``wanted`` is what it asked for, in words."""
 
-    says: ClassVar[str] = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
+    template: ClassVar[str] = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
 
     def __init__(self, job_id: str, wanted: str) -> None:
         super().__init__(job_id, wanted)
@@ -184,7 +188,7 @@ class DeadlockError(JobCancelError):
 class IllegalTransitionError(JobCancelError):
     """An event arrived that the job's state does not accept. It had no effect."""
 
-    says: ClassVar[str] = "job {self.job_id}: {self.event} is not legal in {self.state}"
+    template: ClassVar[str] = "job {self.job_id}: {self.event} is not legal in {self.state}"
 
     def __init__(self, job_id: str, state: JobState, event: Event) -> None:
         super().__init__(job_id, state, event)
@@ -205,7 +209,7 @@ class StageError(JobCancelError):
 class UnknownStageError(StageError):
     """A strict kind does not declare the stage."""
 
-    says: ClassVar[str] = (
+    template: ClassVar[str] = (
         "job {self.job_id}: stage {self.stage!r} is not declared; declared: {self.listed} "
         "(or declare the kind with strict=False)"
     )
@@ -218,14 +222,14 @@ class UnknownStageError(StageError):
 
     @property
     def listed(self) -> str:
-        """Those there are, in words."""
+        """The declared stages, in words."""
         return ", ".join(sorted(self.declared)) or "none"
 
 
 class StageActiveError(StageError):
     """Another stage of the job is open. Stages do not nest."""
 
-    says: ClassVar[str] = (
+    template: ClassVar[str] = (
         "job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
     )
 
@@ -239,11 +243,13 @@ class StageActiveError(StageError):
 class StageUnavailableError(StageError):
     """A cancel was accepted and cannot be delivered here, under a shield of the job's own: nothing new begins."""
 
-    says: ClassVar[str] = "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
+    template: ClassVar[str] = (
+        "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
+    )
 
 
 class StageNotReachedError(StageError):
-    """A test wanted a cancel in a stage that the job, which settled as ``snapshot``, never entered: nobody asked."""
+    """A test's job settled, as ``snapshot``, without entering the stage in which it was to be canceled."""
 
     def __init__(self, job_id: str, stage: str, snapshot: Snapshot[Any]) -> None:
         JobCancelError.__init__(self, job_id, stage, snapshot)
@@ -260,7 +266,9 @@ class StageNotReachedError(StageError):
 class StageTimeoutError(JobCancelError, TimeoutError):
     """A stage took longer than its ``timeout_s`` and was torn down."""
 
-    says: ClassVar[str] = "job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
+    template: ClassVar[str] = (
+        "job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
+    )
 
     def __init__(self, job_id: str, stage: str, timeout_s: float) -> None:
         JobCancelError.__init__(self, job_id, stage, timeout_s)  # past OSError, which would take three for its own
@@ -270,9 +278,9 @@ class StageTimeoutError(JobCancelError, TimeoutError):
 
 
 class StaleAttemptError(JobCancelError):
-    """Code of an attempt that ended, or was abandoned, wants to write to its job. Nothing was written."""
+    """Code of an ended or abandoned attempt tried to write to its job. Nothing was written."""
 
-    says: ClassVar[str] = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
+    template: ClassVar[str] = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
 
     def __init__(self, job_id: str, attempt: int) -> None:
         super().__init__(job_id, attempt)
@@ -288,7 +296,7 @@ class StoreError(JobCancelError):
         problem: What is wrong, and what to do, in words.
     """
 
-    says: ClassVar[str] = "journal {self.where}: {self.problem}"
+    template: ClassVar[str] = "journal {self.where}: {self.problem}"
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(where, problem)
@@ -297,9 +305,9 @@ class StoreError(JobCancelError):
 
 
 class StoreInUseError(StoreError):
-    """Another scheduler has the journal open; ``pid`` is its process, or None if that cannot be told."""
+    """Another scheduler has the journal open; ``pid`` is its process, or None if that is unknown."""
 
-    says: ClassVar[str] = (
+    template: ClassVar[str] = (
         "journal {self.where} is in use by process {self.pid}: one scheduler has a journal at a time; "
         "stop that one, or give this one another journal"
     )
@@ -316,7 +324,7 @@ class StoreFormatError(StoreError):
 
 
 class _EndedError(JobCancelError):
-    """A job did not succeed, and its result was asked for; ``snapshot`` is the settled job."""
+    """A job whose result was asked for did not succeed; ``snapshot`` is the settled job."""
 
     def __init__(self, snapshot: Snapshot[Any]) -> None:
         super().__init__(snapshot)

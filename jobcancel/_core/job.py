@@ -1,7 +1,7 @@
 """A job as the running process knows it: one mutable record, sans I/O.
 
 What may live in this file: what changes in a job, and ``apply``, the one method that changes its state. The journal,
-the history and the watchers attach to it and nowhere else. Times are arguments, in seconds on a monotonic clock.
+the history and observers attach to it and nowhere else. Times are arguments, in seconds on a monotonic clock.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .states import TERMINAL, Event, JobState, next_state
 
 
 class Origin(NamedTuple):
-    """What was said of a job when it was submitted.
+    """What a job was submitted with, beside its call.
 
     Attributes:
-        owner: Whose it is, or None.
-        labels: Mapping of strings, or None for none.
+        owner: Its owner, or None.
+        labels: Its labels, strings by string, or None for none.
         key: Its idempotency key, or None.
-        parent_id: Its parent, or None.
+        parent_id: Its parent's id, or None.
     """
 
     owner: str | None = None
@@ -36,18 +36,18 @@ class Origin(NamedTuple):
     parent_id: str | None = None
 
 
-NO_ORIGIN: Final = Origin()  # nothing was said; most jobs share it
+NO_ORIGIN: Final = Origin()  # most jobs share it
 
 
 class Release(Enum):
-    """What becomes of a held cancel when a stage ends."""
+    """What happens to a held cancel when a stage ends."""
 
     NOTHING = "nothing is held"
     DELIVER = "deliver it, raise nothing here"
     RAISE = "deliver it and raise it here"
 
 
-# step, at, duration in seconds, status, details: what ``HistoryEntry`` shows
+# step, at, duration in seconds, status, details; ``HistoryEntry`` is its view
 RawEntry: TypeAlias = tuple[str, float, float | None, str, "dict[str, Any] | None"]
 
 
@@ -58,14 +58,14 @@ def implied_history(
     requested: float | None = None,
     delivered: float | None = None,
 ) -> list[RawEntry]:
-    """Return the history of a job to which nothing happened but its start, its cancel and its end.
+    """Return the history of a job that has only started, been canceled and ended.
 
     Args:
-        state: Where it is in its life.
+        state: Its state.
         started: When it left the queue, or None.
         settled: When it settled, or None.
         requested: When its cancel was accepted, or None.
-        delivered: When that reached its code, or None.
+        delivered: When that cancel reached its code, or None.
     """
     history: list[RawEntry] = []
     if started is not None:
@@ -95,16 +95,16 @@ IMPLIED: Final = frozenset(
 
 @define(eq=False, weakref_slot=False)
 class ProgressRecord:
-    """The running job's progress; ``Progress`` is what is shown of it.
+    """The progress of a running job; ``Progress`` is its view.
 
     Attributes:
-        done: Units done, or None if the job has said nothing.
+        done: Units done, or None if the job has reported none.
         total: Units in all, or None.
         message: One line for a person, or None.
         children: The ids of its batches' children, in the order of the calls.
-        succeeded: Of these, succeeded or partially succeeded.
-        failed: Failed.
-        canceled: Canceled.
+        succeeded: How many of them have succeeded or partially succeeded.
+        failed: How many have failed.
+        canceled: How many were canceled.
     """
 
     done: float | None = None
@@ -153,21 +153,21 @@ class JobRecord:
         id: Its id.
         seq: Its place in the order of submission.
         spec: Its kind, as data.
-        origin: What was said of it at its submit.
+        origin: Its owner, labels, key and parent.
         attempt: Which run of the handler this is, from 1.
-        state: Where it is in its life; only ``apply`` sets it.
+        state: Its state; only ``apply`` sets it.
         stage: The open stage, or None.
-        stage_at: When that began.
+        stage_at: When the open stage began.
         created_at: When it was submitted, in seconds since 1970 (UTC); the anchor of all other times.
         created: The same instant on the monotonic clock.
         started: When it left the queue.
         settled: When it reached a terminal state.
-        history: What happened, oldest first; None while that is what ``implied_history`` makes of the rest.
-        progress: What it said of its progress, or None.
+        history: Its history, oldest first; None while ``implied_history`` gives the same.
+        progress: Its progress, or None.
         cancel: The accepted request, or None.
         undo: Compensations, oldest first; None if there are none, and empty once they have run.
         undos: How many compensations by name it has had.
-        code_ended: Whether its code has ended: nothing shields it any more, and nothing reaches it.
+        code_ended: Whether its code has ended. Nothing shields the job then, and no cancellation reaches code.
         children_canceled: Children that ended canceled because of this job's cancel.
         failure: Why it failed, or None.
         result: What the handler returned.
@@ -204,7 +204,7 @@ class JobRecord:
             self.undos = number(self.undo)
 
     def apply(self, event: Event, now: float) -> None:
-        """Let ``event`` happen; the only method that changes ``state``.
+        """Apply an event; the only method that changes ``state``.
 
         Raises:
             IllegalTransitionError: The table has no such transition; nothing has changed.
@@ -225,12 +225,12 @@ class JobRecord:
             self.changed()
 
     def changed(self) -> None:
-        """Notify the observers of a change; a record by itself has none."""
+        """Notify the observers; a record by itself has none. Called only if ``observed`` is set."""
 
     def log(self) -> list[RawEntry]:
         """Return the history, to add to."""
         if self.history is None:
-            cancel = None if self.state is _PENDING else self.cancel  # what withdraws it now is said next
+            cancel = None if self.state is _PENDING else self.cancel  # the withdrawal under way is the next entry
             times = () if cancel is None else (cancel.requested_at, cancel.delivered_at)
             self.history = implied_history(self.state, self.started, self.settled, *times)
         return self.history
@@ -254,7 +254,7 @@ class JobRecord:
         return Verdict(self.id, outcome, after or self.state, self.stage_name)
 
     def request_cancel(self, request: Cancellation, now: float) -> Verdict:
-        """Decide ``request`` and carry out what the decision changes in this record, in one step."""
+        """Decide ``request`` and apply the decision to this record, in one step."""
         outcome, event = decide_cancel(self.state, self.on_cancel, request, self.cancel, self.undo)
         if event is not None:
             request.requested_at, request.outcome = now, outcome
@@ -274,7 +274,7 @@ class JobRecord:
         if cancel is None or cancel.delivered_at is not None or self.settled is not None:
             return False
         cancel.held, cancel.delivered_at = False, now
-        if self.history is not None:  # else that time says it
+        if self.history is not None:  # otherwise ``delivered_at`` implies the entry
             self.history.append(("delivered", now, None, "noted", None))
         if self.observed:
             self.changed()
@@ -298,10 +298,10 @@ class JobRecord:
             self.changed()
 
     def leave_stage(self, status: str, now: float, *, raised: bool) -> Release:
-        """End the open stage and say what becomes of a held cancel.
+        """End the open stage and return what happens to a held cancel.
 
-        A stage that commits lets it go without raising: what is done is done, and the next checkpoint delivers. Any
-        other stage raises it at its end, unless an exception is leaving the stage already: the exception wins.
+        A stage that commits releases it without raising, and the next checkpoint delivers it. Any other stage raises
+        it at its end, unless an exception is already leaving the stage: the exception wins.
         """
         stage = self.stage
         if stage is None:
@@ -315,7 +315,7 @@ class JobRecord:
         return Release.DELIVER if raised or stage.commits else Release.RAISE
 
     def register(self, undo: Any) -> None:
-        """Take one more compensation."""
+        """Register a compensation."""
         if self.undo is None:
             self.undo = []
         self.undo.append(undo)
@@ -332,7 +332,7 @@ class JobRecord:
     def ending(
         self, ending: Ending, message: str = "", details: dict[str, Any] | None = None
     ) -> tuple[Event, Failure | None]:
-        """Return the event that ``ending`` is, and the failure if it is one; message and details tell of an error."""
+        """Return the event of an ending, and its failure if it is one; ``message`` and ``details`` are an error's."""
         cause = None if self.cancel is None else self.cancel.cause
         event, code = decide_ending(ending, cause, self.children_canceled)
         if code is None:
@@ -340,5 +340,5 @@ class JobRecord:
         return event, Failure(code, MESSAGES.get(code, message), details or {})
 
     def compensates(self, event: Event) -> bool:
-        """Return whether a job that ends by ``event``, unless it has settled already, runs its compensations."""
+        """Return whether compensations run after ``event``, or, of a settled job, after the end that it had."""
         return (next_state(self.state, event) or self.state) in self.spec.compensate_on

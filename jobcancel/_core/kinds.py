@@ -99,7 +99,7 @@ class Kind(Generic[P, R_co]):
         return Call(self, self.handler, args, kwargs)
 
     def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments by parameter, defaults filled in: two ways to write one call are equal here."""
+        """Return the arguments by parameter, defaults filled in; equal for two ways to write one call."""
         try:
             bound = self._signature.bind(None, *args, **kwargs)
         except TypeError as error:
@@ -122,7 +122,7 @@ class Kind(Generic[P, R_co]):
 
 
 def _plain_arity(parameters: list[inspect.Parameter]) -> tuple[int, float]:
-    """Return between which counts a call by position alone surely binds; (1, 0) if that takes a closer look."""
+    """Return the fewest and most arguments by position that surely bind; (1, 0) if the signature has to decide."""
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
         return 1, 0

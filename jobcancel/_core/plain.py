@@ -1,7 +1,7 @@
-"""Plain data: what may stand in labels, notes, arguments and snapshots, so that each has one JSON form.
+"""Plain data: the values allowed in labels, notes, arguments and results, so that each has one JSON form.
 
-What a host's code gives may be anything: a list that holds itself, an object whose methods raise, a class that lies
-about itself. A value is therefore known by its type alone, and no method of it is called but a mapping's ``items``.
+A host may pass anything: a list that contains itself, an object whose methods raise, a class that lies about itself.
+Values are therefore judged by their type alone, and no method of theirs is called but a mapping's ``items``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import islice
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
-from .arguments import MAX_DIGITS, described, is_too_long, type_name
+from .arguments import MAX_DIGITS, is_too_long, safe_repr, type_name
 
 DEEPEST: Final = 100
 """Levels of lists and mappings. ``json``, ``marshal`` and ``repr`` recurse, and give up between 300 and 2000 levels."""
@@ -21,8 +21,8 @@ MOST_VALUES: Final = 1_000_000
 """Values in one. More would hold up the loop for seconds."""
 
 MOST_REPEATS: Final = 100_000
-"""Places at which a list or mapping stands again. Of sixty lists each of which stands twice in the next one, the
-copy would have no end."""
+"""Repeated occurrences of the same list or mapping. Copying sixty lists that each contain the one before it twice would
+never end."""
 
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _PLAIN: Final = "plain data (None, bool, int, float, str, and lists and mappings of them)"
@@ -30,12 +30,12 @@ _PLAIN: Final = "plain data (None, bool, int, float, str, and lists and mappings
 _SHORTER: Final = f"must be plain data: an int of at most {MAX_DIGITS} digits, not a longer one"
 
 T = TypeVar("T")
-# Where a value stands in the whole: where its container does, and its key or place there; None for the whole itself.
+# The path to a value: that of its container, and its key or index there; None for the outermost value.
 Where: TypeAlias = "tuple[Where, str | int] | None"
 
 
 def all_scalar(values: Iterable[object]) -> bool:
-    """Return whether all values are plain data by themselves, which ``plain`` would give back as they are."""
+    """Return whether all values are scalars that ``plain`` would return unchanged."""
     for value in values:
         kind = type(value)
         if kind is str:
@@ -52,14 +52,14 @@ def all_scalar(values: Iterable[object]) -> bool:
 def plain(value: object, path: str) -> Any:
     """Return a copy of ``value`` made of None, bool, int, float, str, list and dict alone.
 
-    NaN, infinities and half a surrogate pair pass: a journal gives them back.
+    NaN, infinities and half a surrogate pair are allowed: a journal gives them back.
 
     Raises:
-        TypeError: Something else stands in it, or an int too long to be written as text; the message says where.
-        ValueError: It holds itself, is deeper than ``DEEPEST``, has more than ``MOST_VALUES`` values, or a text in
+        TypeError: It contains something else, or an int too long to be written as text; the message has the path.
+        ValueError: It contains itself, is deeper than ``DEEPEST``, has more than ``MOST_VALUES`` values, or a text in
             it has a whole surrogate pair, which a journal would give back as one character.
     """
-    return Copy(path).of(value, None)
+    return Copy(path).copy(value, None)
 
 
 def string(value: object, name: str, beside: str = "") -> str:
@@ -112,23 +112,23 @@ def _whole(value: str, name: str) -> str:
 
 
 class Copy:
-    """One copying; where something is no plain data it raises.
+    """One copying of a value into plain data; anything else raises.
 
     Args:
-        path: What the whole is called.
+        path: The name of the outermost value, for messages.
     """
 
-    # By a mapping of the host's, which is then no plain data; an interrupt goes on its way.
-    raised: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit)
+    # Raised by a mapping of the host's, which then is no plain data; an interrupt is raised on.
+    caught: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit)
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._open: set[int] = set()  # the containers that the value at hand stands in
-        self._seen: dict[int, object] = {}  # all containers; kept, so that no other gets their ids
+        self._open: set[int] = set()  # ids of the containers around the current value
+        self._seen: dict[int, object] = {}  # all containers, by id; referenced, so that no other object gets the id
         self._left = MOST_VALUES
         self._repeats = 0
 
-    def of(self, value: object, where: Where) -> Any:
+    def copy(self, value: object, where: Where) -> Any:
         """Return the copy of one value."""
         kind = type(value)
         if value is None or kind is bool:
@@ -136,13 +136,13 @@ class Copy:
         if kind is float:
             return self.number(cast("float", value))
         if kind is int:
-            return value if not is_too_long(cast("int", value)) else self.odd(value, where, _SHORTER)
-        # By their types alone: what an object says that it is (`__class__`) may raise, and so may a subclass's methods.
+            return value if not is_too_long(cast("int", value)) else self.unsupported(value, where, _SHORTER)
+        # By type alone: an object's `__class__` and a subclass's methods may raise.
         if issubclass(kind, str):
             return self.string(str.__str__(cast("str", value)), where)
         if issubclass(kind, list | tuple | dict) or _is_mapping(kind):
             return self._contained(value, where)
-        return self.odd(value, where, f"must be {_PLAIN}, not {type_name(value)}")
+        return self.unsupported(value, where, f"must be {_PLAIN}, not {type_name(value)}")
 
     def number(self, value: float) -> Any:
         """Return a float's copy."""
@@ -152,16 +152,16 @@ class Copy:
         """Return a text's copy."""
         return value if value.isascii() else _whole(value, self._at(where))
 
-    def odd(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
-        """Return what stands for a value that is no plain data."""
+    def unsupported(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+        """Return the replacement of a value that is no plain data."""
         raise TypeError(f"{self._at(where)} {problem}")
 
-    def endless(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
-        """Return what stands for a container that holds itself or is too deep."""
+    def unbounded(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+        """Return the replacement of a container that contains itself or is too deep."""
         raise ValueError(f"{self._at(where)} {problem}")
 
     def too_many(self, where: Where) -> NoReturn:
-        """Give up: there are more values than ``MOST_VALUES``, or more repeats than ``MOST_REPEATS``."""
+        """Raise: there are more values than ``MOST_VALUES``, or more repeats than ``MOST_REPEATS``."""
         raise ValueError(
             f"{self._path} must have at most {MOST_VALUES} values, and at most {MOST_REPEATS} lists and mappings that "
             f"stand in it again; at {self._at(where)} there are more"
@@ -169,37 +169,38 @@ class Copy:
 
     def _contained(self, value: object, where: Where) -> Any:
         if id(value) in self._open:
-            return self.endless(value, where, "must not hold itself")
+            return self.unbounded(value, where, "must not hold itself")
         if len(self._open) == DEEPEST:
-            return self.endless(value, where, f"must not be nested deeper than {DEEPEST} lists and mappings")
+            return self.unbounded(value, where, f"must not be nested deeper than {DEEPEST} lists and mappings")
         if id(value) in self._seen:
             self._repeats += 1
             if self._repeats > MOST_REPEATS:
                 self.too_many(where)
         self._seen[id(value)] = value
         self._open.add(id(value))
-        copy = self._list if issubclass(type(value), list | tuple) else self._dict
-        copied = copy(cast("Any", value), where)
+        copied = (self._list if issubclass(type(value), list | tuple) else self._dict)(cast("Any", value), where)
         self._open.discard(id(value))
         return copied
 
     def _list(self, value: list[object] | tuple[object, ...], where: Where) -> Any:
         own = list[object].__iter__ if issubclass(type(value), list) else tuple[object, ...].__iter__
         items = self._counted([*own(cast("Any", value))], where)
-        return [self.of(item, (where, place)) for place, item in enumerate(items)]
+        return [self.copy(item, (where, place)) for place, item in enumerate(items)]
 
     def _dict(self, value: Mapping[object, object], where: Where) -> Any:
         try:
             own = dict[object, object].items if issubclass(type(value), dict) else type(value).items
             items = [(key, item) for key, item in islice(own(cast("Any", value)), MOST_VALUES + 1)]
-        except self.raised as error:
-            return self.odd(value, where, f"must be {_PLAIN}, not {type_name(value)}, which raised {type_name(error)}")
+        except self.caught as error:
+            return self.unsupported(
+                value, where, f"must be {_PLAIN}, not {type_name(value)}, which raised {type_name(error)}"
+            )
         copied: dict[str, Any] = {}
         for key, item in self._counted(items, where):
             if not issubclass(type(key), str):
-                return self.odd(value, where, f"must have strings as keys, not {type_name(key)}")
+                return self.unsupported(value, where, f"must have strings as keys, not {type_name(key)}")
             name = self.string(str.__str__(cast("str", key)), where)
-            copied[name] = self.of(item, (where, name))
+            copied[name] = self.copy(item, (where, name))
         return copied
 
     def _counted(self, items: list[T], where: Where) -> list[T]:
@@ -220,54 +221,54 @@ class Copy:
 def _is_mapping(kind: type) -> bool:
     try:
         return issubclass(kind, Mapping)
-    except BaseException:  # noqa: BLE001  # a metaclass of the host's: see described
+    except BaseException:  # noqa: BLE001  # a metaclass of the host's: see safe_repr
         return False
 
 
 def json_form(value: object, not_finite: Callable[[float], Any] = repr) -> Any:
-    """Return a copy of ``value`` that JSON in UTF-8 can hold; what has no form there stands as its ``repr``.
+    """Return a copy of ``value`` that JSON in UTF-8 can hold.
 
-    Of what holds itself, and of what is deeper than ``DEEPEST``, ``[...]`` or ``{...}`` stands there, as in a
-    ``repr``; half a surrogate pair stands as its escape. Of what has too many values only the
-    type is named.
+    An object without a JSON form is replaced by its ``repr``; a container that contains itself, or is deeper than
+    ``DEEPEST``, by ``[...]`` or ``{...}``; half a surrogate pair by its escape; a value with too many values in it by
+    the name of its type.
 
     Args:
         value: Anything.
-        not_finite: What stands there for NaN and infinities.
+        not_finite: Gives the replacement of NaN and infinities.
     """
     try:
-        return _JsonForm(not_finite).of(value, None)
+        return _JsonForm(not_finite).copy(value, None)
     except _TooManyError:
         return f"<{type_name(value)} of too many values>"
 
 
 class _JsonForm(Copy):
-    """One copying in which something stands for everything that has no form in JSON."""
+    """One copying in which whatever has no JSON form is replaced."""
 
-    raised = (BaseException,)  # whoever looks at a job is not its code: see described
+    caught = (BaseException,)  # reading a job must not raise what its code left behind; see safe_repr
 
     def __init__(self, not_finite: Callable[[float], Any]) -> None:
         super().__init__("")
         self._not_finite = not_finite
 
     def number(self, value: float) -> Any:
-        """Return a float's copy, or what stands for one that JSON does not know."""
+        """Return a float's copy, or the replacement of one that JSON does not know."""
         return value if isfinite(value) else self._not_finite(value)
 
     def string(self, value: str, where: Where) -> str:  # noqa: ARG002
         """Return a text's copy; half a surrogate pair is no UTF-8."""
         return value if value.isascii() else value.encode(errors="backslashreplace").decode()
 
-    def odd(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+    def unsupported(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
         """Return the ``repr``."""
-        return self.string(described(value), where)
+        return self.string(safe_repr(value), where)
 
-    def endless(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
-        """Return what a ``repr`` has there."""
+    def unbounded(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+        """Return what a ``repr`` shows there."""
         return "[...]" if issubclass(type(value), list | tuple) else "{...}"
 
     def too_many(self, where: Where) -> NoReturn:  # noqa: ARG002
-        """Give up."""
+        """Raise."""
         raise _TooManyError
 
 

@@ -1,4 +1,4 @@
-"""The choices a kind makes as data; ``decision`` and the runtime say what they lead to."""
+"""The policies of a kind, as enums; ``decision`` and the runtime carry them out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 
 class OnCancel(StrEnum):
-    """What a user's cancel request meets. Shutdown, timeout and parent do not ask: ``refuse`` defers them."""
+    """What a user's cancel request meets. ``refuse`` defers requests of a shutdown, a timeout or a parent."""
 
     INTERRUPT = "interrupt"
     DEFER = "defer"
@@ -22,7 +22,7 @@ class OnGraceExpired(StrEnum):
     """What happens when a delivered cancel did not end the job within ``grace_s``.
 
     ``wait`` records the job as stuck and goes on waiting. ``force`` also opens the library's own shields (a
-    subprocess is killed without waiting for its polite end). ``abandon`` settles the job while its code still
+    subprocess is killed at once). ``abandon`` settles the job while its code still
     runs; its slot is kept and its compensations wait until that code has really ended.
     """
 
@@ -36,7 +36,7 @@ OnGraceExpiredValue: TypeAlias = OnGraceExpired | Literal["wait", "force", "aban
 
 
 class OnRestart(StrEnum):
-    """What becomes of a job that was running when its process ended; without a store it has no effect.
+    """What happens to a job that was running when its process ended; without a store it has no effect.
 
     ``fail`` ends it ``WORKER_LOST``, with its compensations. ``rerun`` runs it again as the next attempt, with the
     results that ``run_stage`` gave; a shutdown is then no cancel. A job in, or past, a stage that commits is not run
@@ -52,7 +52,7 @@ OnRestartValue: TypeAlias = OnRestart | Literal["fail", "rerun"]
 
 
 class CancelCause(StrEnum):
-    """Who asked for a cancel. Only a user's request can be refused."""
+    """The cause of a cancel. Only a user's request can be refused."""
 
     USER = "user"
     SHUTDOWN = "shutdown"

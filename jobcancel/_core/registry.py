@@ -21,7 +21,7 @@ from .states import TERMINAL, RerunValue, TerminalValue
 
 T = TypeVar("T", KindSpec, Stage)
 
-# What each field takes, in words, beside the value that was refused.
+# What each field of a table takes, in words.
 _SECONDS: Final = TIMEOUT.allowed
 _COUNT: Final = COUNT.allowed
 _FLAG: Final = "true or false"
@@ -102,7 +102,7 @@ def _table(value: object, path: str) -> Mapping[str, Any]:
 
 
 def _record(cls: Callable[..., T], values: Mapping[str, Any], path: str) -> T:
-    """Make one record, trying field after field, so that an error is that field's."""
+    """Make one record, trying each field by itself, so that an error names its field."""
     if "name" not in values:
         raise KindDataError(f"{path}.name", None, _ALLOWED["name"] + " (it is missing)")
     for key, value in values.items():
@@ -237,7 +237,7 @@ class Registry:
         context's ``token`` is the same then.
 
         Args:
-            name: What a job asks for it by.
+            name: Its name, for ``job.add_compensation``.
 
         Raises:
             RegistrationError: A compensation of that name exists.
@@ -280,7 +280,7 @@ class Registry:
             TypeError: It is no string.
         """
         _require_text(text, "TOML")
-        import tomllib  # noqa: PLC0415  # an eighth of what this package takes to import, for those who need it
+        import tomllib  # noqa: PLC0415  # an eighth of the import time of this package
 
         try:
             data = tomllib.loads(text)
@@ -331,7 +331,7 @@ class Registry:
 
 
 def _require_name(name: object, decorator: str) -> None:
-    """Refuse a decorator without brackets, which gets the function in place of a name."""
+    """Refuse a decorator without brackets: it gets the function as its name."""
     if isinstance(name, str):
         return
     function = getattr(name, "__name__", None)

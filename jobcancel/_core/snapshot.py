@@ -1,4 +1,4 @@
-"""What a job looks like from outside: frozen, and built only when somebody looks."""
+"""The view of a job that hosts get: frozen, and built on demand."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ R_co = TypeVar("R_co", covariant=True)
 
 @frozen
 class BatchProgress:
-    """The children of a job's batches, counted by how they stand.
+    """The children of a job's batches, counted by state.
 
     Attributes:
         total: How many children the batches have.
-        succeeded: Of these, succeeded or partially succeeded.
-        failed: Failed.
-        canceled: Canceled.
-        pending: Not settled yet; running ones count here.
+        succeeded: How many have succeeded or partially succeeded.
+        failed: How many have failed.
+        canceled: How many were canceled.
+        pending: How many have not settled yet, running ones included.
         children: Their ids, in the order of the calls.
     """
 
@@ -44,7 +44,7 @@ class Progress:
 
     Attributes:
         done: Units done.
-        total: Units in all, or None if that is not known.
+        total: Units in all, or None if unknown.
         message: One line for a person.
         batch: The roll-up of the job's batches, or None if it started none.
     """
@@ -78,7 +78,7 @@ class HistoryEntry:
 
 @frozen
 class CancelStatus:
-    """What was asked of a job, and what became of it; ``Snapshot.state`` tells what happened.
+    """The accepted cancel of a job and how it went; ``Snapshot.state`` is how the job ended.
 
     Attributes:
         cause: Who asked first.
@@ -90,7 +90,7 @@ class CancelStatus:
         forced: A force was part of it, at once or later.
         ignored: The code returned a value after the delivery.
         abandoned: The job was settled while its code still ran.
-        pierced: A cancellation that nobody asked for tore the job while this one was held.
+        pierced: A cancellation that was not requested tore the job while this one was held.
         compensated: Everything that was to be undone has been undone.
         stuck: The grace is over and the job still unwinds.
         unresponsive: The code keeps swallowing the cancellation.
@@ -118,12 +118,12 @@ class Snapshot(Generic[R_co]):
     Attributes:
         id: Its id.
         kind: Its kind's name.
-        owner: Whose it is.
+        owner: Its owner.
         labels: The host's labels.
         parent_id: The job that submitted it.
         key: Its idempotency key.
         attempt: Which run of the handler this is, from 1.
-        state: Where it is in its life.
+        state: Its state.
         stage: The open stage.
         created_at: When it was submitted (UTC).
         started_at: When it left the queue (UTC).

@@ -25,7 +25,7 @@ _STAGES: Final = "a list of Stage, as in [Stage('a'), Stage('b')], no name twice
 
 
 def _name(value: str) -> str:
-    """Return a member of a string enum as the string that it is: settled jobs are kept as plain data."""
+    """Return the name as a plain string, also of a member of a string enum: settled jobs are plain data."""
     if not issubclass(type(cast("object", value)), str):
         raise TypeError(refusal("name", NAME, value))
     name = str.__str__(value)
@@ -97,7 +97,7 @@ class Stage:
 
 
 def _stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
-    """Return stages as a tuple; a string is a list of letters to Python, and a mapping one of its keys."""
+    """Return stages as a tuple. A string or a mapping is iterable too, and refused."""
     given = cast("object", stages)
     if not isinstance(given, Iterable) or isinstance(given, str | Mapping):
         raise TypeError(refusal("stages", _STAGES, cast("object", stages)))
@@ -149,7 +149,7 @@ class KindSpec:
         compensate_on: The terminal states in which compensations run.
         cleanup_s: Seconds that each compensation may take.
         grace_s: Seconds a job may stay canceling after the delivery before ``on_grace_expired`` applies.
-        on_grace_expired: What happens then.
+        on_grace_expired: What happens after ``grace_s``.
         timeout_s: Seconds a job may run before it is canceled with cause ``timeout``.
         expires_s: Seconds a job may wait for its start before it fails with ``EXPIRED``.
         max_running: How many jobs of the kind run at once; None for no limit.
@@ -158,7 +158,7 @@ class KindSpec:
         rerun_on: The terminal states of a key's first job in which the key starts a new job, of failed and canceled.
         retain_s: Seconds a settled job stays readable.
         retain_count: How many settled jobs of the kind stay readable, the newest; None for no limit.
-        on_restart: What becomes of a job that was running when its process ended, with a store.
+        on_restart: With a store, what happens to a job that was running when its process ended.
     """
 
     name: str = field(converter=_name)

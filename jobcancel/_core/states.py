@@ -1,8 +1,8 @@
 """The state machine.
 
 What may live in this file: the states, the events, the table that says which event leads from which state to
-which, and what is derived from that table. Nothing else may say whether a transition is legal: no guard stands
-beside the table. Which event happens is decided elsewhere (``decision`` for requests, ``endings`` for a job's end).
+which, and what is derived from that table. Only the table decides whether a transition is legal: no guard stands
+beside it. Which event happens is decided elsewhere (``decision`` for requests, ``endings`` for a job's end).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 
 class JobState(StrEnum):
-    """Where a job is in its life; the last four are terminal."""
+    """The state of a job; the last four are terminal."""
 
     PENDING = "pending"
     RUNNING = "running"

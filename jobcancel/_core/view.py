@@ -1,7 +1,7 @@
-"""The one way from a job's fields, as ``packing`` gives them, to the snapshot that is shown.
+"""From a job's fields, as ``packing`` gives them, to its snapshot.
 
-Apart from both, so that it is loaded when a scheduler is entered, and not when one is imported: to make its records
-takes a third of the time that all the rest does.
+A module of its own, so that it is loaded when a scheduler is entered and not when one is imported: creating its
+classes takes a third of the time of importing everything else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INSIDE: Final = frozenset({"noted", "canceling"})  # no stage begins after an a
 
 
 def snapshot_of(job: JobRecord | Settled) -> Snapshot[Any]:
-    """Return what a job looks like now."""
+    """Return a snapshot of a job."""
     fields = job.fields if isinstance(job, Settled) else fields_of(job)
     _, state, kind, owner, labels, created_at, created, started, settled, history, *rest = fields
     key, parent_id, stage, failure, cancel, progress, attempt = rest or (*NOTHING_RARE, 1)
@@ -62,8 +62,8 @@ def snapshot_of(job: JobRecord | Settled) -> Snapshot[Any]:
 def _in_order_of_time(history: list[RawEntry], open_stage: str | None) -> list[RawEntry]:
     """Return a history in the order of time: a stage or a compensation stands where it began.
 
-    Each is written at its end, an open stage last. They do not overlap, so none began before the last one ended. At
-    one and the same instant a stage's begin comes before what is noted.
+    Stages and compensations are recorded when they end, an open stage last. They do not overlap: none began before
+    the one before it ended. At the same instant, the start of a stage comes before notes.
     """
     ordered: list[RawEntry] = []
     ended, last = 0, len(history) - 1
@@ -93,9 +93,9 @@ def _cancel_status(fields: tuple[Any, ...], utc: Callable[[float], datetime]) ->
 
 
 def progress_of(fields: tuple[Any, ...] | None) -> Progress | None:
-    """Return what ``ProgressRecord.plain`` gave as the record that is shown.
+    """Return the view of what ``ProgressRecord.plain`` gave.
 
-    A job that said nothing of its own progress shows that of its batches: children settled, of all.
+    A job that has reported no progress of its own shows that of its batches: how many children settled, of all.
     """
     if fields is None:
         return None

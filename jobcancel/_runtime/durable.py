@@ -11,7 +11,7 @@ import logging
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from jobcancel._core.arguments import described
+from jobcancel._core.arguments import safe_repr
 from jobcancel._core.calls import Call
 from jobcancel._core.decision import Cancellation, Outcome, Verdict
 from jobcancel._core.journal import Entry
@@ -114,7 +114,7 @@ class DurableJournal:
 
     def plain_call(self, call: Call[T]) -> Call[T]:
         """See ``Journal``."""
-        return call.plainly()
+        return call.with_plain_arguments()
 
     def submit(self, job: Job) -> Pending[None]:
         """See ``Journal``."""
@@ -180,7 +180,7 @@ class DurableJournal:
             result = plain(job.result, "result")
         except (TypeError, ValueError, RecursionError, KeyboardInterrupt) as error:
             job.interrupted, result = job.interrupted or interrupts(error), None
-            job.log().append(("result_not_kept", now, None, "noted", {"repr": described(job.result)}))
+            job.log().append(("result_not_kept", now, None, "noted", {"repr": safe_repr(job.result)}))
             log_job(logging.WARNING, job, "has a result that is no plain data: after a restart it is gone")
         return persistence_of(job).final(result, self._dispatcher.keys.arguments_of(job, now))
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from jobcancel._core.arguments import described
+from jobcancel._core.arguments import safe_repr
 from jobcancel._core.calls import Call
 from jobcancel._core.journal import Body, encode_tombstone
 from jobcancel._core.packing import Settled
@@ -30,7 +30,7 @@ def as_submitted(call: Call[Any]) -> dict[str, Any]:
 
 def _as_submitted(value: object) -> Any:
     try:
-        return _Submitted("arguments").of(value, None)
+        return _Submitted("arguments").copy(value, None)
     except ValueError:  # too many values to copy
         return value
 
@@ -42,11 +42,11 @@ class _Submitted(Copy):
         """Return the text: no journal has to encode it."""
         return value
 
-    def odd(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+    def unsupported(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
         """Return the object itself."""
         return value
 
-    def endless(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
+    def unbounded(self, value: object, where: Where, problem: str) -> Any:  # noqa: ARG002
         """Return the container itself."""
         return value
 
@@ -63,7 +63,7 @@ def _plain(value: object) -> Any:
     try:
         return plain(value, "default")
     except (TypeError, ValueError):
-        return described(value)
+        return safe_repr(value)
 
 
 class KeyEntry:

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import anyio
 
-from jobcancel._core.arguments import described
+from jobcancel._core.arguments import safe_repr
 from jobcancel._core.calls import Call, Partial
 from jobcancel._core.endings import Ending, Failure
 from jobcancel._core.policies import FailureCode
@@ -108,9 +108,9 @@ def _finish(job: Job, event: Event, failure: Failure | None, value: object) -> N
 def _give_up(job: Job, error: BaseException) -> None:
     """Settle a job whose end could not be decided or recorded: the host's clock or store may raise anything."""
     host = job.host
-    log_job(logging.CRITICAL, job, "could not be ended in order: %s", described(error), error=error)
+    log_job(logging.CRITICAL, job, "could not be ended in order: %s", safe_repr(error), error=error)
     job.code_ended = True
-    failure = Failure(FailureCode.HANDLER_ERROR, f"the job could not be ended in order: {described(error)}")
+    failure = Failure(FailureCode.HANDLER_ERROR, f"the job could not be ended in order: {safe_repr(error)}")
     if job.settled is None:
         guard("settling a job", partial(host.end, job, Event.FAILED, failure))
     if job.task is not None:

@@ -129,15 +129,15 @@ class Text(str):
 
 def test_a_call_whose_arguments_are_scalars_is_kept_as_it_is() -> None:
     call = kind_of(ingest)("u", 2)
-    assert call.plainly() is call
-    kept = kind_of(ingest)(Text("u")).plainly()
+    assert call.with_plain_arguments() is call
+    kept = kind_of(ingest)(Text("u")).with_plain_arguments()
     assert [type(each) for each in kept.args] == [str]
 
 
 def test_a_call_that_is_kept_has_copies_of_its_arguments_in_plain_data() -> None:
     kind, urls = kind_of(ingest), ["u"]
     call = kind(urls, depth=2)
-    kept = call.plainly()
+    kept = call.with_plain_arguments()
     urls.append("v")
     assert (kept.kind, kept.args, dict(kept.kwargs)) == (kind, (["u"],), {"depth": 2})
     job: Any = object()
@@ -157,7 +157,7 @@ def test_a_call_that_is_kept_has_copies_of_its_arguments_in_plain_data() -> None
 )
 def test_arguments_that_cannot_be_kept_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
     with pytest.raises(TypeError) as caught:
-        kind_of(ingest)(*args, **kwargs).plainly()
+        kind_of(ingest)(*args, **kwargs).with_plain_arguments()
     assert str(caught.value).startswith(f"kind 'ingest', which is kept in a journal: {where} must be plain data")
 
 

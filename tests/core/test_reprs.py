@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from jobcancel._core.arguments import described, excerpt, is_too_long, type_name
+from jobcancel._core.arguments import excerpt, is_too_long, safe_repr, type_name
 from tests.core.odd import ODD, deep, doubled
 
 
 def test_what_has_a_repr_is_described_by_it() -> None:
-    assert described("x") == "'x'"
-    assert described({2}) == "{2}"
+    assert safe_repr("x") == "'x'"
+    assert safe_repr({2}) == "{2}"
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_an_int_too_long_to_be_written_is_described_by_its_length(sign: int) -> None:
-    assert described(sign * (10**4300 - 1)) == repr(sign * (10**4300 - 1))
-    assert described(sign * 10**4300) == "<int of more than 4300 digits>"
+    assert safe_repr(sign * (10**4300 - 1)) == repr(sign * (10**4300 - 1))
+    assert safe_repr(sign * 10**4300) == "<int of more than 4300 digits>"
     assert (is_too_long(sign * (10**4300 - 1)), is_too_long(sign * 10**4300)) == (False, True)
 
 
@@ -32,12 +32,12 @@ def test_an_int_too_long_to_be_written_is_described_by_its_length(sign: int) -> 
     ],
 )
 def test_what_has_no_repr_is_described_by_its_type(name: str, said: str) -> None:
-    assert described(ODD[name]) == said
+    assert safe_repr(ODD[name]) == said
 
 
 @pytest.mark.parametrize("value", [deep(50_000), doubled(60), [0] * 10**6, dict.fromkeys(range(10**6))], ids=range(4))
 def test_the_description_of_a_container_is_short(value: Any) -> None:
-    assert len(described(value)) < 500
+    assert len(safe_repr(value)) < 500
 
 
 def test_a_types_name_is_said_if_it_tells_it() -> None:

@@ -20,8 +20,9 @@ FAULTS: Final = (
     Fault(
         "a submit is answered before it is kept",
         _RUNTIME + "scheduler.py",
-        "        job = await kernel.durable.reserve(call.plainly(), None, origin, timeout_s, undo).answer()\n",
-        "        job = kernel.durable.reserve(call.plainly(), None, origin, timeout_s, undo)._job\n",
+        "        job = await kernel.durable.reserve(call.with_plain_arguments(), None, origin, timeout_s, undo)"
+        ".answer()\n",
+        "        job = kernel.durable.reserve(call.with_plain_arguments(), None, origin, timeout_s, undo)._job\n",
         "was acknowledged and is not in the journal",
     ),
     Fault(
