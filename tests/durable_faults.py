@@ -22,7 +22,6 @@ _TOLD: Final = "tests/runtime/test_told.py::test_"
 _OVERTAKEN: Final = "tests/runtime/test_overtaken.py::test_"
 _COMMITS: Final = "tests/runtime/test_commits.py::test_"
 _TICKETS: Final = "tests/runtime/test_tickets.py::test_"
-_JOURNAL: Final = "tests/core/test_journal.py::test_"
 _CORNERS: Final = "tests/runtime/test_durable_corners.py::test_"
 
 KEPT: Final = "what was answered is kept"
@@ -38,20 +37,6 @@ DURABLE_FAULTS: Final = (
         "    return kernel.journal.promise(pages, Asked(kernel, job, request))\n",
         "    return Asked(kernel, job, request).apply()\n",
         "tests/invariants/test_durable.py::test_1_the_decision_the_transition_and_the_commit_are_known_in_one_step",
-    ),
-    Fault(
-        KEPT,
-        _RUNTIME + "durable_cancel.py",
-        "    return not durable(job).pages.knows_undo\n",
-        "    return job.settled is None and not durable(job).pages.knows_undo\n",
-        _OVERTAKEN + "it_is_not_told_while_more_comes_meanwhile[asyncio-ends]",
-    ),
-    Fault(
-        KEPT,
-        _RUNTIME + "durable_cancel.py",
-        "    return not durable(job).pages.knows_undo\n",
-        "    return False\n",
-        _OVERTAKEN + "the_verdict_is_told_when_that_is_kept_and_not_before",
     ),
     Fault(
         KEPT,
@@ -197,34 +182,6 @@ DURABLE_FAULTS: Final = (
     ),
     Fault(
         KEPT,
-        _CORE + "journal.py",
-        "        self._written = self._made\n",
-        "        self._written = self._made._replace(fields={})\n",
-        _JOURNAL + "an_entry_says_what_has_changed_since_the_last_one_that_was_kept",
-    ),
-    Fault(
-        KEPT,
-        _CORE + "journal.py",
-        "        self._made = self._grow(body, said)\n",
-        "        self._made = self._written = self._grow(body, said)\n",
-        _JOURNAL + "the_entries_that_were_kept_give_the_job_as_it_was_at_the_last_of_them",
-    ),
-    Fault(
-        KEPT,
-        _CORE + "journal.py",
-        "            body |= dict.fromkeys(before.keys() - said.keys())  # None: that is no longer so\n",
-        "",
-        _JOURNAL + "an_entry_tells_of_requests_that_are_not_decided_and_of_a_stage_that_is_about_to_commit",
-    ),
-    Fault(
-        KEPT,
-        _CORE + "journal.py",
-        "        return _SUBMITTED if made == _SUBMITTED else made\n",
-        "        return _SUBMITTED if said == _SUBMITTED.fields else made\n",
-        _JOURNAL + "what_grows_of_a_job_that_waits_is_said_once",
-    ),
-    Fault(
-        KEPT,
         _RUNTIME + "scheduler.py",
         "await kernel.durable.reserve(call.with_plain_arguments(), None, origin, timeout_s, undo).answer()",
         "kernel.durable.reserve(call.with_plain_arguments(), None, origin, timeout_s, undo)._job",
@@ -250,20 +207,6 @@ DURABLE_FAULTS: Final = (
         '"reused", None))\n            job.changed()\n',
         '"reused", None))\n',
         _STAGES + "that_a_result_was_reused_is_kept",
-    ),
-    Fault(
-        KEPT,
-        _RUNTIME + "durable_cancel.py",
-        "        pages.answer(self._request)\n        durable",
-        "        durable",
-        _CANCELS + "a_cancel_that_was_refused_is_not_decided_anew_at_the_start",
-    ),
-    Fault(
-        KEPT,
-        _RUNTIME + "durable_cancel.py",
-        '        """Ask no longer."""\n        durable(self._job).pages.answer(self._request)\n',
-        '        """Ask no longer."""\n',
-        _CANCELS + "a_cancel_that_could_not_be_kept_is_not_kept_later",
     ),
     Fault(
         KEPT,
@@ -425,13 +368,6 @@ DURABLE_FAULTS: Final = (
         "    undos.pop()  # not before: a crash in the middle of it has it run again\n",
         "",
         _CANCELS + "a_job_that_was_canceling_is_undone_newest_first_and_canceled",
-    ),
-    Fault(
-        UNDONE,
-        _RUNTIME + "recovery.py",
-        "    requests, job.pages.asked = [*job.pages.asked], ()\n",
-        "    requests, job.pages.asked = [], ()\n",
-        _CANCELS + "a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start",
     ),
     Fault(
         UNDONE,

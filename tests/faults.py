@@ -40,7 +40,6 @@ _ENDINGS: Final = "tests/invariants/test_endings.py::test_"
 _REVIEW: Final = "tests/invariants/test_found_by_review.py::test_"
 _COMPLEXITY: Final = "tests/runtime/test_complexity.py::test_twenty_times_as_many_take_twenty_times_the_steps"
 _HOST: Final = "tests/invariants/test_host.py::test_"
-_HISTORY: Final = "tests/core/test_history.py::test_"
 
 _SHUTDOWN: Final = "tests/runtime/test_shutdown.py::test_"
 _FIND: Final = "tests/runtime/test_find.py::test_"
@@ -59,13 +58,6 @@ FAULTS: Final = (
         "        await __import__('anyio').lowlevel.checkpoint()\n"
         "        return request_cancel(job, by, reason, defer=defer, force=force)\n",
         _DECISIONS + "1_nothing_runs_between_the_decision_and_the_transition",
-    ),
-    Fault(
-        1,
-        _CORE + "record.py",
-        "            self.cancel = request\n            self.apply(event, now)\n",
-        "            self.apply(event, now)\n",
-        _DECISIONS + "6_work_that_finishes_is_reported_finished_though_a_cancel_was_accepted",
     ),
     Fault(
         2,
@@ -133,13 +125,6 @@ FAULTS: Final = (
     ),
     Fault(
         5,
-        _CORE + "record.py",
-        "        return Release.DELIVER if raised or stage.commits else Release.RAISE\n",
-        "        return Release.RAISE\n",
-        _STAGES + "5_a_commit_is_released_without_raising_and_a_return_wins",
-    ),
-    Fault(
-        5,
         _RUNTIME + "failure.py",
         "    cancel.pierced = unwinds and (cancel.pierced or cancel.held)\n",
         "    cancel.pierced = False\n",
@@ -172,13 +157,6 @@ FAULTS: Final = (
         "    except BaseException as error:",
         "    except Exception as error:",
         _ENDINGS + "7_a_compensation_that_raises_or_overruns_stops_no_other_and_is_recorded",
-    ),
-    Fault(
-        7,
-        _CORE + "record.py",
-        "        if stage.commits:\n            self.undo = None\n",
-        "",
-        _ENDINGS + "7_the_point_of_no_return_drops_earlier_compensations_and_keeps_later_ones",
     ),
     Fault(
         7,
@@ -345,13 +323,6 @@ FAULTS: Final = (
         _REVIEW + "deliveries_that_a_session_left_behind_do_not_stop_those_of_the_next",
     ),
     Fault(
-        12,
-        _CORE + "record.py",
-        "        if self.code_ended:\n            return OnCancel.INTERRUPT\n",
-        "",
-        _REVIEW + "a_kinds_policy_shields_its_code_and_no_longer",
-    ),
-    Fault(
         LINEAR,
         _RUNTIME + "sequence.py",
         "        if len(self._seqs) > 2 * count + _SWEEP_ABOVE:\n",
@@ -402,83 +373,6 @@ FAULTS: Final = (
         '        import_module("jobcancel._core.view")  #',
         "        #",
         "tests/test_layout.py::test_a_scheduler_that_is_entered_can_show_its_jobs_though_no_file_can_be_opened_any_more",
-    ),
-    Fault(
-        6,
-        _CORE + "history.py",
-        '        ending = "unwound" if state is JobState.CANCELED else state._value_\n',
-        "        ending = state._value_\n",
-        _HISTORY + "the_end_of_a_canceled_job_comes_after_all_that_happened_to_it",
-    ),
-    Fault(
-        6,
-        _CORE + "shown.py",
-        "            while place > ended and _follows(",
-        "            while False and _follows(",
-        _HISTORY + "what_happens_in_a_stage_comes_after_its_begin_while_it_is_open_and_when_it_is_over",
-    ),
-    Fault(
-        6,
-        _CORE + "shown.py",
-        "(inside and happened == at and status in _INSIDE)",
-        "(happened == at and status in _INSIDE)",
-        _HISTORY + "a_compensation_stands_where_it_began_after_the_cancel_that_asked_for_it",
-    ),
-    Fault(
-        6,
-        _CORE + "shown.py",
-        "            while place > ended and",
-        "            while place > 0 and",
-        _HISTORY + "a_stage_comes_after_what_was_noted_in_the_stage_before_it_though_no_time_passed",
-    ),
-    Fault(
-        6,
-        _CORE + "record.py",
-        "None if self.state is _PENDING else self.cancel  #",
-        "self.cancel  #",
-        _HISTORY + "a_withdrawn_job_keeps_how_it_ended",
-    ),
-    Fault(
-        6,
-        _CORE + "record.py",
-        " or cancel.delivered_at is not None or self.settled is not None:\n",
-        " or cancel.delivered_at is not None:\n",
-        _HISTORY + "nothing_reaches_a_settled_job",
-    ),
-    Fault(
-        6,
-        _CORE + "record.py",
-        "        if self.history is not None:  # else that time says it\n",
-        "        if True:\n            self.history = self.log()\n",
-        _HISTORY + "start_cancel_and_end_of_a_canceled_job_are_shown_and_not_kept",
-    ),
-    Fault(
-        HEARD,
-        _CORE + "record.py",
-        '"delivered", now, None, "noted", None))\n        if self.heard:\n            self.changed()\n',
-        '"delivered", now, None, "noted", None))\n',
-        "tests/core/test_record.py::test_each_change_is_told_once_and_what_changes_nothing_is_not",
-    ),
-    Fault(
-        HEARD,
-        _RUNTIME + "children.py",
-        "    if job.heard:\n        job.changed()\n",
-        "",
-        "tests/runtime/test_watch.py::test_a_reader_sees_a_batch_begin_and_each_of_its_children_end",
-    ),
-    Fault(
-        HEARD,
-        _RUNTIME + "job.py",
-        "            if self.heard:\n                self.changed()\n",
-        "",
-        "tests/runtime/test_watch.py::test_a_reader_sees_a_batch_begin_and_each_of_its_children_end",
-    ),
-    Fault(
-        HEARD,
-        _RUNTIME + "watch.py",
-        "        job.heard = True\n",
-        "",
-        "tests/runtime/test_watch.py::test_a_reader_sees_that_a_cancel_has_reached_the_code_while_the_code_unwinds",
     ),
     Fault(
         FOUND,

@@ -9,11 +9,9 @@ from tests.faults import Fault
 _CORE: Final = "jobcancel/_core/"
 _RUNTIME: Final = "jobcancel/_runtime/"
 _WRONG: Final = "tests/runtime/test_wrong_arguments.py::test_"
-_NUMBERS: Final = "tests/core/test_numbers.py::test_"
 _GIVEN: Final = (
     "tests/runtime/test_bad_numbers.py::test_a_number_that_makes_no_sense_is_refused_and_nothing_has_happened"
 )
-_FORM: Final = "tests/core/test_json_form.py::test_"
 _PLAIN: Final = "tests/core/test_plain.py::test_"
 _ODD: Final = "tests/runtime/test_odd_values.py::test_14_"
 _VALUE: Final = "a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job_at_most"
@@ -25,27 +23,6 @@ SHOWS: Final = "anything can be shown"
 ALONE: Final = 14
 
 INPUT_FAULTS: Final = (
-    Fault(
-        REFUSES,
-        _CORE + "numbers.py",
-        "            return self._endless\n",
-        "            return True\n",
-        _NUMBERS + "only_where_no_limit_makes_sense_a_time_may_be_infinite",
-    ),
-    Fault(
-        REFUSES,
-        _CORE + "numbers.py",
-        "        return self._least <= number <= self._most and not",
-        "        return not (number < self._least or number > self._most) and not",
-        _NUMBERS + "a_number_that_makes_no_sense_anywhere_is_refused",
-    ),
-    Fault(
-        REFUSES,
-        _CORE + "numbers.py",
-        "        if kind is bool or not",
-        "        if not",
-        _NUMBERS + "what_is_no_number_is_refused_by_its_type",
-    ),
     Fault(
         REFUSES,
         _RUNTIME + "waiting.py",
@@ -115,34 +92,6 @@ INPUT_FAULTS: Final = (
         "            if self._repeats > MOST_REPEATS:\n",
         "            if False:\n",
         _PLAIN + "a_list_may_stand_in_a_hundred_thousand_places_again",
-    ),
-    Fault(
-        SHOWS,
-        _CORE + "json_form.py",
-        'value.encode(errors="backslashreplace").decode()',
-        "value",
-        _FORM + "what_json_cannot_hold_stands_as_its_repr",
-    ),
-    Fault(
-        SHOWS,
-        _CORE + "json_form.py",
-        "        return value if isfinite(value) else self._not_finite(value)\n",
-        "        return value\n",
-        _FORM + "what_json_cannot_hold_stands_as_its_repr",
-    ),
-    Fault(
-        SHOWS,
-        _CORE + "reprs.py",
-        "    except BaseException as error:  # noqa: BLE001\n",
-        "    except Exception as error:\n",
-        "tests/core/test_reprs.py::test_what_has_no_repr_is_described_by_its_type",
-    ),
-    Fault(
-        ALONE,
-        _CORE + "packing.py",
-        "    except ValueError:  # a number of a class of the host's clock: all else is plain, or is not taken\n",
-        "    except KeyError:\n",
-        "tests/core/test_packing.py::test_a_job_of_a_clock_whose_numbers_are_of_its_own_class_is_kept_all_the_same",
     ),
     Fault(
         ALONE,
@@ -216,27 +165,6 @@ INPUT_FAULTS: Final = (
     ),
     Fault(
         REFUSES,
-        _CORE + "kinds.py",
-        "        given.close()\n",
-        "",
-        _WRONG + "a_coroutine_that_is_refused_is_closed_since_nobody_will_await_it",
-    ),
-    Fault(
-        REFUSES,
-        _RUNTIME + "scheduler.py",
-        '        elif type(call) is not Call:\n            raise no_call(call, "submit")\n',
-        "",
-        _WRONG + "what_is_no_call_is_refused_by_submit_with_what_to_pass",
-    ),
-    Fault(
-        REFUSES,
-        _RUNTIME + "children.py",
-        "        raise refused[0]\n",
-        "        pass\n",
-        _WRONG + "what_is_no_call_is_refused_by_a_batch_and_no_child_exists",
-    ),
-    Fault(
-        REFUSES,
         _CORE + "arguments.py",
         "    if value is True or value is False:\n",
         "    if value in (True, False):\n",
@@ -265,13 +193,6 @@ INPUT_FAULTS: Final = (
     ),
     Fault(
         REFUSES,
-        _CORE + "kind_data.py",
-        "        if option not in names:\n",
-        "        if False:\n",
-        "tests/core/test_registry.py::test_a_slip_in_a_declaration_is_refused_with_what_to_write",
-    ),
-    Fault(
-        REFUSES,
         "jobcancel/asgi/routing.py",
         "    _require_service(service)\n",
         "",
@@ -283,13 +204,6 @@ INPUT_FAULTS: Final = (
         'if not isinstance(cast("object", caller), Caller):',
         "if caller is None:",
         "tests/asgi/test_authentication.py::test_a_token_table_without_callers_is_refused_and_shows_no_token",
-    ),
-    Fault(
-        REFUSES,
-        _RUNTIME + "keys.py",
-        '        return _Submitted("arguments").of(value, None)\n',
-        "        return value\n",
-        "tests/runtime/test_keys.py::test_a_handler_that_changes_its_argument_makes_no_conflict_of_the_same_submit",
     ),
     Fault(
         REFUSES,

@@ -42,7 +42,7 @@ FAULTS: Final = (
     Fault(
         "a request that was kept is forgotten",
         _RUNTIME + "recovery.py",
-        "    requests, job.pages.asked = [*job.pages.asked], ()\n",
+        "    requests, job.pages.requests = [*job.pages.requests], ()\n",
         "    requests = []\n    job.pages.asked = ()\n",
         "rule 2:",
     ),
