@@ -1,4 +1,4 @@
-"""Protocols: what a host, a contract or an engine may rely on, and what a host may put in place of our own."""
+"""Protocols: what a host, a contract or an engine may rely on, and what a host may replace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 class Clock(Protocol):
-    """Where a scheduler's time comes from; give another one to own the time in tests."""
+    """The source of a scheduler's time. Tests give one of their own."""
 
     def time(self) -> float:
         """Return seconds since 1970 (UTC), for the record."""
@@ -38,60 +38,61 @@ class Clock(Protocol):
 
 
 class Store(Protocol):
-    """Where a scheduler's journal is kept: what its jobs were asked and what became of them, as entries in order.
+    """The storage of a scheduler's journal: entries that tell each change of its jobs, in order.
 
-    A scheduler calls it from threads of its own, never two calls at a time and never from the loop's thread, so that
-    every method may block. ``open`` comes first, then ``read`` once, then ``append`` and ``compact`` as often as
-    needed, then ``close``; afterwards it may be opened again. ``jobcancel.testing.store_conformance`` shows whether
-    an implementation keeps all that is promised here.
+    A scheduler calls it from threads of its own, one call at a time and never from the loop's thread, so that every
+    method may block. ``open`` comes first, then ``read`` once, then ``append`` and ``compact`` as often as needed,
+    then ``close``; afterwards it may be opened again. ``jobcancel.testing.store_conformance`` tests whether an
+    implementation does all that is promised here.
     """
 
     def open(self) -> None:
-        """Take the journal for this scheduler alone; make it if there is none. No effect if it raises.
+        """Open the journal for this scheduler alone; create it if there is none. No effect if it raises.
 
         Raises:
-            StoreInUseError: Another scheduler has it, in this process or in another.
-            StoreFormatError: It is a newer version's, damaged, or no journal. It is left as it is.
-            StoreError: It cannot be reached.
+            StoreInUseError: Another scheduler has it open, in this process or in another.
+            StoreFormatError: It has the format of a newer version, is damaged, or is no journal. It is unchanged.
+            StoreError: It cannot be opened.
         """
         ...
 
     def read(self) -> Iterable[Entry]:
-        """Give the entries, those of one job in the order in which they were appended; their ``final`` may be lost.
+        """Return the entries; those of one job come in the order in which they were appended.
+
+        ``Entry.final`` need not be stored: a body has it too.
 
         Raises:
-            StoreFormatError: They cannot be read (while they are given).
+            StoreFormatError: An entry cannot be read; raised during the iteration.
         """
         ...
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Keep the entries, all of them or none; when this returns they outlast the process.
+        """Persist the entries, all of them or none, before returning.
 
-        Of a job with a ``final`` entry nothing that came before it has to be kept; of one with a final entry without
-        a body nothing at all.
+        A ``final`` entry replaces the earlier entries of its job; one without a body removes the job.
 
         Raises:
-            StoreError: They were not kept. The scheduler tries again with what nobody waits for.
+            StoreError: None were persisted. The scheduler retries with entries that no caller waits for.
         """
         ...
 
     def compact(self) -> None:
-        """Give room back that entries no longer need; the entries that ``read`` gives stay the same.
+        """Free space that entries no longer need. What ``read`` returns does not change.
 
         Raises:
-            StoreError: It cannot be written; the entries are there all the same.
+            StoreError: It cannot be written; no entry is lost.
         """
         ...
 
     def close(self) -> None:
-        """Let the journal go; no effect if it is not open. Another scheduler may then take it."""
+        """Close the journal, so that another scheduler can open it; no effect if it is not open."""
         ...
 
 
 class JobService(Protocol):
     """Jobs, from the host's side; the in-process ``Scheduler`` is one, an engine or a remote client may be another.
 
-    Every ``owner`` argument narrows to that owner's jobs: another owner's is as unknown as one that never was.
+    Every ``owner`` argument narrows to that owner's jobs: a job of another owner is not found.
     """
 
     @overload
@@ -141,7 +142,7 @@ class JobService(Protocol):
             *args: With a name: the handler's arguments.
             key: Idempotency key: the same key for the same owner and kind returns the first job, in any state, for the
                 kind's ``key_ttl_s``.
-            owner: Whose job it is.
+            owner: The job's owner.
             labels: Strings by string, for ``find``.
             timeout_s: Seconds it may run, in place of the kind's ``timeout_s``; ``inf`` for no limit.
             compensations: Undos, oldest first, registered before the job can run, so that a job canceled while it
@@ -158,7 +159,7 @@ class JobService(Protocol):
                 the arguments hold themselves or are nested deeper than a hundred levels.
             QueueFullError: The kind's ``max_pending`` jobs are waiting.
             IdempotencyConflictError: The key was used with other arguments.
-            StoreError: The job could not be kept; nothing was submitted.
+            StoreError: The job could not be committed; nothing was submitted.
         """
         ...
 
@@ -172,10 +173,10 @@ class JobService(Protocol):
         defer: bool = False,
         force: bool = False,
     ) -> Verdict:
-        """Ask for a cancel; it is decided, recorded and answered in one step.
+        """Request a cancel; it is decided, recorded and answered in one step.
 
-        With a store it returns when that is committed, and a caller that is cancelled meanwhile gets its verdict first,
-        as in ``submit``.
+        With a store it returns when the answer is committed, and a caller that is cancelled meanwhile gets its verdict
+        first, as in ``submit``.
 
         Args:
             job_id: The job.
@@ -183,12 +184,13 @@ class JobService(Protocol):
             by: The requester, in the host's words; recorded.
             reason: Why; recorded.
             defer: Where the stage would refuse, let the cancel wait for the stage's end instead.
-            force: Override refuse and defer, deliver a held cancel at once. For operators; recorded.
+            force: Override refuse and defer, and deliver a held cancel at once. For operators; recorded.
 
         Raises:
             JobNotFoundError: No such job.
-            TypeError: ``defer`` or ``force`` is not True or False, or another argument no string; nothing was asked.
-            StoreError: It could not be kept; nothing was asked.
+            TypeError: ``defer`` or ``force`` is not True or False, or another argument is no string; nothing was
+                requested.
+            StoreError: It could not be committed; nothing was requested.
         """
         ...
 
@@ -204,7 +206,7 @@ class JobService(Protocol):
         defer: bool = False,
         force: bool = False,
     ) -> dict[str, Verdict]:
-        """Ask for a cancel of every unsettled job that the filters let through; return the verdicts by id."""
+        """Request a cancel of every unsettled job that passes all filters; return the verdicts by id."""
         ...
 
     async def can_cancel(
@@ -235,9 +237,9 @@ class JobService(Protocol):
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """Return the jobs that all filters let through, newest first, ``limit`` at most.
+        """Return the jobs that pass all filters, newest first, ``limit`` at most.
 
-        The loop runs while it looks: of a job that changes meanwhile the page has what it was when it was looked at.
+        Other tasks run meanwhile: a job that changes is on the page as it was when it was read.
 
         Args:
             owner: Only this owner's.
@@ -257,29 +259,29 @@ class JobService(Protocol):
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
         """Wait until the job is settled or ``timeout_s`` seconds are over; return it as it is then.
 
-        With a store, that it has settled is kept before it is told here, by a handle's ``result`` or by ``watch``: no
-        restart changes it. Where it cannot be kept, as the log says, or not within ``timeout_s``, it is told as it is,
-        which ``get`` and ``find`` always do.
+        With a store, ``wait``, a handle's ``result`` and ``watch`` report a job's end only once it is committed: no
+        restart changes it. If it cannot be committed, which is logged, or not within ``timeout_s``, they report the
+        job as it is, as ``get`` and ``find`` always do.
 
         Args:
             job_id: The job.
             owner: Only this owner's.
-            timeout_s: Seconds, from 0, which is not to wait at all; None or ``inf`` for no limit.
+            timeout_s: Seconds; 0 returns at once, None or ``inf`` is no limit.
 
         Raises:
             JobNotFoundError: No such job.
             TypeError: ``timeout_s`` is no number.
             ValueError: ``timeout_s`` is negative, ``nan``, or above a hundred years.
-            DeadlockError: The job that asks would wait for itself or for an ancestor.
+            DeadlockError: A job would wait for itself or for an ancestor.
         """
         ...
 
     def watch(
         self, job_id: str, *, owner: str | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Snapshot[Any]]]:
-        """Return a context manager that gives the job as it is, then after each change, until it is settled.
+        """Return a context manager whose iterator gives the job as it is, then after each change, until it is settled.
 
-        A slow reader misses steps in between, never the last one.
+        A slow reader may skip changes, but never the last one.
 
         Raises:
             JobNotFoundError: No such job (at once).
@@ -287,12 +289,12 @@ class JobService(Protocol):
         ...
 
     async def shutdown(self, drain_s: float = 0) -> None:
-        """Take no more jobs, let running ones finish for ``drain_s`` seconds, cancel the rest, wait for all.
+        """Refuse new jobs, let running ones finish for ``drain_s`` seconds, cancel the rest, and wait for all.
 
-        With ``inf`` all may finish.
+        With ``inf`` all of them finish.
 
         Raises:
-            DeadlockError: A job asks for it.
+            DeadlockError: A job of this scheduler calls it.
             TypeError: ``drain_s`` is no number; nothing has happened.
             ValueError: ``drain_s`` is negative, ``nan``, or above a hundred years; nothing has happened.
         """

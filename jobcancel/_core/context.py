@@ -53,7 +53,7 @@ class JobHandle(Protocol[R_co]):
     async def cancel(
         self, *, by: str | None = None, reason: str | None = None, defer: bool = False, force: bool = False
     ) -> Verdict:
-        """Ask for a cancel; see ``JobService.cancel``."""
+        """Request a cancel; see ``JobService.cancel``."""
         ...
 
     async def wait(self, *, timeout_s: float | None = None) -> Snapshot[R_co]:
@@ -107,7 +107,7 @@ class JobContext(Protocol[App_co]):
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether a cancel was accepted, be it delivered or held."""
+        """Whether a cancel was accepted, delivered or held."""
         ...
 
     def stage(self, name: str) -> AbstractAsyncContextManager[None]:
@@ -127,12 +127,12 @@ class JobContext(Protocol[App_co]):
     async def run_stage(self, name: str, fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
         """Run ``await fn(*args)`` as the stage ``name`` and return its value.
 
-        With a durable store, and a kind with ``on_restart="rerun"``, the value is kept: where a later attempt comes to
-        the same passage through the stage (its n-th ``run_stage`` of that name), it gets the value and nothing runs.
+        With a durable store, and a kind with ``on_restart="rerun"``, the value is persisted: a later attempt that comes
+        to the same passage through the stage (its n-th ``run_stage`` of that name) gets the value, and nothing runs.
 
         Raises:
-            TypeError: The value is to be kept and is no plain data.
-            ValueError: The value is to be kept, and holds itself or is nested deeper than a hundred levels.
+            TypeError: The value has to be persisted and is no plain data.
+            ValueError: The value has to be persisted, and contains itself or is nested deeper than a hundred levels.
         """
         ...
 
@@ -145,8 +145,8 @@ class JobContext(Protocol[App_co]):
     def add_compensation(self, fn: Callable[..., object] | str | Undo, *args: Any, **kwargs: Any) -> None:
         """Register an undo, run after the job's code has unwound if the job ends in a state of ``compensate_on``.
 
-        The newest runs first. One that shall outlast the process is registered by name
-        (``@registry.compensation("refund")``) and its arguments are plain data.
+        The newest runs first. One that has to survive a restart is registered by name
+        (``@registry.compensation("refund")``), with plain data as arguments.
 
         Args:
             fn: An async function, or a plain one, which runs in a thread; or the name of a compensation, or what
@@ -162,7 +162,7 @@ class JobContext(Protocol[App_co]):
         ...
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
-        """Say how far the job is: ``done`` units of ``total``.
+        """Report the job's progress: ``done`` units of ``total``.
 
         Raises:
             StaleAttemptError: The job is settled.
@@ -177,7 +177,7 @@ class JobContext(Protocol[App_co]):
         Raises:
             StaleAttemptError: The job is settled.
             TypeError: The details are no plain data.
-            ValueError: They hold themselves, or are nested deeper than a hundred levels.
+            ValueError: They contain themselves, or are nested deeper than a hundred levels.
         """
         ...
 

@@ -43,7 +43,7 @@ FAULTS: Final = (
         "a request that was kept is forgotten",
         _RUNTIME + "recovery.py",
         "    requests, job.pages.requests = [*job.pages.requests], ()\n",
-        "    requests = []\n    job.pages.asked = ()\n",
+        "    requests = []\n    job.pages.requests = ()\n",
         "rule 2:",
     ),
     Fault(
