@@ -23,66 +23,51 @@ else:
     # PEP 562. The pytest plugin lies in this package, and pytest imports it in every test run of an environment that
     # has jobcancel: only a use of a name loads anyio, attrs and the scheduler. Type checkers see the imports above.
     _HOMES = {
-        "": ("abc", "errors"),
-        "._core.calls": (
-            "Call",
-            "Partial",
-        ),
-        "._core.compensations": (
-            "Compensation",
-            "CompensationContext",
-            "Undo",
-        ),
-        "._core.context": (
-            "JobContext",
-            "JobHandle",
-        ),
-        "._core.decision": (
-            "Outcome",
-            "Verdict",
-        ),
-        "._core.endings": ("Failure",),
-        "._core.kinds": ("Kind",),
-        "._core.policies": (
-            "CancelCause",
-            "FailureCode",
-            "OnCancel",
-            "OnGraceExpired",
-            "OnRestart",
-        ),
-        "._core.registry": ("Registry",),
-        "._core.snapshot": (
-            "BatchProgress",
-            "CancelStatus",
-            "HistoryEntry",
-            "Page",
-            "Progress",
-            "Snapshot",
-        ),
-        "._core.specs": ("Stage",),
-        "._core.states": (
-            "Event",
-            "JobState",
-            "mermaid",
-        ),
-        "._runtime.blocking": ("BlockingScheduler",),
-        "._runtime.context": ("current_job",),
-        "._runtime.scheduler": ("Scheduler",),
+        "abc": ".abc",
+        "errors": ".errors",
+        "Call": "._core.calls",
+        "Partial": "._core.calls",
+        "Compensation": "._core.compensations",
+        "CompensationContext": "._core.compensations",
+        "Undo": "._core.compensations",
+        "JobContext": "._core.context",
+        "JobHandle": "._core.context",
+        "Outcome": "._core.decision",
+        "Verdict": "._core.decision",
+        "Failure": "._core.endings",
+        "Kind": "._core.kinds",
+        "CancelCause": "._core.policies",
+        "FailureCode": "._core.policies",
+        "OnCancel": "._core.policies",
+        "OnGraceExpired": "._core.policies",
+        "OnRestart": "._core.policies",
+        "Registry": "._core.registry",
+        "BatchProgress": "._core.snapshot",
+        "CancelStatus": "._core.snapshot",
+        "HistoryEntry": "._core.snapshot",
+        "Page": "._core.snapshot",
+        "Progress": "._core.snapshot",
+        "Snapshot": "._core.snapshot",
+        "Stage": "._core.specs",
+        "Event": "._core.states",
+        "JobState": "._core.states",
+        "mermaid": "._core.states",
+        "BlockingScheduler": "._runtime.blocking",
+        "current_job": "._runtime.context",
+        "Scheduler": "._runtime.scheduler",
     }
 
     def __getattr__(name: str) -> object:
         from importlib import import_module  # noqa: PLC0415
 
-        for home, names in _HOMES.items():
-            if name in names:
-                value = globals()[name] = (
-                    getattr(import_module(home, __name__), name) if home else import_module(f".{name}", __name__)
-                )
-                return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(_HOMES[name], __name__)
+        value = globals()[name] = getattr(module, name) if name in __all__ else module
+        return value
 
     def __dir__() -> list[str]:
-        return sorted({*__all__, *_HOMES[""], *globals()})
+        return sorted({*_HOMES, *globals()})
 
 
 __all__ = (

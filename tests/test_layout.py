@@ -92,14 +92,13 @@ def test_the_names_for_type_checkers_are_those_that_are_there_at_run_time() -> N
     assert len(seen) == len(choice.body)
     homes = choice.orelse[0]
     assert isinstance(homes, ast.Assign)
-    modules, *packages = ast.literal_eval(homes.value).items()
-    assert modules == ("", tuple(alias.name for node in seen if node.module is None for alias in node.names))
-    assert dict(packages) == {
-        f".{node.module}": tuple(alias.name for alias in node.names) for node in seen if node.module is not None
-    }
+    table = ast.literal_eval(homes.value)
+    assert table == {alias.name: f".{node.module or alias.name}" for node in seen for alias in node.names}
+    modules = [alias.name for node in seen if node.module is None for alias in node.names]
+    assert modules == ["abc", "errors"]
     assert ast.unparse(names).partition(" = (")[0] == "__all__"
     assert type(jobcancel.__all__) is tuple
-    assert sorted(jobcancel.__all__) == sorted(name for _, home in packages for name in home)
+    assert sorted(jobcancel.__all__) == sorted(table.keys() - {*modules})
 
 
 FIRST_USES = {
