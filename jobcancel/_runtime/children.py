@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from jobcancel._core.calls import Call
 from jobcancel._core.job import Origin
@@ -18,6 +18,8 @@ from .stage import deliver_first
 
 if TYPE_CHECKING:
     from jobcancel._core.snapshot import Snapshot
+
+R = TypeVar("R")
 
 
 class ChildHost(JobHost, Protocol):
