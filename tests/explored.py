@@ -1,8 +1,8 @@
-"""The explorer on the demo's own kind of job, whole, on every backend: ``python -m tests.explored [BACKEND ...]``.
+"""Explore the demo's kind of job completely, on every backend: ``python -m tests.explored [BACKEND ...]``.
 
-Some hundred and fifty moments of a job that runs git again and again: a minute or so for each backend. Exit code 0 says
-that nothing was found and nearly every moment was covered: what git writes comes in pieces as it likes, so that a run
-may leave the path that was recorded.
+The job has about 150 points, since it runs git many times: this takes about a minute for each backend. Exit code 0
+means that there was no finding and nearly every point was covered. Not every point can be: git's output arrives in
+chunks of any size, so that a run may leave the recorded path.
 """
 
 from __future__ import annotations
@@ -21,53 +21,53 @@ import anyio
 from attrs import frozen
 
 from jobcancel import JobState
-from jobcancel._cli.git import Git
-from jobcancel._cli.ingest import project_ingest_github
-from jobcancel._cli.preflight import Place, prepared
+from jobcancel._cli.demo.git import Git
+from jobcancel._cli.demo.ingest import project_ingest_github
+from jobcancel._cli.demo.workspace import Workspace, new_workspace
 from jobcancel.testing import Report, Run, Submission, explore
 from tests.conftest import BACKENDS
 
-SHARE = 0.95  # of the moments, to be covered
+COVERED_SHARE = 0.95  # of the points
 
 
 @frozen
 class Checkout:
-    """What a run works on, for its check.
+    """The app of a run: its git, with the workspace for the check.
 
     Attributes:
-        git: What the handler uses.
-        place: Where.
+        git: The git that the handler uses.
+        workspace: The workspace of the run.
     """
 
     git: Git
-    place: Place
+    workspace: Workspace
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.git, name)
 
 
-def making(repo: Path) -> Callable[[], Any]:
+def submissions(repo: Path) -> Callable[[], Any]:
     @asynccontextmanager
     async def make() -> AsyncGenerator[Submission]:
-        with TemporaryDirectory() as work, prepared(str(repo), Path(work)) as place:
-            call = project_ingest_github(place.repo, place.host, place.workdir)
-            yield Submission(call, app=Checkout(place.git, place))
+        with TemporaryDirectory() as work, new_workspace(str(repo), Path(work)) as workspace:
+            call = project_ingest_github(workspace.repo, workspace.host, workspace.workdir)
+            yield Submission(call, app=Checkout(workspace.git, workspace))
 
     return make
 
 
 def check(run: Run[Any]) -> None:
-    """Nothing is left of a job that did not succeed: no clone, no branch, no pull request."""
-    place: Place = run.app.place
-    left = [path.name for path in Path(place.workdir).iterdir() if not path.name.startswith("jobcancel-demo-")]
-    refs = place.git.call("for-each-ref", "--format=%(refname)", cwd=place.host).split()
+    """Check that a job that did not succeed left nothing: no clone, no branch, no pull request."""
+    workspace: Workspace = run.app.workspace
+    left = [path.name for path in Path(workspace.workdir).iterdir() if not path.name.startswith("jobcancel-demo-")]
+    refs = workspace.git.call("for-each-ref", "--format=%(refname)", cwd=workspace.host).split()
     assert left == ["host.git"], left
     assert len(refs) == (3 if run.snapshot.state is JobState.SUCCEEDED else 0), refs
 
 
 @contextmanager
 def sample() -> Generator[Path]:
-    """Give a small repository."""
+    """Make a small repository and remove it afterwards."""
     with TemporaryDirectory() as folder:
         git = Git.isolated(str(shutil.which("git")), Path(folder), ["*"])
         path = Path(folder) / "sample"
@@ -79,21 +79,21 @@ def sample() -> Generator[Path]:
 
 
 async def explored(repo: Path, budget: int | None) -> Report:
-    return await explore(making(repo), check=check, budget=budget)
+    return await explore(submissions(repo), check=check, budget=budget)
 
 
 def main(backends: list[str]) -> int:
-    """Explore on each backend and print the reports; answer the exit code."""
-    logging.disable()  # asyncio's debug mode tells of every slow step
-    good = True
+    """Explore on each backend, print the reports and return the exit code."""
+    logging.disable()  # asyncio's debug mode logs every slow step
+    passed = True
     for name in backends or BACKENDS:
         backend, options = BACKENDS[name]
         begun = time.monotonic()
         with sample() as repo:
             report = anyio.run(explored, repo, None, backend=backend, backend_options=options)
         print(f"{name}, {time.monotonic() - begun:.0f} s: {report}", flush=True)
-        good = good and not report.findings and not report.skipped and report.covered >= SHARE * report.points
-    return 0 if good else 1
+        passed = passed and not report.findings and not report.skipped and report.covered >= COVERED_SHARE * report.points
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""A repository to clone, a folder to work in, and what was left behind there."""
+"""A repository to clone, a folder to work in, and what a run leaves there."""
 
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from jobcancel._cli import main
 
 
 class Result(NamedTuple):
-    """What a command did."""
+    """How a command ended, and its output."""
 
     exit_code: object
     stdout: str
@@ -25,6 +26,7 @@ class Result(NamedTuple):
 
 
 Command = Callable[..., Result]
+FAST = ("--stage-seconds", "0")
 
 # Two authors, one of them through the mailmap; times are fixed, so that the hashes are.
 COMMITS = (
@@ -35,7 +37,7 @@ COMMITS = (
 
 
 def git(folder: Path, *args: str, **env: str) -> str:
-    """Run git as a test does, and return what it printed."""
+    """Run git for a test and return its output."""
     home = {"HOME": str(folder), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     done = subprocess.run(
         ["git", *args], cwd=folder, env=os.environ | home | env, check=True, capture_output=True, text=True
@@ -45,7 +47,7 @@ def git(folder: Path, *args: str, **env: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository of three commits, with a link that leads out of it."""
+    """A repository of three commits, with a symbolic link to a file outside."""
     path = tmp_path / "repository"
     path.mkdir()
     git(path, "init", "--quiet", "--initial-branch=main")
@@ -79,20 +81,43 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
-        told = capsys.readouterr()
-        return Result(ended.value.code, told.out, told.err)
+        captured = capsys.readouterr()
+        return Result(ended.value.code, captured.out, captured.err)
 
     return run
 
 
 @pytest.fixture
 def demo(command: Command, repository: Path, workdir: Path) -> Command:
-    """Run ``jobcancel demo`` on the repository, in this process."""
+    """Run ``jobcancel demo`` on the repository, in this process and without pauses."""
 
     def run(*args: str) -> Result:
-        return command("demo", "--repo", str(repository), "--workdir", str(workdir), *args)
+        return command("demo", "--repo", str(repository), "--workdir", str(workdir), *FAST, *args)
 
     return run
+
+
+def read_terminal(end: int) -> bytes:
+    """What was written to a terminal; empty when its other end is closed, which Linux reports as an error."""
+    try:
+        return os.read(end, 65536)
+    except OSError:
+        return b""
+
+
+def run_on_terminal(*args: str, columns: int) -> str:
+    """Run ``jobcancel`` in a process with a terminal of 24 lines, and return all that it wrote."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "jobcancel", *args]
+    env = os.environ | {"TERM": "xterm", "COLUMNS": str(columns), "LINES": "24"}
+    with subprocess.Popen(command, env=env, stdout=theirs) as process:
+        os.close(theirs)
+        written = b""
+        while chunk := read_terminal(ours):
+            written += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    return written.decode()
 
 
 def refs(workdir: Path) -> list[str]:
@@ -101,38 +126,41 @@ def refs(workdir: Path) -> list[str]:
 
 
 def processes(workdir: Path) -> list[str]:
-    """Command lines of this machine's processes that name the folder; Linux alone has this list."""
+    """The command lines of this machine's processes that contain the folder; empty where there is no /proc."""
     found: list[str] = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = entry.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # the process has ended in the meantime
         if str(workdir) in line:
             found.append(line)
     return found
 
 
 def nothing_is_left(workdir: Path) -> bool:
-    """Whether all that a run left is the host, empty."""
+    """Whether a run left nothing but an empty host."""
     assert [path.name for path in workdir.iterdir()] == ["host.git"]
     assert refs(workdir) == []
     assert processes(workdir) == []
     return True
 
 
-def wrapped_git(folder: Path, asked: str, instead: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a git first on the PATH that does something else when asked for one command."""
+def replace_git_command(folder: Path, command: str, script_line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a git first on the PATH that runs a line of shell script before one git command."""
     script = folder / "bin" / "git"
     script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nif [ "$1" = {asked} ]; then {instead}; fi\nexec {shutil.which("git")} "$@"\n')
+    script.write_text(f'#!/bin/sh\nif [ "$1" = {command} ]; then {script_line}; fi\nexec {shutil.which("git")} "$@"\n')
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(script.parent), prepend=":")
 
 
-def told(stdout: str) -> list[str]:
+def plain_lines(stdout: str) -> list[str]:
     """The plain lines without times, durations, ids, hashes and git's own progress."""
     lines = [re.sub(r"^ +\d+\.\d{3} s  ", "", line) for line in stdout.splitlines()]
     lines = [re.sub(r" (in|after) \d+\.\d{3} s", r" \1 T", line) for line in lines]
-    lines = [re.sub(r"job_\w+", "JOB", re.sub(r"[0-9a-f]{40}", "COMMIT", line)) for line in lines]
+    lines = [
+        re.sub(r"job_\w+", "JOB", re.sub(r"\b[0-9a-f]{8}$", "SHORT", re.sub(r"[0-9a-f]{40}", "COMMIT", line)))
+        for line in lines
+    ]
     return [re.sub(r"  +", " ", line) for line in lines if not re.search(r"\d (\w+ objects|resolving|updating)", line)]

@@ -1,4 +1,4 @@
-"""A service with a journal, for `jobcancel jobs` to read: it submits its jobs, says that it is ready, and stays."""
+"""A service with a journal for `jobcancel jobs`: it submits its jobs, prints their ids and runs until it is killed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ registry = Registry()
 
 @registry.compensation("refund")
 async def refund(context: CompensationContext, amount: int) -> None:
-    """Refund nothing."""
+    """Do nothing."""
 
 
 def forget() -> None:
-    """A function without a name that a restart could find."""
+    """A function without a registered name."""
 
 
 @registry.kind("quick", max_running=1)
@@ -54,15 +54,15 @@ async def main(path: str) -> None:
         publishing = await scheduler.submit(ingest("publishing"), owner="ann")
         pending = await scheduler.submit(ingest("working"), owner="ann")
         canceling = await scheduler.submit(stubborn(), owner="ann")
-        for quickly in (done, failed):
-            await quickly.wait()
+        await done.wait()
+        await failed.wait()
         for handle, stage in ((working, "working"), (publishing, "publishing")):
             async with scheduler.watch(handle.id) as snapshots:
                 async for snapshot in snapshots:
                     if snapshot.stage == stage and snapshot.progress is not None:
                         break
         await scheduler.cancel(canceling.id, by="ann", reason="enough")
-        await scheduler.cancel(canceling.id)  # answered when what the first one led to is kept, and all before it
+        await scheduler.cancel(canceling.id)  # answered after the commit of the first one and of everything before it
         ids = (done.id, failed.id, working.id, publishing.id, pending.id, canceling.id)
         sys.stdout.write(" ".join(ids) + "\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""``jobcancel demo`` from start to end: on a real repository, with a cancel in each stage, and with failures."""
+"""``jobcancel demo`` from start to end on a real repository, with and without a cancel in each stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Command, git, nothing_is_left, refs, told
+from .conftest import FAST, Command, git, nothing_is_left, plain_lines, refs
 
 REPORT = {
     "commit": "COMMIT",
@@ -33,13 +33,14 @@ REPORT = {
 }
 
 
-def test_a_run_without_a_cancel_tells_each_change_on_a_line(demo: Command) -> None:
+def test_a_run_without_a_cancel_prints_a_line_for_each_change(demo: Command) -> None:
     result = demo()
     assert result.exit_code == 0
-    # Whether these are seen is a matter of speed: a watcher misses what lies between two looks.
+    # Whether these are printed depends on speed: a watcher misses what happens between two snapshots.
     passing = re.compile(r"analyzing \d/7 |opening_pr 3/3 ")
-    assert [line for line in told(result.stdout) if not passing.match(line)] == [
+    assert [line for line in plain_lines(result.stdout) if not passing.match(line)] == [
         "submitted project_ingest_github JOB",
+        " Ctrl-C cancels the job; a second Ctrl-C forces the cancel",
         "started running",
         "cloning begins",
         "cloning 0/1 starting git clone",
@@ -53,32 +54,24 @@ def test_a_run_without_a_cancel_tells_each_change_on_a_line(demo: Command) -> No
         "opening_pr 2/3 opening the pull request",
         "opening_pr done in T",
         "finalizing begins",
-        "finalizing 0/1 marking the pull request ready",
+        "finalizing 0/1 marking the pull request as ready",
         "pull_request_ready noted number=1 branch=report-JOB",
         "finalizing done in T",
         "succeeded succeeded",
         "succeeded after T",
-        "pull request 1, branch report-JOB, commit COMMIT",
+        "pull request 1: branch report-JOB, commit SHORT",
         " total 7 files 8 lines 58 bytes",
         " Python 2 files 4 lines 33 bytes",
         " Markdown 2 files 3 lines 12 bytes",
         " other 2 files 0 lines 8 bytes",
-        " Makefile 1 files 1 lines 5 bytes",
-        "largest files",
-        " 27 bytes src/app.py",
-        " 8 bytes README.md",
-        " 8 bytes logo.png",
-        " 6 bytes src/b|.py",
-        " 5 bytes Makefile",
-        " 4 bytes caf\u00e9.md",
-        " 0 bytes LICENSE",
-        "3 commits",
-        " 2 Ann",
-        " 1 Bob",
+        " and 1 more languages",
+        " largest file: src/app.py, 27 bytes",
+        " commits: 3 by 2 authors; 2 by Ann",
+        " (--json prints the whole report)",
     ]
 
 
-def test_what_succeeded_is_on_the_host_and_the_clone_is_gone(demo: Command, workdir: Path, repository: Path) -> None:
+def test_a_success_is_on_the_host_and_its_clone_is_removed(demo: Command, workdir: Path, repository: Path) -> None:
     result = demo("--json")
     snapshot = json.loads(result.stdout)
     branch, commit = snapshot["result"]["branch"], snapshot["result"]["commit"]
@@ -95,7 +88,7 @@ def test_what_succeeded_is_on_the_host_and_the_clone_is_gone(demo: Command, work
     assert git(host, "show", f"{commit}:jobcancel-report.md").startswith("# Report\n\nCommit ")
 
 
-def test_the_analysis_of_a_known_repository_is_this(demo: Command, repository: Path) -> None:
+def test_the_report_on_a_known_repository(demo: Command, repository: Path) -> None:
     result = demo("--json")
     report = json.loads(result.stdout)["result"]["report"]
     commit = git(repository, "rev-parse", "HEAD").strip()
@@ -104,7 +97,7 @@ def test_the_analysis_of_a_known_repository_is_this(demo: Command, repository: P
     assert list(report["authors"]) == ["Ann", "Bob"]
 
 
-def test_json_is_the_final_snapshot_alone(demo: Command) -> None:
+def test_json_output_is_only_the_final_snapshot(demo: Command) -> None:
     result = demo("--json")
     assert result.exit_code == 0
     assert result.stderr == ""
@@ -121,36 +114,46 @@ def test_a_second_run_opens_the_next_pull_request_on_the_same_host(demo: Command
 
 
 @pytest.mark.parametrize("stage", ["cloning", "analyzing"])
-def test_a_cancel_in_a_stage_that_stops_at_once_leaves_nothing(demo: Command, workdir: Path, stage: str) -> None:
+def test_a_cancel_in_a_stage_that_is_interrupted_leaves_nothing(demo: Command, workdir: Path, stage: str) -> None:
     result = demo("--cancel-at", stage)
     assert result.exit_code == 0
-    assert "cancel (--cancel-at) canceling (accepted): it is being stopped" in told(result.stdout)
-    assert "remove_clones compensated in T" in told(result.stdout)
-    assert told(result.stdout)[-1] == (f"canceled after T: --cancel-at, it reached {stage}; all that it did is undone")
+    assert "cancel (--cancel-at) canceling (accepted): it is being stopped" in plain_lines(result.stdout)
+    assert "remove_clones compensated in T" in plain_lines(result.stdout)
+    assert plain_lines(result.stdout)[-1] == (
+        f"canceled after T: --cancel-at, it reached {stage}; everything is undone"
+    )
     assert nothing_is_left(workdir)
 
 
-@pytest.mark.parametrize("stage", ["opening_pr", "finalizing"])
-def test_a_cancel_in_a_stage_that_refuses_is_refused_and_the_job_goes_on(
-    demo: Command, workdir: Path, stage: str
+@pytest.mark.parametrize(
+    ("stage", "verdict", "end"),
+    [
+        ("opening_pr", "refused: opening_pr is not interrupted; the job continues", "succeeded after T"),
+        (
+            "finalizing",
+            "deferred (accepted): it takes effect when finalizing ends",
+            "succeeded after T: the work finished before the cancel took effect",
+        ),
+    ],
+)
+def test_a_cancel_is_refused_in_opening_pr_and_deferred_in_finalizing(
+    demo: Command, workdir: Path, stage: str, verdict: str, end: str
 ) -> None:
     result = demo("--cancel-at", stage)
     assert result.exit_code == 0
-    lines = told(result.stdout)
-    assert lines.count(f"cancel (--cancel-at) refused: the stage {stage} must not be interrupted; the job goes on") == 1
-    assert "succeeded after T" in lines
+    lines = plain_lines(result.stdout)
+    assert lines.count(f"cancel (--cancel-at) {verdict}") == 1
+    assert end in lines
     assert "refs/pull/1/ready" in refs(workdir)
 
 
-def test_json_tells_a_refusal_as_an_error_and_the_snapshot_alone_on_stdout(demo: Command) -> None:
+def test_json_output_has_a_refusal_on_stderr(demo: Command) -> None:
     result = demo("--json", "--cancel-at", "opening_pr")
     assert json.loads(result.stdout)["state"] == "succeeded"
-    assert result.stderr == (
-        "cancel (--cancel-at): refused: the stage opening_pr must not be interrupted; the job goes on\n"
-    )
+    assert result.stderr == ("cancel (--cancel-at): refused: opening_pr is not interrupted; the job continues\n")
 
 
-def test_json_of_a_canceled_run_says_who_asked(demo: Command, workdir: Path) -> None:
+def test_json_output_of_a_canceled_run_has_the_requester(demo: Command, workdir: Path) -> None:
     result = demo("--json", "--cancel-at", "analyzing")
     assert result.exit_code == 0
     snapshot = json.loads(result.stdout)
@@ -160,20 +163,20 @@ def test_json_of_a_canceled_run_says_who_asked(demo: Command, workdir: Path) -> 
     assert nothing_is_left(workdir)
 
 
-def test_the_repository_around_the_current_folder_is_the_default(
+def test_the_current_folder_s_repository_is_the_default(
     command: Command, repository: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(repository / "src")
-    result = command("demo", "--workdir", str(workdir), "--json")
+    result = command("demo", "--workdir", str(workdir), "--json", *FAST)
     assert json.loads(result.stdout)["result"]["report"]["repository"] == str(repository)
 
 
-def test_without_a_repository_around_a_small_one_is_made(
+def test_a_sample_repository_is_made_if_there_is_none(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    result = command("demo", "--json")
+    result = command("demo", "--json", *FAST)
     assert result.exit_code == 0
     report = json.loads(result.stdout)["result"]["report"]
     assert report["authors"] == {"jobcancel demo": 3}

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from jobcancel import Scheduler
-from jobcancel._cli.demonstration import REVERSAL, Demonstration, demonstration
+from jobcancel._cli.serve.demonstration import REVERSAL, Demonstration, demonstration
 from jobcancel.asgi import Caller, TokenTable, app, id_factory
 from tests.asgi.bench import vendor as contract_of
 from tests.conformance.client import PATIENCE_S, Answer, call

@@ -1,0 +1,1 @@
+"""`jobcancel demo`: one job that clones a repository, analyzes it and opens a pull request."""

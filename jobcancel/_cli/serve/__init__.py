@@ -1,0 +1,1 @@
+"""`jobcancel serve`: a vendor's cancel API over demonstration jobs."""
