@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jobcancel import JobState, Page, Snapshot
+from jobcancel import HistoryEntry, JobState, Page, Snapshot
 from jobcancel._cli.serve.demonstration import Credits, restore_credits
 from jobcancel.abc import Entry
 from jobcancel.stores import SqliteStore
@@ -125,6 +125,14 @@ def test_credits_are_restored_for_owned_jobs_and_not_for_their_children() -> Non
     counted.restore(snapshot(2, owner="ann", parent_id="job_1"))
     counted.restore(snapshot(3))
     assert list(counted.reserved) == ["job_1"]
+
+
+@pytest.mark.parametrize(("status", "reversed_"), [("compensated", 10), ("failed", 0)])
+def test_credits_are_restored_as_reversed_if_their_compensation_has_run(status: str, reversed_: int) -> None:
+    counted = Credits()
+    entry = HistoryEntry("reverse_credits", datetime(2026, 1, 1, tzinfo=UTC), 1.0, status, {})
+    counted.restore(snapshot(1, owner="ann", history=(entry,)))
+    assert counted.of("ann") == {"reserved": 10, "reversed": reversed_}
 
 
 async def test_credits_are_restored_from_every_page() -> None:

@@ -49,6 +49,13 @@ def test_curl_accepts_the_printed_commands() -> None:
     assert '"created":true' in done.stdout
 
 
+def test_jobs_beyond_max_running_are_pending() -> None:
+    with serving("tensorpool", "--max-running", "1") as served:
+        running, pending = (served.submit("training", {"training": LONG_S}) for _ in range(2))
+        served.until(f"/job/info/{running}", '"status":"running"')
+        assert served.client.get(f"/job/info/{pending}").json()["job_info"]["status"] == "pending"
+
+
 def test_sigterm_ends_the_jobs_first_and_answers_a_waiting_client() -> None:
     with serving("dafty") as served:
         job_id = served.submit("image.generate", {"generating": LONG_S})
