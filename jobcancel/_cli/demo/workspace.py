@@ -124,7 +124,7 @@ def _absolute(repo: str) -> str:
 
 def _current_repository(program: str, home: Path) -> str:
     """Return the repository of the current folder, or the path for a sample."""
-    # Finding its path is safe whoever owns it. Reading it comes later, with this one repository trusted by name.
+    # Finding its path is safe for any owner. Reading it comes later, with this one repository trusted by name.
     finder = Git.isolated(program, home, ["*"])
     try:
         return finder.call("rev-parse", "--show-toplevel").removesuffix("\n")

@@ -191,7 +191,7 @@ async def _wait(seconds: float, fails: bool) -> None:
 
 
 async def _run_batch(job: JobContext, kind: Kind[..., Any], duration_s: float, fails: bool) -> int:
-    """Run a batch, the last job of which fails if asked; return the number of failed jobs."""
+    """Run a batch whose last job fails if asked; return the number of failed jobs."""
     first = next(iter(kind.stages))
     failing = [None] * (BATCH_SIZE - 1) + [first if fails else None]
     children = await job.batch([kind({first: duration_s}, fails_in) for fails_in in failing])
