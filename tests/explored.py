@@ -92,7 +92,9 @@ def main(backends: list[str]) -> int:
         with sample() as repo:
             report = anyio.run(explored, repo, None, backend=backend, backend_options=options)
         print(f"{name}, {time.monotonic() - begun:.0f} s: {report}", flush=True)
-        passed = passed and not report.findings and not report.skipped and report.covered >= COVERED_SHARE * report.points
+        passed = (
+            passed and not report.findings and not report.skipped and report.covered >= COVERED_SHARE * report.points
+        )
     return 0 if passed else 1
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
-from jobcancel._cli.demonstration import OWNER
+from jobcancel._cli.serve.demonstration import OWNER
 
 from .served import LONG_S, Served, serving
 

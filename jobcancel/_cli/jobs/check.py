@@ -10,7 +10,7 @@ from jobcancel import Event, JobState
 from jobcancel._core.job import implied_history
 from jobcancel._core.journal import Entry
 from jobcancel._core.replay import Replay
-from jobcancel._core.states import step
+from jobcancel._core.states import next_state
 from jobcancel.errors import StoreFormatError
 from jobcancel.stores.sqlite_reading import JournalFile
 
@@ -133,10 +133,10 @@ def _illegal_transitions(replay: Replay) -> list[str]:
         # Entries of stages have a duration or another status; notes have another status.
         if event not in _EVENTS or status not in _STATES or duration is not None:
             continue
-        cell = step(state, _EVENTS[event])
-        if cell is None or cell.status != status:
+        after = next_state(state, _EVENTS[event])
+        if after is None or after != status:
             return [f"its history has {event} -> {status}, which is not legal in {state}"]
-        state = cell.state
+        state = after
     if state is not replay.state:
         return [f"its history leads to {state}, but it is {replay.state}"]
     return []

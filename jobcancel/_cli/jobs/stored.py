@@ -15,7 +15,7 @@ from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
 from jobcancel._core.view import snapshot_of
 from jobcancel.errors import StoreInUseError
-from jobcancel.stores.sqlite_format import refuse_what_is_no_file
+from jobcancel.stores.sqlite_format import require_file_path
 from jobcancel.stores.sqlite_reading import JournalFile, reading
 
 _IDS_IN_ERROR: Final = 5
@@ -39,7 +39,7 @@ class StoredJob:
     @property
     def undecided_requests(self) -> list[Cancellation]:
         """Cancel requests that were committed and not yet decided."""
-        return self.replay.asked
+        return self.replay.requests
 
     @property
     def committing_stage(self) -> str | None:
@@ -142,7 +142,7 @@ def jobs_to_resume(journal: Path, kinds: set[str], service: str) -> list[StoredJ
         StoreError: The journal cannot be read, or another scheduler has it open.
         BadInputError: It is another service's journal: it has open jobs of other kinds, which would fail here.
     """
-    refuse_what_is_no_file(str(journal), journal)
+    require_file_path(str(journal), journal)
     if not journal.exists() or not journal.stat().st_size:
         return []
     with reading(journal) as file:

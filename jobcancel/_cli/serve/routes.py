@@ -20,8 +20,8 @@ from starlette.routing import Route
 from jobcancel._core.arguments import Range
 from jobcancel.abc import JobService
 from jobcancel.asgi import TokenTable, idempotency_key
-from jobcancel.asgi.ids import minting
-from jobcancel.contracts import Case, Context, Contract, refuse, reply
+from jobcancel.asgi.ids import id_maker
+from jobcancel.contracts import Case, Context, Contract, error_reply, outcome_reply
 from jobcancel.errors import IdempotencyConflictError, SchedulerClosedError, StoreError
 
 from .demonstration import OWNER, REVERSAL, Demonstration
@@ -80,7 +80,7 @@ class DemoRoutes:
 
     def __init__(self, service: JobService, served: Demonstration, callers: TokenTable) -> None:
         self._service, self._served, self._callers = service, served, callers
-        self._new_request_id = minting(served.contract.ids.request)
+        self._new_request_id = id_maker(served.contract.ids.request)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -137,7 +137,9 @@ class DemoRoutes:
         """Return the contract's document for an outcome, or for another refusal."""
         context = Context(request_id=self._new_request_id(), **facts)
         contract = self._served.contract
-        document = reply(contract, case, context) if isinstance(case, Case) else refuse(contract, case, context)
+        document = (
+            outcome_reply(contract, case, context) if isinstance(case, Case) else error_reply(contract, case, context)
+        )
         return Response(document.content, document.status, dict(document.headers), media_type="application/json")
 
 
