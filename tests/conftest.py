@@ -1,4 +1,7 @@
-"""Every async test runs on every backend; none may drop out unnoticed."""
+"""Every async test runs on every backend; none may drop out unnoticed.
+
+``PYTHONASYNCIODEBUG=1`` puts both asyncio loops into their debug mode, as one run of ``.ci/run`` does.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,17 @@ from typing import Any
 import pytest
 
 BACKENDS: dict[str, tuple[str, dict[str, Any]]] = {
-    "asyncio": ("asyncio", {"debug": True}),
+    "asyncio": ("asyncio", {}),
     "uvloop": ("asyncio", {"use_uvloop": True}),
     "trio": ("trio", {}),
 }
 MISSING = [name for name in BACKENDS if find_spec(name) is None]
+# For tests of values, not of scheduling: asyncio in every run, the other loops with `-m exhaustive`.
+VALUES_ONLY = pytest.mark.parametrize(
+    "anyio_backend",
+    ["asyncio", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("uvloop", "trio"))],
+    indirect=True,
+)
 
 
 @pytest.fixture(scope="module", params=list(BACKENDS))

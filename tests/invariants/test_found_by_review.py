@@ -26,7 +26,7 @@ from jobcancel import (
 from jobcancel.errors import DeadlockError, UnknownKindError
 from tests.invariants.conftest import Live, turns
 
-ASYNCIO = pytest.mark.parametrize("anyio_backend", [("asyncio", {"debug": True})], ids=["asyncio"])
+ASYNCIO = pytest.mark.parametrize("anyio_backend", [("asyncio", {})], ids=["asyncio"])
 
 
 async def test_settled_children_do_not_free_slots_that_they_never_held(anyio_backend: Any) -> None:

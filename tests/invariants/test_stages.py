@@ -275,7 +275,7 @@ async def test_5_an_exception_that_leaves_the_stage_wins(live: Live) -> None:
     assert (snapshot.state, snapshot.failure.message) == (JobState.FAILED, "the work's own")
 
 
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"debug": True})], indirect=False, ids=["asyncio"])
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {})], indirect=False, ids=["asyncio"])
 async def test_5_a_native_cancel_that_pierces_a_held_one_is_detected_and_recorded(
     anyio_backend: Any, live: Live
 ) -> None:

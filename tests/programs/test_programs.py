@@ -1,4 +1,4 @@
-"""Random programs keep the rules of section 5; ``python -m tests.programs`` tries them for longer."""
+"""The generator, the oracle and the runner of random programs; ``python -m tests.programs`` runs them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BACKENDS, MISSING
-
 from . import shorten
 from .generate import STORES, generate
 from .handlers import Run
@@ -20,22 +18,12 @@ from .runner import Report
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-PROGRAMS, SEED = 30, 400
-PUBLIC = {"jobcancel", "jobcancel.errors", "jobcancel.stores", "jobcancel.testing"}
+PUBLIC = {"jobcancel", "jobcancel.abc", "jobcancel.errors", "jobcancel.stores", "jobcancel.testing"}
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Programs are forked off, which no process with threads should do: a test run's may have some."""
     return subprocess.run([sys.executable, *arguments], cwd=TOP, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_random_programs_find_no_broken_rule(backend: str) -> None:
-    if backend in MISSING:
-        pytest.skip(f"NOT RUN: {backend} is not installed")
-    ran = python("-m", "tests.programs", "--programs", str(PROGRAMS), "--seed", str(SEED), "--backend", backend)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert f"{PROGRAMS} programs in" in ran.stdout
 
 
 def test_the_oracle_knows_nothing_of_the_packages_inside() -> None:
@@ -46,7 +34,7 @@ def test_the_oracle_knows_nothing_of_the_packages_inside() -> None:
                 imported.add(node.module)
             elif isinstance(node, ast.Import):
                 imported.update(alias.name for alias in node.names)
-    assert {name for name in imported if name.partition(".")[0] == "jobcancel"} == PUBLIC - {"jobcancel.errors"}
+    assert {name for name in imported if name.partition(".")[0] == "jobcancel"} == PUBLIC
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -83,6 +71,7 @@ for acts in ((("submit", "k0", {}, "plain"), ("turns", 9)), (("no_such_act",),))
 """
 
 
+@pytest.mark.exhaustive  # it waits for a hang
 def test_a_program_that_hangs_or_breaks_is_a_finding_and_not_the_runs_end() -> None:
     hangs, breaks = python("-c", WRONG).stdout.splitlines()
     assert "rule='18', text='no end within 2 s, " in hangs

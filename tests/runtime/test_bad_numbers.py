@@ -21,6 +21,7 @@ from attrs import frozen
 from jobcancel import BlockingScheduler, JobContext, Registry, Scheduler, Stage
 from jobcancel.stores import MemoryStore, SqliteStore
 from jobcancel.testing import ManualClock, explore
+from tests.conftest import VALUES_ONLY
 
 TEXT, NONE = "5", None
 WRONG_TYPE: list[Any] = [True, False, TEXT, b"6", Decimal(5), Fraction(5), 5j, [5], object()]
@@ -182,6 +183,7 @@ def bad(place: Place) -> list[tuple[Any, type[Exception]]]:
     return values
 
 
+@VALUES_ONLY
 @pytest.mark.parametrize("stored", [False, True], ids=["in memory", "stored"])
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 async def test_a_number_that_makes_no_sense_is_refused_and_nothing_has_happened(

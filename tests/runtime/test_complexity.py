@@ -24,7 +24,7 @@ import jobcancel
 from jobcancel import JobContext, JobHandle, Registry, Scheduler
 from jobcancel.stores import MemoryStore
 
-FEW, TIMES = 25, 20
+FEW, TIMES = 10, 20
 PACKAGE: Final = str(Path(jobcancel.__file__).parent)
 _CONTAINERS: Final[tuple[type, ...]] = (list, deque)
 LINEAR: Final = frozenset({"remove", "index", "count", "insert", "copy", "sort", "reverse"})

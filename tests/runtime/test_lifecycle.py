@@ -116,7 +116,7 @@ async def test_everything_can_be_read_after_the_end_and_nothing_changes(registry
         await scheduler.submit(kind(), key="k")
 
 
-_ASYNCIO: dict[str, Any] = {"backend": "asyncio", "backend_options": {"debug": True}}
+_ASYNCIO: dict[str, Any] = {"backend": "asyncio"}
 _UVLOOP: dict[str, Any] = {"backend": "asyncio", "backend_options": {"use_uvloop": True}}
 _HAS_ALL = find_spec("uvloop") is not None and find_spec("trio") is not None  # a CI run has, or fails elsewhere
 BACKENDS = [_ASYNCIO, _UVLOOP, {"backend": "trio"}] if _HAS_ALL else [_ASYNCIO]

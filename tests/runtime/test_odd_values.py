@@ -16,6 +16,7 @@ import pytest
 from jobcancel import Compensation, CompensationContext, JobContext, Partial, Registry, Scheduler, Snapshot, Stage
 from jobcancel.abc import Store
 from jobcancel.stores import MemoryStore
+from tests.conftest import VALUES_ONLY
 from tests.core.odd import ODD
 from tests.core.odd_errors import ERRORS
 
@@ -162,6 +163,7 @@ def store(request: pytest.FixtureRequest) -> Store | None:
     return MemoryStore() if request.param else None
 
 
+@VALUES_ONLY
 @pytest.mark.parametrize("name", ODD)
 async def test_14_a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job_at_most(
     name: str, store: Store | None, anyio_backend: Any
@@ -172,6 +174,7 @@ async def test_14_a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job
             assert {job.state for job in ended} == {"succeeded" if place == "result" else "partially_succeeded"}
 
 
+@VALUES_ONLY
 @pytest.mark.parametrize("does", [raises, raises_in_an_undo])
 @pytest.mark.parametrize("name", ERRORS)
 async def test_14_an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_job(
@@ -247,6 +250,7 @@ async def test_14_a_log_that_exits_ends_no_job(store: Store | None, anyio_backen
 OPTIONS = ("key", "owner", "labels", "arguments", "compensations", "by", "reason")
 
 
+@VALUES_ONLY
 @pytest.mark.parametrize("name", ODD)
 async def test_14_a_value_given_at_submit_or_cancel_is_taken_or_refused_whole(
     name: str, store: Store | None, anyio_backend: Any

@@ -16,7 +16,7 @@ from jobcancel._runtime.journal_writer import PendingCommit
 from jobcancel._runtime.loops import current_loop
 from jobcancel.errors import StoreError
 
-NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
+NATIVE = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
 Step = Callable[[PendingCommit[str], anyio.CancelScope], None]
 
 

@@ -13,7 +13,7 @@ from jobcancel import CancelCause, JobContext, JobHandle, JobState, Kind, OnCanc
 from jobcancel.errors import SchedulerClosedError
 from jobcancel.testing import ManualClock
 
-NATIVE = [("asyncio", {"debug": True}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task
+NATIVE = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task
 
 
 class Job:

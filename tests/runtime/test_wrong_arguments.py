@@ -13,6 +13,7 @@ import pytest
 from jobcancel import JobContext, Kind, Registry, Scheduler
 from jobcancel.errors import UnknownKindError
 from jobcancel.stores import MemoryStore, SqliteStore
+from tests.conftest import VALUES_ONLY
 
 
 async def add(job: JobContext, a: int) -> int:
@@ -170,6 +171,7 @@ async def forever(job: JobContext) -> None:
     await anyio.sleep_forever()
 
 
+@VALUES_ONLY
 @pytest.mark.parametrize("durable", [False, True], ids=["in memory", "with a store"])
 @pytest.mark.parametrize("option", ["defer", "force"])
 @pytest.mark.parametrize(
