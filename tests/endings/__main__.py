@@ -33,6 +33,7 @@ GROUPS: Final[dict[str, tuple[Ending, ...]]] = {
     "values": VALUES,
 }
 BOUND_S: Final = 10.0
+AT_ONCE: Final = 3 * (os.cpu_count() or 1)  # most of the time a cell waits
 _SHOWN: Final = 6000  # characters of a failed cell's stderr and log
 
 
@@ -43,7 +44,7 @@ def options() -> Namespace:
     parser.add_argument("--group", choices=GROUPS, help="only the endings of this group")
     parser.add_argument("--diagonal", action="store_true", help="one cell of each ending")
     parser.add_argument("--bound", type=float, default=BOUND_S, help="seconds that a cell may take")
-    parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="how many processes there are")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="how many processes there are")
     parser.add_argument("--times", type=int, default=1, help="how often each cell runs")
     parser.add_argument("--json", action="store_true", help="print one object a cell, and no table")
     parser.add_argument("--verbose", action="store_true", help="print what failed cells have left")
