@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.faults import Fault
-from tests.run_faults import copy_tree, mistake_in, planted, run_python
+from tests.edited_copy import Fault, copy_tree, mistake_in, planted, run_python
 
 KILLS: Final = ("-m", "tests.kill", "--backend", "asyncio", "--first", "--times", "50", "--seed")
 SEEDS: Final = range(1, 2001, 100)  # a kill has to come at the right instant: fifty more, if none did

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
+from tests.edited_copy import TOP, copy_tree
 from tests.mutation.explained import Explanations
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.trial import JUDGES, Result, surveyed, tried
-from tests.run_faults import TOP, copy_tree
 
 
 def main(arguments: list[str] | None = None) -> int:

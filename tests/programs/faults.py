@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.faults import Fault
-from tests.run_faults import copy_tree, mistake_in, planted, run_python
+from tests.edited_copy import Fault, copy_tree, mistake_in, planted, run_python
 
 # Programs of three seeds, more each time: most faults are found by the first few dozen.
 TRIES: Final = ((1, 120), (10_000, 400), (20_000, 1200))

@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.faults import Fault
-from tests.run_faults import copy_tree, mistake_in, planted, run_python
+from tests.edited_copy import Fault, copy_tree, mistake_in, planted, run_python
 
 SOAK: Final = ("-m", "tests.soak", "--jobs", "3000", "--seed", "1")
 TIMEOUT_S: Final = 120.0
