@@ -14,7 +14,11 @@ _STAGES = "runtime/test_recovery_stages.py::test_"
 _CANCELS = "runtime/test_recovery_cancels.py::test_"
 
 
-@fault("19", places.IS_CURRENT, "runtime/test_told.py::test_who_waits_is_told_when_the_end_is_kept_and_not_before")
+@fault(
+    "19",
+    places.IS_CURRENT,
+    "runtime/test_committed_ends.py::test_who_waits_is_told_when_the_end_is_kept_and_not_before",
+)
 def an_end_is_shown_before_its_commit(original: Any, journal: Any, job_id: str) -> bool:
     return True
 
@@ -50,7 +54,7 @@ def compensations_are_lost_in_a_restart(original: Any, replay: Any, body: dict[s
 @fault(
     "one entry",
     places.ENTRIES,
-    "runtime/test_faults_stay_apart.py::test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit",
+    "runtime/test_isolation.py::test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit",
 )
 def an_entry_that_cannot_be_made_stops_the_journal(original: Any, journal: Any, flight: dict[str, Any]) -> Any:
     for item in flight.values():

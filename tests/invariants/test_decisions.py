@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
+from typing import cast
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from jobcancel import FailureCode, JobContext, JobHandle, JobState, Outcome, Snapshot, Stage, Verdict
+from jobcancel import (
+    FailureCode,
+    JobContext,
+    JobHandle,
+    JobState,
+    Outcome,
+    Snapshot,
+    Stage,
+    Verdict,
+)
 from jobcancel._core.states import Event
 from jobcancel.errors import IllegalTransitionError
 from tests.invariants.conftest import Live, turns
@@ -234,3 +245,30 @@ async def test_16_a_job_that_cancels_itself_gets_its_verdict_before_it_is_interr
         handle = await live.submit(quits)
         assert (await handle.wait()).state is JobState.CANCELED
         assert seen == [Outcome.CANCELING, "ran on to its next checkpoint"]
+
+
+async def test_a_snapshot_shares_nothing_with_the_live_job(live: Live) -> None:
+    async def forever(job: JobContext) -> None:
+        job.note("seen", what="first")
+        await anyio.sleep_forever()
+
+    handle: JobHandle[None] = await live.scheduler.submit(live.kind(forever)(), labels={"team": "a"})
+    await turns()
+    snapshot = await live.scheduler.get(handle.id)
+    cast("dict[str, str]", snapshot.labels)["team"] = "b"
+    cast("dict[str, str]", snapshot.history[-1].details)["what"] = "forged"
+    again = await live.scheduler.get(handle.id)
+    assert (again.labels, again.history[-1].details) == ({"team": "a"}, {"what": "first"})
+
+
+async def test_waiting_with_a_timeout_goes_by_the_schedulers_clock(live: Live) -> None:
+    async def forever(job: JobContext) -> None:
+        await anyio.sleep_forever()
+
+    handle = await live.submit(forever)
+    async with anyio.create_task_group() as group:
+        waiting = partial(handle.wait, timeout_s=3600)
+        group.start_soon(waiting)
+        await turns()
+        await live.clock.advance(3600)
+    assert not (await live.scheduler.get(handle.id)).settled

@@ -1,17 +1,28 @@
-"""Invariants 14, 15 and 17: jobs among themselves, and the host."""
+"""Invariants 14, 15 and 17: jobs among themselves, and the host that enters, limits and leaves a scheduler."""
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from contextvars import ContextVar
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from jobcancel import FailureCode, JobContext, JobHandle, JobState
-from jobcancel.errors import DeadlockError
+from jobcancel import (
+    BlockingScheduler,
+    FailureCode,
+    JobContext,
+    JobHandle,
+    JobState,
+    Partial,
+    Registry,
+    Scheduler,
+)
+from jobcancel.errors import DeadlockError, UnknownKindError
 from tests.invariants.conftest import Live, turns
 
 COLOUR: ContextVar[str] = ContextVar("colour", default="none")
@@ -141,3 +152,120 @@ async def test_17_a_limited_kind_among_its_own_ancestors_is_refused(live: Live) 
     kind = live.kind(recurses, max_running=1)
     assert await (await live.scheduler.submit(kind(0))).result() == "told"
     await turns()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_deliveries_that_a_session_left_behind_do_not_stop_those_of_the_next(backend: str) -> None:
+    live = Live()
+
+    async def quick(job: JobContext) -> None: ...
+
+    async def forever(job: JobContext) -> None:
+        await anyio.sleep_forever()
+
+    kind = live.kind(quick)
+
+    async def first() -> None:  # all end before their first step; most deliveries are still on their way
+        async with live.scheduler:
+            for _ in range(6000):
+                await live.scheduler.submit(kind())
+            await live.scheduler.cancel_many()
+
+    async def second() -> None:
+        async with live.scheduler:
+            handle = await live.submit(forever)
+            await turns(2)
+            await handle.cancel()
+            assert (await handle.wait()).state is JobState.CANCELED
+
+    anyio.run(first, backend=backend)
+    anyio.run(second, backend=backend)
+
+
+async def test_a_log_that_raises_costs_no_job(live: Live) -> None:
+    def raises(record: logging.LogRecord) -> bool:
+        raise OSError("the log's disk is full")
+
+    async def fails(job: JobContext) -> None:
+        raise LookupError
+
+    logger = logging.getLogger("jobcancel")
+    logger.addFilter(raises)
+    try:
+        assert (await (await live.submit(fails)).wait()).state is JobState.FAILED
+    finally:
+        logger.removeFilter(raises)
+
+
+async def test_a_compensation_that_shuts_the_scheduler_down_is_told(live: Live) -> None:
+    async def handler(job: JobContext) -> None:
+        job.add_compensation(live.scheduler.shutdown)
+        raise LookupError
+
+    snapshot = await (await live.submit(handler)).wait()
+    assert [entry.status for entry in snapshot.history if entry.step == "shutdown"] == [FailureCode.CLEANUP_FAILED]
+
+
+def test_a_job_that_closes_its_blocking_scheduler_is_told() -> None:
+    registry, told = Registry(), list[type[BaseException]]()
+
+    def close() -> None:
+        with pytest.raises(DeadlockError) as error:
+            jobs.close()
+        told.append(error.type)
+
+    @registry.kind("closes")
+    async def closes(job: JobContext) -> None:
+        close()
+        await job.run_sync(close)
+
+    with BlockingScheduler(registry) as jobs:
+        jobs.submit(closes()).result()
+    assert told == [DeadlockError, DeadlockError]
+
+
+async def test_a_kind_of_another_registry_is_unknown(live: Live) -> None:
+    async def stranger(job: JobContext) -> None: ...
+
+    kind = Registry().kind("kind_1")(stranger)
+    live.kind(stranger)  # takes the same name here
+    with pytest.raises(UnknownKindError):
+        await live.scheduler.submit(kind())
+    assert (await live.scheduler.find()).jobs == ()
+
+
+async def test_two_tasks_cannot_both_enter_a_scheduler(anyio_backend: Any) -> None:
+    live, entered = Live(), list[str]()
+
+    async def enter() -> None:
+        try:
+            async with live.scheduler:
+                entered.append("entered")
+                await turns()
+        except RuntimeError:
+            entered.append("refused")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(enter)
+        group.start_soon(enter)
+    assert sorted(entered) == ["entered", "refused"]
+
+
+@pytest.mark.parametrize("options", [{"max_running": 0}, {"max_threads": 0}, {"drain_s": -1}])
+def test_limits_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Scheduler(Registry(), **options)
+
+
+@pytest.mark.parametrize("value", [1, Partial(1)], ids=["returned", "partial"])
+async def test_a_job_that_leaves_a_scope_of_its_own_open_has_failed_whatever_it_returned(
+    live: Live, value: object
+) -> None:
+    async def leaks(job: JobContext) -> object:
+        anyio.CancelScope().__enter__()
+        return value  # the job's own scope cannot be left: an error comes out after the value
+
+    snapshot = await (await live.submit(leaks)).wait()
+    assert snapshot.failure is not None
+    assert snapshot.failure.code is FailureCode.HANDLER_ERROR
+    assert (snapshot.state, snapshot.result) == (JobState.FAILED, None)

@@ -10,6 +10,20 @@ from anyio.lowlevel import checkpoint
 
 from jobcancel import BatchProgress, JobContext, JobState, Outcome, Partial, Registry, Scheduler, Snapshot, Stage
 from jobcancel.errors import DeadlockError, QueueFullError, StageUnavailableError, UnknownKindError
+from jobcancel import (
+    BatchProgress,
+    JobContext,
+    JobState,
+    Outcome,
+    Partial,
+    Registry,
+    Scheduler,
+    Snapshot,
+    Stage,
+)
+from jobcancel.errors import DeadlockError, QueueFullError, StageUnavailableError
+
+from .restarts import Host
 
 
 async def part(job: JobContext, number: int) -> int | Partial[int]:
@@ -314,3 +328,21 @@ async def test_a_job_may_not_wait_for_its_ancestors(registry: Registry, schedule
         return await (await job.submit(child(job.id))).result()
 
     assert await (await scheduler.submit(parent())).result() == "refused"
+
+
+async def test_a_batch_counts_children_that_end_at_once(anyio_backend: Any) -> None:
+    host = Host()
+
+    @host.kind("leaf")
+    async def leaf(job: JobContext) -> None:
+        pass
+
+    @host.kind("family")
+    async def family(job: JobContext) -> None:
+        await job.batch([leaf() for _ in range(3)])
+
+    async with host.running() as scheduler:
+        snapshot = await (await scheduler.submit(family())).wait()
+    assert snapshot.progress is not None
+    assert snapshot.progress.batch is not None
+    assert (snapshot.progress.batch.succeeded, snapshot.progress.batch.pending) == (3, 0)

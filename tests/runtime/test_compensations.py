@@ -9,7 +9,14 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import CompensationContext, JobContext, Registry, Scheduler, Snapshot
+from jobcancel import (
+    CompensationContext,
+    JobContext,
+    Registry,
+    Scheduler,
+    Snapshot,
+)
+from jobcancel.errors import RegistrationError
 from jobcancel.testing import ManualClock
 
 
@@ -168,3 +175,13 @@ async def test_an_undo_that_returns_work_which_never_runs_has_undone_nothing(
         ("CLEANUP_FAILED", {"error": f"nothing was undone: the compensation returned {said}"})
     ]
     assert undos.ran == []
+
+
+def test_a_compensation_is_never_replaced() -> None:
+    registry = Registry()
+
+    def undo(context: object) -> None: ...
+
+    registry.compensation("refund")(undo)
+    with pytest.raises(RegistrationError, match="compensation 'refund' is registered already"):
+        registry.compensation("refund")(undo)

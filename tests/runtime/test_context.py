@@ -10,7 +10,13 @@ from typing import Any, cast
 import pytest
 
 from jobcancel import JobContext, JobState, Registry, Scheduler, Snapshot, Stage
-from jobcancel.errors import StageActiveError, StaleAttemptError, UnknownStageError
+from jobcancel.errors import (
+    StageActiveError,
+    StaleAttemptError,
+    UnknownStageError,
+)
+
+from .restarts import Host
 
 
 def entries(snapshot: Snapshot[Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -205,3 +211,14 @@ async def test_a_stage_that_is_entered_and_never_left_ends_with_the_code(
     snapshot = await (await scheduler.submit(work())).wait()
     assert (snapshot.result, snapshot.stage) == ("returned", None)
     assert [(step, status) for step, status, _ in entries(snapshot)][1] == ("left_open", "failed")
+
+
+async def test_the_code_is_given_what_the_host_gave_the_scheduler(anyio_backend: Any) -> None:
+    host = Host(app="the pool")
+
+    @host.kind("work")
+    async def work(job: JobContext) -> object:
+        return job.app
+
+    async with host.running() as scheduler:
+        assert await (await scheduler.submit(work())).result() == "the pool"

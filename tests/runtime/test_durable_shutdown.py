@@ -382,3 +382,31 @@ async def test_a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_befor
     async with host.running() as again:
         snapshot = await again.get(ids[0])
     assert (snapshot.state, host.ran) == (JobState.CANCELED, ["refunded"])
+
+
+PAYS = [Stage("pay", commits=True)]
+
+
+@pytest.mark.parametrize("in_stage", [True, False])
+async def test_a_shutdown_has_no_stage_that_commits_begin_again(anyio_backend: Any, in_stage: bool) -> None:
+    host, paid = Host(), anyio.Event()
+
+    @host.kind("pays", stages=PAYS)
+    async def pays(job: JobContext) -> None:
+        async with job.stage("pay"):
+            host.ran.append("paid")
+            if in_stage:
+                paid.set()
+            await anyio.lowlevel.checkpoint()
+        paid.set()
+        await anyio.sleep_forever()
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(pays())
+        await paid.wait()
+    async with host.running() as scheduler:
+        snapshot = await scheduler.wait(handle.id)
+    assert host.ran == ["paid"]
+    assert snapshot.state is JobState.CANCELED
+    assert snapshot.cancel is not None
+    assert snapshot.cancel.cause is CancelCause.SHUTDOWN

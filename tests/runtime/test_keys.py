@@ -10,10 +10,14 @@ import pytest
 
 from jobcancel import JobContext, JobState, Kind, Outcome, Registry, Scheduler
 from jobcancel._core.states import RerunValue
+from jobcancel import JobContext, JobState, Kind, Registry, Scheduler
+from jobcancel.abc import Entry
 from jobcancel.errors import IdempotencyConflictError, JobNotFoundError
 from jobcancel.stores import MemoryStore
 from jobcancel.testing import ManualClock
 from tests.core.odd import CYCLE
+
+from .restarts import Host, written
 
 
 async def add(job: JobContext, a: int, b: int = 10, *, fail: bool = False) -> int:
@@ -359,3 +363,37 @@ async def test_an_interrupt_while_arguments_are_compared_goes_to_who_submits(
     with pytest.raises(KeyboardInterrupt):
         await scheduler.submit(work(Interrupts()), key="k")
     assert [job.id for job in (await scheduler.find()).jobs] == [first.id]
+
+
+async def test_a_key_that_outlived_its_job_leaves_the_journal_with_its_time(anyio_backend: Any) -> None:
+    host = Host()
+
+    @host.kind("work", key_ttl_s=100, retain_s=10)
+    async def work(job: JobContext) -> None: ...
+
+    async with host.running() as scheduler:
+        first = await scheduler.submit(work(), key="k")
+        await first.wait()
+        await host.clock.advance(11)
+        await written(scheduler)
+        assert host.store.kept[-1].body is not None  # the key alone
+        await host.clock.advance(100)
+        assert (await scheduler.submit(work(), key="k")).created
+        await written(scheduler)
+    assert Entry(first.id, None, final=True) in host.store.kept
+
+
+async def test_a_key_that_is_forgotten_before_its_job_leaves_the_job(anyio_backend: Any) -> None:
+    host = Host()
+
+    @host.kind("work", key_ttl_s=10, retain_s=100)
+    async def work(job: JobContext) -> None: ...
+
+    async with host.running() as scheduler:
+        first = await scheduler.submit(work(), key="k")
+        await first.wait()
+        await host.clock.advance(11)
+        assert (await scheduler.submit(work(), key="k")).created
+        await written(scheduler)
+    async with host.running() as again:
+        assert (await again.get(first.id)).state is JobState.SUCCEEDED

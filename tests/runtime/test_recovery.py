@@ -7,7 +7,12 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import FailureCode, JobContext, JobHandle, JobState
+from jobcancel import (
+    FailureCode,
+    JobContext,
+    JobHandle,
+    JobState,
+)
 from jobcancel.errors import QueueFullError
 from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
@@ -197,3 +202,33 @@ async def test_a_job_that_is_said_to_wait_and_may_have_begun_is_lost_with_its_pr
             job = await next_one.wait(handle.id)
     assert job.failure is not None
     assert (job.state, job.failure.code) == ("failed", "WORKER_LOST")
+
+
+async def test_a_job_that_may_have_begun_and_is_not_to_be_run_again_is_lost(anyio_backend: Any) -> None:
+    host, begun = Host(), anyio.Event()
+
+    @host.kind("once", on_restart="fail")
+    async def once(job: JobContext) -> None:
+        host.ran.append("began")
+        begun.set()
+        await anyio.sleep_forever()
+
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(once())
+        await begun.wait()
+        store = host.store.killed()  # killed before anything was written but the submit
+        async with host.running(store=store) as later:
+            snapshot = await later.wait(handle.id)
+    assert host.ran == ["began"]
+    assert snapshot.failure is not None
+    assert snapshot.failure.code is FailureCode.WORKER_LOST
+
+
+async def test_the_next_attempt_of_a_job_waits_where_the_limit_is_lower_now(anyio_backend: Any) -> None:
+    host = Host()
+    kind = host.kind("work")(never)
+    async with host.running(max_running=2) as scheduler:
+        handles = [await scheduler.submit(kind()) for _ in range(2)]
+        await settle()
+        async with host.killed(scheduler, max_running=1) as again:
+            assert [(await again.get(each.id)).state for each in handles] == ["running", "pending"]

@@ -10,8 +10,15 @@ import anyio.to_thread
 import pytest
 
 from jobcancel import JobContext, JobHandle, JobState, Registry, Scheduler, Stage
-from jobcancel.errors import MissingHandlerError, SchedulerClosedError, UnknownCompensationError, UnknownKindError
+from jobcancel.errors import (
+    MissingHandlerError,
+    SchedulerClosedError,
+    UnknownCompensationError,
+    UnknownKindError,
+)
 from jobcancel.stores import MemoryStore
+
+from .restarts import Host, never, written
 
 
 async def add(job: JobContext, a: int, b: int = 10, *, times: int = 1) -> int:
@@ -217,3 +224,18 @@ async def test_another_threads_loop_is_refused_before_anything_happens(
         [job] = (await scheduler.find()).jobs
         assert (job.id, job.state, job.cancel) == (handle.id, "running", None)
         await scheduler.cancel_many()
+
+
+async def test_a_kind_of_another_registry_and_an_id_that_is_taken_are_refused(anyio_backend: Any) -> None:
+    host, other = Host(new_id=lambda: "job_1"), Host()
+    kind = host.kind("work")(never)
+    async with host.running() as scheduler:
+        with pytest.raises(UnknownKindError, match=r"^kind 'else' is of another registry .*; registered: work$"):
+            await scheduler.submit(other.kind("else")(never)())
+        await scheduler.submit(kind())
+        await written(scheduler)
+        kept = [*host.store.kept]
+        with pytest.raises(ValueError, match="ids must be unique"):
+            await scheduler.submit(kind())
+        await written(scheduler)
+        assert host.store.kept == kept

@@ -1,13 +1,28 @@
-"""What the machine of ``tests.stateful`` found broken, each as the shortest program that shows it."""
+"""What tears a stage or a compensation, and what that makes of the job."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import anyio
 import anyio.lowlevel
 import pytest
 
 from jobcancel import FailureCode, JobContext, JobState, OnCancel, Outcome, Stage
 from jobcancel.errors import JobNotFoundError, StageActiveError
 from tests.invariants.conftest import Live, turns
+from jobcancel import (
+    FailureCode,
+    JobContext,
+    JobState,
+    Outcome,
+    Stage,
+)
+from jobcancel.errors import StageActiveError
+from tests.invariants.conftest import Live
+
+ASYNCIO = pytest.mark.parametrize("anyio_backend", [("asyncio", {})], ids=["asyncio"])
 
 
 @pytest.mark.parametrize("policy", ["defer", "refuse"])
@@ -83,31 +98,43 @@ async def test_a_job_that_deals_with_what_tore_its_stage_is_canceled_by_the_canc
     assert (snapshot.state, snapshot.cancel.pierced) == (JobState.CANCELED, False)
 
 
-async def test_an_abandoned_job_is_not_kept_longer_because_another_settled_before_its_code_ended(live: Live) -> None:
-    release = anyio.Event()
+@ASYNCIO
+async def test_a_native_timeout_of_the_jobs_own_is_no_foreign_cancel(anyio_backend: Any, live: Live) -> None:
+    begun = anyio.Event()
 
-    async def stubborn(job: JobContext, *, waits: bool) -> None:
-        if waits:
-            with anyio.CancelScope(shield=True):
-                await release.wait()
+    async def handler(job: JobContext) -> None:
+        try:
+            async with asyncio.timeout(None) as own, job.stage("work"):
+                begun.set()
+                timeouts.append(own)
+                await anyio.sleep_forever()
+        except TimeoutError:
+            await anyio.sleep_forever()
 
-    kind = live.kind(stubborn, grace_s=1, on_grace_expired="abandon", retain_s=10)
-    abandoned = await live.scheduler.submit(kind(waits=True))
-    await turns()
-    await abandoned.cancel()
-    await turns()
-    await live.clock.advance(1)
-    assert (await abandoned.wait()).state is JobState.CANCELED
-    await live.clock.advance(8)
-    other = await live.scheduler.submit(kind(waits=False))
-    await other.wait()
-    await turns()
-    release.set()
-    await turns()
-    assert [job.id for job in (await live.scheduler.find()).jobs] == [other.id, abandoned.id]
-    await live.clock.advance(2)
-    with pytest.raises(JobNotFoundError):
-        await live.scheduler.get(abandoned.id)
-    assert (await live.scheduler.get(other.id)).settled
-    await live.clock.advance(8)
-    assert (await live.scheduler.find()).jobs == ()
+    timeouts: list[asyncio.Timeout] = []
+    handle = await live.submit(handler, stages=[Stage("work", on_cancel="defer")])
+    await begun.wait()
+    await handle.cancel()
+    timeouts[0].reschedule(0)
+    snapshot = await handle.wait()
+    assert snapshot.cancel is not None
+    assert (snapshot.state, snapshot.cancel.pierced) == (JobState.CANCELED, False)
+
+
+@ASYNCIO
+async def test_a_native_cancel_of_the_last_step_does_not_tear_a_compensation(anyio_backend: Any, live: Live) -> None:
+    undone: list[str] = []
+
+    async def refund() -> None:
+        await anyio.lowlevel.checkpoint()
+        undone.append("refund")
+
+    async def handler(job: JobContext) -> None:
+        job.add_compensation(refund)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        raise LookupError
+
+    await (await live.submit(handler)).wait()
+    assert undone == ["refund"]

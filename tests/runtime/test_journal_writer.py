@@ -1,4 +1,4 @@
-"""What a scheduler with a store does where two things meet in one commit, and in other corners."""
+"""What goes into one commit, what waits for the next, compaction, and a store that stays broken."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobcancel._runtime.loops import current_loop
 from jobcancel._runtime.persistence import persistence_of
 from jobcancel._runtime.recovery import Recovered
 from jobcancel.abc import Entry
-from jobcancel.errors import RegistrationError, StoreError, UnknownKindError
+from jobcancel.errors import StoreError
 from jobcancel.stores import MemoryStore
 from tests.runtime.restarts import durable
 
@@ -35,81 +35,11 @@ async def until(true: Any) -> None:
         await checkpoint()
 
 
-def test_a_compensation_is_never_replaced() -> None:
-    registry = Registry()
-
-    def undo(context: object) -> None: ...
-
-    registry.compensation("refund")(undo)
-    with pytest.raises(RegistrationError, match="compensation 'refund' is registered already"):
-        registry.compensation("refund")(undo)
-
-
 def test_what_a_store_says_is_forgotten_is_forgotten() -> None:
     recovered = Recovered(Registry(), 0.0)
     said = {"seq": 1, "kind": "work", "created_at": 0.0, "state": "pending", "attempt": 1}
     recovered.read([Entry("job_1", said), Entry("job_1", None, final=True)])
     assert (recovered.open, recovered.settled, recovered.seq) == ({}, {}, 1)
-
-
-async def test_a_kind_of_another_registry_and_an_id_that_is_taken_are_refused(anyio_backend: Any) -> None:
-    host, other = Host(new_id=lambda: "job_1"), Host()
-    kind = host.kind("work")(never)
-    async with host.running() as scheduler:
-        with pytest.raises(UnknownKindError, match=r"^kind 'else' is of another registry .*; registered: work$"):
-            await scheduler.submit(other.kind("else")(never)())
-        await scheduler.submit(kind())
-        await written(scheduler)
-        kept = [*host.store.kept]
-        with pytest.raises(ValueError, match="ids must be unique"):
-            await scheduler.submit(kind())
-        await written(scheduler)
-        assert host.store.kept == kept
-
-
-async def test_a_key_that_outlived_its_job_leaves_the_journal_with_its_time(anyio_backend: Any) -> None:
-    host = Host()
-
-    @host.kind("work", key_ttl_s=100, retain_s=10)
-    async def work(job: JobContext) -> None: ...
-
-    async with host.running() as scheduler:
-        first = await scheduler.submit(work(), key="k")
-        await first.wait()
-        await host.clock.advance(11)
-        await written(scheduler)
-        assert host.store.kept[-1].body is not None  # the key alone
-        await host.clock.advance(100)
-        assert (await scheduler.submit(work(), key="k")).created
-        await written(scheduler)
-    assert Entry(first.id, None, final=True) in host.store.kept
-
-
-async def test_the_code_is_given_what_the_host_gave_the_scheduler(anyio_backend: Any) -> None:
-    host = Host(app="the pool")
-
-    @host.kind("work")
-    async def work(job: JobContext) -> object:
-        return job.app
-
-    async with host.running() as scheduler:
-        assert await (await scheduler.submit(work())).result() == "the pool"
-
-
-async def test_a_key_that_is_forgotten_before_its_job_leaves_the_job(anyio_backend: Any) -> None:
-    host = Host()
-
-    @host.kind("work", key_ttl_s=10, retain_s=100)
-    async def work(job: JobContext) -> None: ...
-
-    async with host.running() as scheduler:
-        first = await scheduler.submit(work(), key="k")
-        await first.wait()
-        await host.clock.advance(11)
-        assert (await scheduler.submit(work(), key="k")).created
-        await written(scheduler)
-    async with host.running() as again:
-        assert (await again.get(first.id)).state is JobState.SUCCEEDED
 
 
 async def test_a_compensation_registered_while_a_cancel_is_on_its_way_is_kept_before_the_answer(
@@ -217,16 +147,6 @@ async def test_a_cancel_that_comes_before_a_stopped_job_is_cut_wins(anyio_backen
         persistence_of(job).stop()
         job.host.cancel(job, Cancellation(CancelCause.TIMEOUT))  # before the loop's next turn, in which it is cut
         assert (await handle.wait()).state is JobState.FAILED
-
-
-async def test_the_next_attempt_of_a_job_waits_where_the_limit_is_lower_now(anyio_backend: Any) -> None:
-    host = Host()
-    kind = host.kind("work")(never)
-    async with host.running(max_running=2) as scheduler:
-        handles = [await scheduler.submit(kind()) for _ in range(2)]
-        await settle()
-        async with host.killed(scheduler, max_running=1) as again:
-            assert [(await again.get(each.id)).state for each in handles] == ["running", "pending"]
 
 
 class PokedStore(MemoryStore):

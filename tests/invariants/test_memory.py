@@ -1,4 +1,4 @@
-"""What the soak (``python -m tests.soak``), and writing it, found broken: each as the shortest program."""
+"""What a scheduler holds in memory of jobs that are withdrawn, settled or retired."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import gc
 from typing import Any, cast
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from jobcancel import JobContext
+from jobcancel import JobContext, JobState
 from jobcancel._runtime.job import Job
 from jobcancel._runtime.trio_loop import TrioLoop
+from jobcancel.errors import JobNotFoundError
 from tests.invariants.conftest import Live, turns
 
 TRIO = pytest.mark.parametrize("anyio_backend", [("trio", {})], ids=["trio"])
@@ -101,3 +103,33 @@ async def test_tasks_that_have_ended_are_counted_no_longer_while_others_unwind(l
     assert loop._steps is not None  # pyright: ignore[reportPrivateUsage]  # nothing public counts a task's steps
     assert len(loop._steps._counts) <= 2  # pyright: ignore[reportPrivateUsage]
     release.set()
+
+
+async def test_an_abandoned_job_is_not_kept_longer_because_another_settled_before_its_code_ended(live: Live) -> None:
+    release = anyio.Event()
+
+    async def stubborn(job: JobContext, *, waits: bool) -> None:
+        if waits:
+            with anyio.CancelScope(shield=True):
+                await release.wait()
+
+    kind = live.kind(stubborn, grace_s=1, on_grace_expired="abandon", retain_s=10)
+    abandoned = await live.scheduler.submit(kind(waits=True))
+    await turns()
+    await abandoned.cancel()
+    await turns()
+    await live.clock.advance(1)
+    assert (await abandoned.wait()).state is JobState.CANCELED
+    await live.clock.advance(8)
+    other = await live.scheduler.submit(kind(waits=False))
+    await other.wait()
+    await turns()
+    release.set()
+    await turns()
+    assert [job.id for job in (await live.scheduler.find()).jobs] == [other.id, abandoned.id]
+    await live.clock.advance(2)
+    with pytest.raises(JobNotFoundError):
+        await live.scheduler.get(abandoned.id)
+    assert (await live.scheduler.get(other.id)).settled
+    await live.clock.advance(8)
+    assert (await live.scheduler.find()).jobs == ()
