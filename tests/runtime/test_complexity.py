@@ -38,7 +38,6 @@ class Steps:
 
     @contextmanager
     def counted(self) -> Generator[None]:
-        gc.collect()
         gc.disable()  # what it calls is not ours
         before = sys.gettrace(), sys.getprofile()
         sys.settrace(self._trace)
