@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from jobcancel import (

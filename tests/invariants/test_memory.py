@@ -6,7 +6,6 @@ import gc
 from typing import Any, cast
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from jobcancel import JobContext, JobState

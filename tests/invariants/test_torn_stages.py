@@ -10,15 +10,6 @@ import anyio.lowlevel
 import pytest
 
 from jobcancel import FailureCode, JobContext, JobState, OnCancel, Outcome, Stage
-from jobcancel.errors import JobNotFoundError, StageActiveError
-from tests.invariants.conftest import Live, turns
-from jobcancel import (
-    FailureCode,
-    JobContext,
-    JobState,
-    Outcome,
-    Stage,
-)
 from jobcancel.errors import StageActiveError
 from tests.invariants.conftest import Live
 

@@ -10,18 +10,6 @@ from anyio.lowlevel import checkpoint
 
 from jobcancel import BatchProgress, JobContext, JobState, Outcome, Partial, Registry, Scheduler, Snapshot, Stage
 from jobcancel.errors import DeadlockError, QueueFullError, StageUnavailableError, UnknownKindError
-from jobcancel import (
-    BatchProgress,
-    JobContext,
-    JobState,
-    Outcome,
-    Partial,
-    Registry,
-    Scheduler,
-    Snapshot,
-    Stage,
-)
-from jobcancel.errors import DeadlockError, QueueFullError, StageUnavailableError
 
 from .restarts import Host
 

@@ -12,7 +12,10 @@ from jobcancel import JobContext, Kind, Snapshot
 from jobcancel.errors import DeadlockError, QueueFullError
 from tests.runtime.restarts import Host, never, settle
 
-NATIVE = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]  # trio leaves no task behind
+NATIVE: list[tuple[str, dict[str, bool]]] = [
+    ("asyncio", {}),
+    ("asyncio", {"use_uvloop": True}),
+]  # trio leaves no task behind
 
 
 def ends(job: Snapshot[Any]) -> list[str]:

@@ -10,7 +10,6 @@ import pytest
 
 from jobcancel import JobContext, JobState, Kind, Outcome, Registry, Scheduler
 from jobcancel._core.states import RerunValue
-from jobcancel import JobContext, JobState, Kind, Registry, Scheduler
 from jobcancel.abc import Entry
 from jobcancel.errors import IdempotencyConflictError, JobNotFoundError
 from jobcancel.stores import MemoryStore

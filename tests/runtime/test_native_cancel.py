@@ -14,7 +14,10 @@ from jobcancel import JobContext, Registry, Scheduler
 from jobcancel.errors import SchedulerClosedError
 from tests.runtime.restarts import Host, never
 
-NATIVE = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
+NATIVE: list[tuple[str, dict[str, bool]]] = [
+    ("asyncio", {}),
+    ("asyncio", {"use_uvloop": True}),
+]  # trio has no such thing
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])

@@ -16,7 +16,10 @@ from jobcancel._runtime.journal_writer import PendingCommit
 from jobcancel._runtime.loops import current_loop
 from jobcancel.errors import StoreError
 
-NATIVE = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]  # trio has no such thing
+NATIVE: list[tuple[str, dict[str, bool]]] = [
+    ("asyncio", {}),
+    ("asyncio", {"use_uvloop": True}),
+]  # trio has no such thing
 Step = Callable[[PendingCommit[str], anyio.CancelScope], None]
 
 

@@ -13,7 +13,10 @@ import pytest
 from jobcancel import JobContext, JobState, Kind, Stage
 from tests.runtime.restarts import Host, never, settle
 
-NATIVE = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task
+NATIVE: list[tuple[str, dict[str, bool]]] = [
+    ("asyncio", {}),
+    ("asyncio", {"use_uvloop": True}),
+]  # trio has no native cancel of a task
 
 
 @pytest.mark.parametrize("has_undo", [False, True], ids=["nothing_to_undo", "with_an_undo"])

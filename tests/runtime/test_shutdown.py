@@ -13,7 +13,10 @@ from jobcancel import CancelCause, JobContext, JobHandle, JobState, Kind, OnCanc
 from jobcancel.errors import SchedulerClosedError
 from jobcancel.testing import ManualClock
 
-NATIVE = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task
+NATIVE: list[tuple[str, dict[str, bool]]] = [
+    ("asyncio", {}),
+    ("asyncio", {"use_uvloop": True}),
+]  # trio has no native cancel of a task
 
 
 class Job:

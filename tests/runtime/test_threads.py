@@ -16,7 +16,10 @@ from jobcancel import JobContext, JobState, Registry, Scheduler
 from jobcancel._runtime import threads
 from jobcancel._runtime.loops import current_loop
 
-NATIVE = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]  # trio has no native cancel of a task
+NATIVE: list[tuple[str, dict[str, bool]]] = [
+    ("asyncio", {}),
+    ("asyncio", {"use_uvloop": True}),
+]  # trio has no native cancel of a task
 TIMEOUT_S = 60  # for a thread that nobody releases: a test that is broken ends
 
 
