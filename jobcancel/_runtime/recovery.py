@@ -19,12 +19,11 @@ from jobcancel._core.calls import Call
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.endings import Ending
-from jobcancel._core.journal import Body, Entry
+from jobcancel._core.journal import Body, Entry, Replay
 from jobcancel._core.kinds import Kind
 from jobcancel._core.packing import Packed, pack
 from jobcancel._core.policies import CancelCause, OnRestart
 from jobcancel._core.registry import Registry
-from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
 from jobcancel._core.states import Event, JobState
 from jobcancel.errors import MissingHandlerError

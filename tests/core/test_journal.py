@@ -14,9 +14,8 @@ from jobcancel import CancelCause, Event, Failure, FailureCode, JobState, Outcom
 from jobcancel._core.compensations import Undo
 from jobcancel._core.decision import Cancellation
 from jobcancel._core.job import NO_ORIGIN, JobRecord, Origin, ProgressRecord
-from jobcancel._core.journal import FORMAT, Entry, JobJournal, encode_tombstone
+from jobcancel._core.journal import FORMAT, Entry, JobJournal, Replay, encode_tombstone
 from jobcancel._core.packing import Facts
-from jobcancel._core.replay import Replay
 from jobcancel._core.specs import KindSpec
 from jobcancel._core.view import snapshot_of
 from jobcancel.errors import JobCancelError

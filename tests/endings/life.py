@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jobcancel import Scheduler, Snapshot
-from jobcancel._core.replay import Replay
+from jobcancel._core.journal import Replay
 from jobcancel._runtime.table import Filters, find_at_once
 from jobcancel.abc import Store
 

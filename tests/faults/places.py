@@ -12,7 +12,7 @@ REQUEST_CANCEL: Final = "jobcancel._core.job:JobRecord.request_cancel"
 LEAVE_STAGE: Final = "jobcancel._core.job:JobRecord.leave_stage"
 ENTER_STAGE: Final = "jobcancel._core.job:JobRecord.enter_stage"
 COMPENSATES: Final = "jobcancel._core.job:JobRecord.compensates"
-REPLAY_ENTRY: Final = "jobcancel._core.replay:Replay.take"
+REPLAY_ENTRY: Final = "jobcancel._core.journal:Replay.take"
 
 # The store on a disk.
 APPEND: Final = "jobcancel.stores.sqlite:SqliteStore.append"

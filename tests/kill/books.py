@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 
 from attrs import define, field
 
+from jobcancel._core.journal import Replay
 from jobcancel._core.packing import Settled
 from jobcancel._core.registry import Registry
-from jobcancel._core.replay import Replay
 from jobcancel._core.view import snapshot_of
 from jobcancel._runtime.recovery import Recovered
 from jobcancel.errors import StoreError

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from jobcancel import Event, JobState
 from jobcancel._core.job import implied_history
-from jobcancel._core.journal import Entry
-from jobcancel._core.replay import Replay
+from jobcancel._core.journal import Entry, Replay
 from jobcancel._core.states import next_state
 from jobcancel.errors import StoreFormatError
 from jobcancel.stores.sqlite_reading import JournalFile

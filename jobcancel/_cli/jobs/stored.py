@@ -10,8 +10,7 @@ from typing import Any, Final
 from jobcancel import JobState, Snapshot
 from jobcancel._cli.bad_input import BadInputError
 from jobcancel._core.decision import Cancellation
-from jobcancel._core.journal import Entry
-from jobcancel._core.replay import Replay
+from jobcancel._core.journal import Entry, Replay
 from jobcancel._core.specs import KindSpec
 from jobcancel._core.view import snapshot_of
 from jobcancel.errors import StoreInUseError
