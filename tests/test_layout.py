@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import jobcancel
+from jobcancel import Scheduler
+from jobcancel.abc import JobService
 
 TOP = Path(__file__).resolve().parent.parent
 PACKAGE = Path(jobcancel.__file__).resolve().parent
@@ -167,3 +169,10 @@ def test_every_exported_name_is_there() -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (PACKAGE / "py.typed").is_file()
+
+
+def test_a_schedulers_methods_have_the_whole_docstrings_of_job_service() -> None:
+    methods = [name for name in vars(JobService) if not name.startswith("_")]
+    assert len(methods) == 9
+    differ = [name for name in methods if getattr(Scheduler, name).__doc__ != getattr(JobService, name).__doc__]
+    assert differ == []  # an editor shows the docstring of the method that is called

@@ -41,11 +41,12 @@ _STORE: Final = ("open", "read", "append", "compact", "close")  # the methods of
 
 
 class Scheduler:
-    """Runs jobs of a registry's kinds and answers for them; ``JobService`` says what each method promises.
+    """Runs jobs of a registry's kinds and decides every request for their cancel.
 
     Constructing it needs no loop. It runs inside ``async with scheduler:``, entered and left in one task; leaving
     is a shutdown. Afterwards it still reads, and may be entered again, on another loop too. All methods belong to
-    the thread of its loop; ``from_thread`` is for the others.
+    the thread of its loop; ``from_thread`` is for the others. Without a store ``submit`` and ``cancel`` have no
+    checkpoint: a caller that is cancelled loses no handle.
 
     However its host ends, it ends too: by an error in the body, a cancelled scope, a native ``Task.cancel()``, Ctrl-C,
     or ``asyncio.run`` that cancels every task when its main coroutine has returned. Where the host's task is over and
@@ -164,7 +165,35 @@ class Scheduler:
         compensations: Iterable[AnyUndo] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]:
-        """Submit a job; see ``JobService.submit``. In memory there is no checkpoint in it: a handle is never lost."""
+        """Submit a job.
+
+        With a store it returns when the job is committed. A caller that is cancelled meanwhile, by a scope, by
+        ``asyncio.wait_for`` or natively, gets its handle first and is cancelled at its next checkpoint.
+
+        Args:
+            call: What calling a kind gave, or, for names that come from data, a kind's name.
+            *args: With a name: the handler's arguments.
+            key: Idempotency key: the same key for the same owner and kind returns the first job, in any state, for the
+                kind's ``key_ttl_s``.
+            owner: The job's owner.
+            labels: Strings by string, for ``find``.
+            timeout_s: Seconds it may run, in place of the kind's ``timeout_s``; ``inf`` for no limit.
+            compensations: Undos, oldest first, registered before the job can run, so that a job canceled while it
+                waits is compensated too. Async functions or plain ones, without arguments (``functools.partial``).
+            **kwargs: With a name: the handler's arguments by keyword.
+
+        Raises:
+            SchedulerClosedError: The scheduler is not running.
+            UnknownKindError: No such kind, or a call of another registry's.
+            MissingHandlerError: The kind has no handler.
+            TypeError: It is no call of a kind (a kind that was not called, a coroutine); or the arguments do not fit,
+                or, with a store, are no plain data.
+            ValueError: ``timeout_s`` is not above 0, is ``nan``, or above a hundred years; or, with a store,
+                the arguments hold themselves or are nested deeper than a hundred levels.
+            QueueFullError: The kind's ``max_pending`` jobs are waiting.
+            IdempotencyConflictError: The key was used with other arguments.
+            StoreError: The job could not be committed; nothing was submitted.
+        """
         call = call_of(self._registry, call, args, kwargs)
         if not self._accepting:
             raise SchedulerClosedError("submit")
@@ -187,7 +216,25 @@ class Scheduler:
         defer: bool = False,
         force: bool = False,
     ) -> Verdict:
-        """Ask for a cancel; see ``JobService.cancel``. In memory there is no checkpoint in it."""
+        """Request a cancel; it is decided, recorded and answered in one step.
+
+        With a store it returns when the answer is committed, and a caller that is cancelled meanwhile gets its verdict
+        first, as in ``submit``.
+
+        Args:
+            job_id: The job.
+            owner: Only this owner's.
+            by: The requester, in the host's words; recorded.
+            reason: Why; recorded.
+            defer: Where the stage would refuse, let the cancel wait for the stage's end instead.
+            force: Override refuse and defer, and deliver a held cancel at once. For operators; recorded.
+
+        Raises:
+            JobNotFoundError: No such job.
+            TypeError: ``defer`` or ``force`` is not True or False, or another argument is no string; nothing was
+                requested.
+            StoreError: It could not be committed; nothing was requested.
+        """
         job = self._dispatcher.table.get(job_id, owner)
         verdicts = await self._dispatcher.request_cancels([job], by, reason, defer=defer, force=force)
         return verdicts[job_id]
@@ -204,7 +251,7 @@ class Scheduler:
         defer: bool = False,
         force: bool = False,
     ) -> dict[str, Verdict]:
-        """Ask for a cancel of every unsettled job that passes; see ``JobService.cancel_many``."""
+        """Request a cancel of every unsettled job that passes all filters; return the verdicts by id."""
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         user_request(by, reason, defer=defer, force=force)  # bad arguments are refused though no job matches
         live = self._dispatcher.table.live.values()
@@ -214,12 +261,20 @@ class Scheduler:
     async def can_cancel(
         self, job_id: str, *, owner: str | None = None, defer: bool = False, force: bool = False
     ) -> Verdict:
-        """Return what ``cancel`` would answer now; see ``JobService.can_cancel``."""
+        """Return what ``cancel`` would answer now; nothing changes, nothing is recorded.
+
+        Raises:
+            JobNotFoundError: No such job.
+        """
         request = user_request(None, None, defer=defer, force=force)
         return self._dispatcher.table.get(job_id, owner).verdict(request)
 
     async def get(self, job_id: str, *, owner: str | None = None) -> Snapshot[Any]:
-        """Return the job as it is now; see ``JobService.get``."""
+        """Return the job as it is now.
+
+        Raises:
+            JobNotFoundError: No such job.
+        """
         return snapshot_of(self._dispatcher.table.get(job_id, owner))
 
     async def find(
@@ -232,22 +287,68 @@ class Scheduler:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """Return a page of jobs, newest first; see ``JobService.find``."""
+        """Return the jobs that pass all filters, newest first, ``limit`` at most.
+
+        Other tasks run meanwhile: a job that changes is on the page as it was when it was read.
+
+        Args:
+            owner: Only this owner's.
+            kind: Only of this kind.
+            state: Only in this state.
+            labels: Only with all of these labels.
+            cursor: The earlier page's ``cursor``.
+            limit: How many at most, from 1.
+
+        Raises:
+            TypeError: A cursor, an owner or a kind that is no string, a limit that is no whole number, labels that
+                are no mapping.
+            ValueError: A cursor that no page gave, a state that does not exist, or a limit below 1.
+        """
         filters = Filters(owner=owner, kind=kind, state=state, labels=labels)
         return await find(self._dispatcher.table, filters, cursor, limit)
 
     async def wait(self, job_id: str, *, owner: str | None = None, timeout_s: float | None = None) -> Snapshot[Any]:
-        """Wait until the job is settled or the time is up; see ``JobService.wait``."""
+        """Wait until the job is settled or ``timeout_s`` seconds are over; return it as it is then.
+
+        With a store, ``wait``, a handle's ``result`` and ``watch`` report a job's end only once it is committed: no
+        restart changes it. If it cannot be committed, which is logged, or not within ``timeout_s``, they report the
+        job as it is, as ``get`` and ``find`` always do.
+
+        Args:
+            job_id: The job.
+            owner: Only this owner's.
+            timeout_s: Seconds; 0 returns at once, None or ``inf`` is no limit.
+
+        Raises:
+            JobNotFoundError: No such job.
+            TypeError: ``timeout_s`` is no number.
+            ValueError: ``timeout_s`` is negative, ``nan``, or above a hundred years.
+            DeadlockError: A job would wait for itself or for an ancestor.
+        """
         job = self._dispatcher.table.get(job_id, owner)
         await wait_persisted(self._dispatcher, job, timeout_s)
         return snapshot_of(job)
 
     def watch(self, job_id: str, *, owner: str | None = None) -> Watcher:
-        """Return a context manager that gives the job after each change; see ``JobService.watch``."""
+        """Return a context manager whose iterator gives the job as it is, then after each change, until it is settled.
+
+        A slow reader may skip changes, but never the last one.
+
+        Raises:
+            JobNotFoundError: No such job (at once).
+        """
         return Watcher(self._dispatcher, self._dispatcher.table.get(job_id, owner))
 
     async def shutdown(self, drain_s: float = 0) -> None:
-        """Take no more jobs and end all; see ``JobService.shutdown``. Leaving does this too."""
+        """Refuse new jobs, let running ones finish for ``drain_s`` seconds, cancel the rest, and wait for all.
+
+        With ``inf`` all of them finish.
+
+        Raises:
+            DeadlockError: A job of this scheduler calls it.
+            TypeError: ``drain_s`` is no number; nothing has happened.
+            ValueError: ``drain_s`` is negative, ``nan``, or above a hundred years; nothing has happened.
+        """
         refuse_own(self._dispatcher, "shut down the scheduler that runs it")
         drain_s = PATIENCE.check(drain_s, "drain_s")
         self._accepting = False
