@@ -80,7 +80,7 @@ class Call(Generic[R_co]):
         """
         if not self.kwargs and all_scalar(self.args):
             return self
-        where = f"kind {self.kind.name!r}, which is kept in a journal: args"
+        where = f"kind {self.kind.name!r}, whose jobs are journaled: args"
         kwargs = plain(self.kwargs, where) if self.kwargs else self.kwargs
         return Call(self.kind, self._handler, tuple(plain(self.args, where)), kwargs)
 

@@ -52,7 +52,7 @@ class Undo:
         args: Arguments, plain data.
         kwargs: Arguments by keyword, plain data.
         n: Which of its job's named compensations it is, from 1. 0 before it is registered, and for a function without
-            a registered name from an earlier process, of which only its name in the history is left.
+            a registered name from an earlier process: only its name in the history is left.
     """
 
     name: str
@@ -124,7 +124,7 @@ def _signature(name: str, fn: Callable[..., object]) -> inspect.Signature:
         raise TypeError(f"the function of compensation {name!r} must be callable, not {excerpt(fn)}")
     if is_generator(fn):
         raise TypeError(
-            f"the function of compensation {name!r} must have no `yield`: it is a generator, of which no line would run"
+            f"the function of compensation {name!r} must have no `yield`: it is a generator, whose code would not run"
         )
     signature = inspect.signature(fn)
     first = next(iter(signature.parameters.values()), None)

@@ -32,7 +32,7 @@ Ts = TypeVarTuple("Ts")
 class JobHandle(Protocol[R_co]):
     """The submitter's side of one job.
 
-    Not awaitable: a job does not belong to whoever waits for it, and cancelling a wait never cancels the job.
+    Not awaitable: a job does not belong to the task that waits for it, and cancelling a wait never cancels the job.
     """
 
     @property

@@ -45,7 +45,7 @@ class Cancellation:
         forced: A force was part of it, at once or later.
         ignored: The job's code returned a value after the delivery: the work was done all the same.
         abandoned: The job was settled while its code still ran.
-        pierced: A cancellation that nobody asked for tore the job while this one was held.
+        pierced: A cancellation that was not requested tore the job while this one was held.
         tear: That cancellation, while it is on its way out of the job's code.
         compensated: Everything that was to be undone has been undone.
         stuck: ``grace_s`` ran out under ``on_grace_expired="wait"``.

@@ -260,7 +260,7 @@ class StageNotReachedError(StageError):
     def __str__(self) -> str:
         state, failure = self.snapshot.state, self.snapshot.failure
         how = f"{state}: {failure.code}: {failure.message}" if failure else state
-        return f"job {self.job_id} never entered stage {self.stage!r}, so nobody asked for its cancel; it ended {how}"
+        return f"job {self.job_id} never entered stage {self.stage!r}, so no cancel was requested; it ended {how}"
 
 
 class StageTimeoutError(JobCancelError, TimeoutError):

@@ -23,7 +23,7 @@ class OnGraceExpired(StrEnum):
 
     ``wait`` records the job as stuck and goes on waiting. ``force`` also opens the library's own shields (a
     subprocess is killed at once). ``abandon`` settles the job while its code still
-    runs; its slot is kept and its compensations wait until that code has really ended.
+    runs; its slot stays taken and its compensations wait until that code has really ended.
     """
 
     WAIT = "wait"

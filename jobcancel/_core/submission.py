@@ -72,7 +72,7 @@ def _child(registry: Registry, given: Any) -> Call[Any]:
 
 
 def _no_call(given: object, takes: str) -> TypeError:
-    """Return the error for what is no call of a kind; a coroutine is closed, since nobody will await it.
+    """Return the error for what is no call of a kind; a coroutine is closed, since it will not be awaited.
 
     Args:
         given: What was passed.

@@ -30,7 +30,7 @@ def test_a_failure_of_which_nothing_is_kept_has_empty_details_of_its_own() -> No
     ("code", "message"),
     [
         ("TIMED_OUT", "the job's time was over and its code has unwound, or was left behind"),
-        ("FOREIGN_CANCEL", "a cancellation that nobody had asked for came out of the job's code"),
+        ("FOREIGN_CANCEL", "a cancellation that was not requested came out of the job's code"),
         ("EXPIRED", "the job waited longer than its kind's expires_s for its start"),
     ],
 )

@@ -189,7 +189,7 @@ def yields_plainly(context: CompensationContext) -> Iterator[int]:
 
 
 NO_CONTEXT = "the function of compensation 'undo' must take the CompensationContext as its first parameter; it takes "
-NO_YIELD = "the function of compensation 'undo' must have no `yield`: it is a generator, of which no line would run"
+NO_YIELD = "the function of compensation 'undo' must have no `yield`: it is a generator, whose code would not run"
 
 
 @pytest.mark.parametrize(

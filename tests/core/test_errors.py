@@ -134,12 +134,12 @@ EXAMPLES: list[tuple[errors.JobCancelError, dict[str, Any], str]] = [
     (
         errors.StageNotReachedError("job_1", "cloning", ended(Failure(FailureCode.HANDLER_ERROR, "boom"))),
         {"job_id": "job_1", "stage": "cloning", "snapshot": ended(Failure(FailureCode.HANDLER_ERROR, "boom"))},
-        "job job_1 never entered stage 'cloning', so nobody asked for its cancel; it ended failed: HANDLER_ERROR: boom",
+        "job job_1 never entered stage 'cloning', so no cancel was requested; it ended failed: HANDLER_ERROR: boom",
     ),
     (
         errors.StageNotReachedError("job_1", "cloning", ended()),
         {},
-        "job job_1 never entered stage 'cloning', so nobody asked for its cancel; it ended failed",
+        "job job_1 never entered stage 'cloning', so no cancel was requested; it ended failed",
     ),
     (
         errors.StaleAttemptError("job_1", 2),

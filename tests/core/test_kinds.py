@@ -158,7 +158,7 @@ def test_a_call_that_is_kept_has_copies_of_its_arguments_in_plain_data() -> None
 def test_arguments_that_cannot_be_kept_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
     with pytest.raises(TypeError) as caught:
         kind_of(ingest)(*args, **kwargs).with_plain_arguments()
-    assert str(caught.value).startswith(f"kind 'ingest', which is kept in a journal: {where} must be plain data")
+    assert str(caught.value).startswith(f"kind 'ingest', whose jobs are journaled: {where} must be plain data")
 
 
 @pytest.mark.parametrize("handler", [plain, Blocking()])
