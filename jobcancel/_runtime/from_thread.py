@@ -89,17 +89,20 @@ class Portal:
                 raise SchedulerClosedError(wanted)
             self._calls[call] = None
         try:
-            context = copy_context()
-            self._loop.soon_from_thread(lambda: context.run(self._start, call))
-        except RuntimeError:  # the loop was closed around the scheduler
-            raise SchedulerClosedError(wanted) from None
-        try:
+            self._post(call)
             return call.answer.result()
         except BaseException:
             if not call.answer.done():  # Ctrl-C in this thread
-                with suppress(RuntimeError):  # the loop was closed meanwhile
+                with suppress(RuntimeError):  # the loop is closed
                     self._loop.soon_from_thread(call.cancel)
             raise
+
+    def _post(self, call: PortalCall[Any]) -> None:
+        context = copy_context()
+        try:
+            self._loop.soon_from_thread(lambda: context.run(self._start, call))
+        except RuntimeError:  # the loop was closed around the scheduler
+            raise SchedulerClosedError(call.wanted) from None
 
     def _start(self, call: PortalCall[Any]) -> None:
         if not self._closed:  # else it is answered
