@@ -54,7 +54,7 @@ def calls_of(registry: Registry, given: object) -> list[Call[Any]]:
     refused = [_no_call(child, "batch") for child in children if not _is_child(child)]  # all: each coroutine is closed
     if refused:
         raise refused[0]
-    return [_child(registry, child) for child in children]
+    return [child if type(child) is Call else _child(registry, child) for child in cast("list[Any]", children)]
 
 
 def _is_child(given: object) -> bool:

@@ -109,17 +109,14 @@ class Dispatcher:
         self.journal: Journal[Job] = NoJournal(self.enter, self.cancel)
         self.reset(Keys())
 
-    def reset(self, keys: Keys) -> None:
-        """Forget all jobs, and replace the keys by ``keys``."""
+    def reset(self, keys: Keys, on_dropped: Callable[[str, Packed], None] | None = None) -> None:
+        """Forget all jobs, and replace the keys by ``keys``; for ``on_dropped`` see ``JobTable``."""
         self.timers = Timers(self.clock)
-        self.table = JobTable(self.timers, self._forget)
+        self.table = JobTable(self.timers, on_dropped)
         self.admission = Admission(self._max_running)
         self.keys = keys
         self.uncommitted: dict[str, bool] = {}
         self.closing: bool = False
-
-    def _forget(self, job_id: str, packed: Packed) -> None:
-        self.journal.forget(job_id, packed)
 
     async def submit(self, call: Call[R], origin: Origin, timeout_s: float | None, undo: list[Any] | None) -> Handle[R]:
         """Submit a job, or find the first job of its idempotency key; return its handle when it is committed.
@@ -128,6 +125,7 @@ class Dispatcher:
             IdempotencyConflictError: The key was used with other arguments.
             TypeError: An argument is no plain data, and there is a store.
             StoreError: The job could not be committed; nothing was submitted.
+            UnknownKindError: The call is one of another registry's kinds.
             JobCancelError: See ``reserve``.
         """
         call = self.journal.plain_call(call)
@@ -135,6 +133,7 @@ class Dispatcher:
             first = await self._first(call, origin)
             if first is not None:
                 return Handle(self, first, call.kind.name, False)
+        self.registry.require_own(call)
         job = self.reserve(call, None, origin, timeout_s, undo)
         await self.journal.submit(job).answer()
         return Handle(self, self.reference(job), call.kind.name)
@@ -168,14 +167,12 @@ class Dispatcher:
         parent's progress.
 
         Raises:
-            UnknownKindError: The call is one of another registry's kinds.
             QueueFullError: Too many jobs of the kind are waiting; nothing was reserved.
             SchedulerClosedError: The store was closed while the caller waited for the key's first submit.
             ValueError: The host's id factory returned an id twice.
         """
         if self.journal.closed:
             raise SchedulerClosedError("submit")
-        self.registry.require_own(call)
         self.seq += 1
         job = Job(self, call, parent, self._new_id(), self.seq, self._time(), self.now(), origin, timeout_s, undo)
         if job.id in self.table or job.id in self.uncommitted:

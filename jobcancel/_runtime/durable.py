@@ -67,7 +67,7 @@ class DurableJournal:
 
     def begin(self) -> None:
         """See ``Journal``: all jobs are forgotten, since the store has them."""
-        self._dispatcher.reset(Keys(plain_arguments, self._forget_key))
+        self._dispatcher.reset(Keys(plain_arguments, self._forget_key), self._forget)
         self._thread = StoreThread(self._dispatcher.loop)
         self._writer = JournalWriter(self._dispatcher, self._store, self._thread)
 
@@ -184,8 +184,8 @@ class DurableJournal:
             log_job(logging.WARNING, job, "has a result that is no plain data: after a restart it is gone")
         return persistence_of(job).final(result, self._dispatcher.keys.arguments_of(job, now))
 
-    def forget(self, job_id: str, packed: Packed) -> None:
-        """See ``Journal``: the job's key, if it has one, stays as long as was promised."""
+    def _forget(self, job_id: str, packed: Packed) -> None:
+        """Forget a settled job whose retention is over; its key, if it has one, stays as long as was promised."""
         tombstone = self._dispatcher.keys.tombstone(Settled(job_id, packed), self._dispatcher.now())
         self.writer.replace(Entry(job_id, tombstone, final=True))
 

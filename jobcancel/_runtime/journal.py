@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar, TypeVarTuple, Unpack
 from jobcancel._core.calls import Call
 from jobcancel._core.decision import Cancellation, Verdict
 from jobcancel._core.job import JobRecord
-from jobcancel._core.packing import Packed, Settled
+from jobcancel._core.packing import Settled
 from jobcancel._core.specs import Stage
 from jobcancel.errors import StoreError
 
@@ -97,10 +97,6 @@ class Journal(Protocol[J_contra]):
 
     def retire(self, job: J_contra) -> None:
         """Persist the end of a job whose code has ended."""
-        ...
-
-    def forget(self, job_id: str, packed: Packed) -> None:
-        """Forget a settled job whose retention is over."""
         ...
 
     def is_current(self, job_id: str) -> bool:
@@ -238,9 +234,6 @@ class NoJournal(Generic[J]):
         return False
 
     def retire(self, job: J) -> None:
-        """See ``Journal``."""
-
-    def forget(self, job_id: str, packed: Packed) -> None:
         """See ``Journal``."""
 
     def is_current(self, job_id: str) -> bool:  # noqa: ARG002

@@ -47,7 +47,7 @@ class JobTable:
         on_dropped: Called with each settled job whose retention is over.
     """
 
-    def __init__(self, timers: Timers, on_dropped: Callable[[str, Packed], None]) -> None:
+    def __init__(self, timers: Timers, on_dropped: Callable[[str, Packed], None] | None = None) -> None:
         self._timers, self._on_dropped = timers, on_dropped
         # Apart from the live jobs: while it holds bytes alone, the garbage collector does not visit it.
         self._settled: dict[str, Packed] = {}
@@ -128,7 +128,9 @@ class JobTable:
 
     def _drop(self, job_id: str) -> None:
         """Drop a settled job whose retention is over."""
-        self._on_dropped(job_id, self._settled.pop(job_id))
+        packed = self._settled.pop(job_id)
+        if self._on_dropped is not None:
+            self._on_dropped(job_id, packed)
 
     def _place(self, ids: IdList, settled: float) -> int:
         """Return the place of a job that settled at that time; nearly always near the end."""
