@@ -4,8 +4,6 @@ What may live in this file: requests, outcomes, verdicts, and the pure and total
 other. A live ``cancel()`` and a dry ``can_cancel()`` both call it; no other code accepts or refuses a request.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 

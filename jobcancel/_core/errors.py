@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .snapshot import Snapshot
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class JobCancelError(Exception):
     """Base of every error of this library; ``template`` is the message, a format string over the error's attributes."""
 
-    template: ClassVar[str] = ""
+    template: str = ""
 
     def __str__(self) -> str:
         return self.template.format(self=self) if self.template else super().__str__()
@@ -31,7 +31,7 @@ class _DataError(JobCancelError, ValueError):
         allowed: What is allowed there, in words.
     """
 
-    template: ClassVar[str] = "{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
+    template: str = "{self.path}: {self.value!r} is not allowed here; allowed: {self.allowed}"
 
     def __init__(self, path: str, value: object, allowed: str) -> None:
         super().__init__(path, value, allowed)
@@ -63,7 +63,7 @@ class UnknownKindError(JobCancelError):
         foreign: Whether a kind of another registry was called.
     """
 
-    template: ClassVar[str] = "{self.problem}; registered: {self.listed}"
+    template: str = "{self.problem}; registered: {self.listed}"
 
     def __init__(self, kind: str, known: tuple[str, ...], foreign: bool = False) -> None:
         super().__init__(kind, known, foreign)
@@ -90,7 +90,7 @@ class UnknownKindError(JobCancelError):
 class UnknownCompensationError(JobCancelError):
     """No compensation of that name is registered."""
 
-    template: ClassVar[str] = (
+    template: str = (
         "no compensation is named {self.name!r}; registered: {self.listed}; "
         "register it with @registry.compensation({self.name!r})"
     )
@@ -109,7 +109,7 @@ class UnknownCompensationError(JobCancelError):
 class MissingHandlerError(JobCancelError):
     """The kind was declared from data and no handler was registered for it."""
 
-    template: ClassVar[str] = "kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
+    template: str = "kind {self.kind!r} has no handler; register one with @registry.handler({self.kind!r})"
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -119,7 +119,7 @@ class MissingHandlerError(JobCancelError):
 class JobNotFoundError(JobCancelError):
     """No job of that id: never submitted, past its retention, or another owner's."""
 
-    template: ClassVar[str] = "job {self.job_id} not found: unknown id, another owner's, or past its retention"
+    template: str = "job {self.job_id} not found: unknown id, another owner's, or past its retention"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(job_id)
@@ -129,9 +129,7 @@ class JobNotFoundError(JobCancelError):
 class QueueFullError(JobCancelError):
     """The kind already has ``max_pending`` jobs waiting; nothing was submitted."""
 
-    template: ClassVar[str] = (
-        "kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
-    )
+    template: str = "kind {self.kind!r} has {self.max_pending} jobs pending, its max_pending; submit again later"
 
     def __init__(self, kind: str, max_pending: int) -> None:
         super().__init__(kind, max_pending)
@@ -142,7 +140,7 @@ class QueueFullError(JobCancelError):
 class IdempotencyConflictError(JobCancelError):
     """The idempotency key belongs to an earlier job with other arguments; nothing was submitted."""
 
-    template: ClassVar[str] = (
+    template: str = (
         "key {self.key!r} was used for job {self.job_id} of kind {self.kind!r} with other arguments; "
         "use a new key for a new job"
     )
@@ -157,7 +155,7 @@ class IdempotencyConflictError(JobCancelError):
 class SchedulerClosedError(JobCancelError):
     """The scheduler takes no call of this sort: it is not entered, shuts down, or has closed."""
 
-    template: ClassVar[str] = (
+    template: str = (
         "cannot {self.wanted}: the scheduler is not running, or shuts down; use it inside `async with scheduler:`"
     )
 
@@ -169,15 +167,13 @@ class SchedulerClosedError(JobCancelError):
 class WrongTaskError(JobCancelError):
     """A scheduler was left by another task than the one that entered it."""
 
-    template: ClassVar[str] = (
-        "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
-    )
+    template: str = "enter and leave a scheduler in one task: keep `async with scheduler:` inside one coroutine"
 
 
 class DeadlockError(JobCancelError):
     """A job would wait for itself or for a job that waits for it; ``wanted`` is what it asked for, in words."""
 
-    template: ClassVar[str] = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
+    template: str = "job {self.job_id} would wait for itself for ever: it may not {self.wanted}"
 
     def __init__(self, job_id: str, wanted: str) -> None:
         super().__init__(job_id, wanted)
@@ -188,7 +184,7 @@ class DeadlockError(JobCancelError):
 class IllegalTransitionError(JobCancelError):
     """An event arrived that the job's state does not accept. It had no effect."""
 
-    template: ClassVar[str] = "job {self.job_id}: {self.event} is not legal in {self.state}"
+    template: str = "job {self.job_id}: {self.event} is not legal in {self.state}"
 
     def __init__(self, job_id: str, state: JobState, event: Event) -> None:
         super().__init__(job_id, state, event)
@@ -209,7 +205,7 @@ class StageError(JobCancelError):
 class UnknownStageError(StageError):
     """A strict kind does not declare the stage."""
 
-    template: ClassVar[str] = (
+    template: str = (
         "job {self.job_id}: stage {self.stage!r} is not declared; declared: {self.listed} "
         "(or declare the kind with strict=False)"
     )
@@ -229,9 +225,7 @@ class UnknownStageError(StageError):
 class StageActiveError(StageError):
     """Another stage of the job is open. Stages do not nest."""
 
-    template: ClassVar[str] = (
-        "job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
-    )
+    template: str = "job {self.job_id}: stage {self.stage!r} cannot begin inside {self.active!r}; leave that one first"
 
     def __init__(self, job_id: str, stage: str, active: str) -> None:
         JobCancelError.__init__(self, job_id, stage, active)
@@ -243,9 +237,7 @@ class StageActiveError(StageError):
 class StageUnavailableError(StageError):
     """A cancel was accepted and cannot be delivered here, under a shield of the job's own: nothing new begins."""
 
-    template: ClassVar[str] = (
-        "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
-    )
+    template: str = "job {self.job_id} is being canceled: {self.stage!r} does not begin; let the cancellation out"
 
 
 class StageNotReachedError(StageError):
@@ -266,9 +258,7 @@ class StageNotReachedError(StageError):
 class StageTimeoutError(JobCancelError, TimeoutError):
     """A stage took longer than its ``timeout_s`` and was torn down."""
 
-    template: ClassVar[str] = (
-        "job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
-    )
+    template: str = "job {self.job_id}: stage {self.stage!r} took longer than its timeout_s={self.timeout_s:g}"
 
     def __init__(self, job_id: str, stage: str, timeout_s: float) -> None:
         JobCancelError.__init__(self, job_id, stage, timeout_s)  # past OSError, which would take three for its own
@@ -280,7 +270,7 @@ class StageTimeoutError(JobCancelError, TimeoutError):
 class StaleAttemptError(JobCancelError):
     """Code of an ended or abandoned attempt tried to write to its job. Nothing was written."""
 
-    template: ClassVar[str] = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
+    template: str = "job {self.job_id}: attempt {self.attempt} is over and can write nothing more"
 
     def __init__(self, job_id: str, attempt: int) -> None:
         super().__init__(job_id, attempt)
@@ -296,7 +286,7 @@ class StoreError(JobCancelError):
         problem: What is wrong, and what to do, in words.
     """
 
-    template: ClassVar[str] = "journal {self.where}: {self.problem}"
+    template: str = "journal {self.where}: {self.problem}"
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(where, problem)
@@ -307,7 +297,7 @@ class StoreError(JobCancelError):
 class StoreInUseError(StoreError):
     """Another scheduler has the journal open; ``pid`` is its process, or None if that is unknown."""
 
-    template: ClassVar[str] = (
+    template: str = (
         "journal {self.where} is in use by process {self.pid}: one scheduler has a journal at a time; "
         "stop that one, or give this one another journal"
     )

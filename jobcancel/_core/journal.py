@@ -4,8 +4,6 @@ What may live in this file: what an entry is, which fields of a job it has, and 
 seconds since the job was submitted, so that they mean the same to a process with another clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 

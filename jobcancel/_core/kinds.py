@@ -19,7 +19,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
-Handler: TypeAlias = Callable[Concatenate[JobContext[Any], P], Coroutine[Any, Any, "R | Partial[R]"]]
+Handler: TypeAlias = Callable[Concatenate[JobContext[Any], P], Coroutine[Any, Any, R | Partial[R]]]
 
 
 class Register(Protocol):

@@ -61,7 +61,7 @@ class RateLimited(Exception):  # noqa: N818 - see above
         self.rate: RateLimit = RateLimit(limit, remaining, reset_s, retry_after_s)
 
 
-Authenticate: TypeAlias = Callable[[Request], "Awaitable[Caller | None] | Caller | None"]
+Authenticate: TypeAlias = Callable[[Request], Awaitable[Caller | None] | Caller | None]
 """A host's function that returns a request's caller. It returns None or raises ``Unauthenticated`` if there is none."""
 
 

@@ -55,8 +55,8 @@ class Submission:
     owner: str | None = field(default=None, kw_only=True)
 
 
-Make = Callable[[], AbstractAsyncContextManager["Call[Any] | Submission"]]
-Check = Callable[[Run[Any]], "Awaitable[object] | object"]
+Make = Callable[[], AbstractAsyncContextManager[Call[Any] | Submission]]
+Check = Callable[[Run[Any]], Awaitable[object] | object]
 
 
 @frozen(eq=False)
