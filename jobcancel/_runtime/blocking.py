@@ -115,7 +115,7 @@ class _LoopThread:
     def _run(self) -> None:
         try:
             anyio.run(self._serve, backend=self._backend, backend_options=self._options)
-        except BaseException as error:  # noqa: BLE001  # no such backend: it is raised where somebody waits
+        except BaseException as error:  # noqa: BLE001  # no such backend: raised in ``__enter__``
             with suppress(InvalidStateError):
                 self._opened.set_exception(error)
 

@@ -36,7 +36,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class RunningJob:
-    """A handler's first argument; ``JobContext`` says what each method promises."""
+    """A handler's first argument; see ``JobContext`` for its methods."""
 
     __slots__ = ("_job",)
 

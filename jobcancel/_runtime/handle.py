@@ -25,7 +25,7 @@ _HAS_VALUE = (JobState.SUCCEEDED, JobState.PARTIALLY_SUCCEEDED)
 
 
 class Handle(Generic[R_co]):
-    """A job's handle; ``JobHandle`` says what each method promises.
+    """A job's handle; see ``JobHandle`` for its methods.
 
     It keeps its job readable past its retention. The handle of a scheduler with a store, and of a key whose job was
     dropped before, has the id alone: past the retention it raises ``JobNotFoundError``.

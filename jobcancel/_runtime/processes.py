@@ -1,4 +1,4 @@
-"""Subprocesses of a job (POSIX): a process group, asked to end, then made to, and reaped before the job goes on."""
+"""Subprocesses of a job (POSIX): a process group that gets SIGTERM, then SIGKILL, and is reaped before the job goes on."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def run_process(
 async def _start(
     job: Job, cmd: Command, cwd: str | PathLike[str] | None, env: Mapping[str, str] | None, stdin: int
 ) -> Process:
-    """Start the process, shielded: interrupted in the middle, nobody would end what has started."""
+    """Start the process, shielded: after an interruption in the middle nothing would end what has started."""
     shield = job.host.scope_type(shield=True)
     shield.__enter__()
     try:
@@ -64,10 +64,10 @@ async def _start(
 
 
 class Pumps:
-    """What flows in and out of a process while it runs.
+    """The pipes of a running process.
 
-    The readers are shielded one by one: a process that has been asked to end may still have much to say, and would
-    stand still if nobody read it.
+    The readers are shielded one by one: a process may still write much after SIGTERM, and blocks if its output is not
+    read.
     """
 
     def __init__(self, job: Job, process: Process, on_line: Callable[[str], object] | None) -> None:
@@ -80,12 +80,12 @@ class Pumps:
 
     @property
     def outputs(self) -> tuple[bytes, bytes]:
-        """What it wrote to its standard output and its standard error."""
+        """The bytes of its standard output and its standard error."""
         out, err = self._chunks
         return b"".join(out), b"".join(err)
 
     async def run(self, input: bytes | None, kill_after_s: float) -> None:  # noqa: A002
-        """Return when the process has ended and all it wrote is read; end it if that is interrupted."""
+        """Wait until the process has ended and its output is read; end the process if the wait is interrupted."""
         async with anyio.create_task_group() as group:
             for place, stream in enumerate((self._process.stdout, self._process.stderr)):
                 assert stream is not None  # noqa: S101  # for type checkers: it was given pipes
@@ -105,7 +105,7 @@ class Pumps:
         await self._all_read.wait()
 
     async def _end_group(self, kill_after_s: float) -> None:
-        """Ask the whole group to end, wait politely, make it end, and reap the process."""
+        """Send SIGTERM to the whole group, wait, send SIGKILL, and reap the process."""
         job, timers = self._job, self._job.host.timers
         _signal(self._process, signal.SIGTERM)
         if job.polite is None:
@@ -117,7 +117,7 @@ class Pumps:
             with polite:
                 await self._ended()
         except anyio.get_cancelled_exc_class():
-            pass  # a force opened the shield: no more politeness. The caller re-raises the cancellation it has.
+            pass  # a force opened the shield and ends the wait. The caller re-raises its own cancellation.
         timer.cancel()
         job.polite.discard(polite)
         _signal(self._process, signal.SIGKILL)
@@ -146,7 +146,7 @@ class Pumps:
 
 
 class Lines:
-    """Bytes cut into lines of text, whatever ends them: progress bars end theirs with a carriage return."""
+    """Splits bytes into lines of text, also at carriage returns, with which progress bars end their lines."""
 
     def __init__(self, on_line: Callable[[str], object]) -> None:
         self._on_line = on_line
@@ -161,20 +161,20 @@ class Lines:
             self._on_line(line)
 
     def end(self) -> None:
-        """Call ``on_line`` for a last line that nothing ended."""
+        """Call ``on_line`` for a last line without an end."""
         self.feed(b"", final=True)
         if self._rest:
             self._on_line(self._rest)
 
 
 async def _write(stream: ByteSendStream, data: bytes) -> None:
-    """Write ``data`` and close; a process that does not read it to its end is no error."""
+    """Write ``data`` and close; it is no error if the process does not read all of it."""
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
         await stream.send(data)
     await stream.aclose()
 
 
 def _signal(process: Process, number: signal.Signals) -> None:
-    """Signal the process's whole group; it is no error if nobody is left in it."""
+    """Signal the process's whole group; it is no error if the group is empty."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

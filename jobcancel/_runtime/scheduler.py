@@ -49,8 +49,8 @@ class Scheduler:
     checkpoint: a caller that is cancelled loses no handle.
 
     However its host ends, it ends too: by an error in the body, a cancelled scope, a native ``Task.cancel()``, Ctrl-C,
-    or ``asyncio.run`` that cancels every task when its main coroutine has returned. Where the host's task is over and
-    nobody can leave the scheduler any more, the end of the loop leaves it.
+    or ``asyncio.run`` that cancels every task when its main coroutine has returned. If the host's task has ended
+    without leaving the scheduler, the end of the loop leaves it.
 
     Args:
         registry: The kinds. More may be added while the scheduler runs.
@@ -59,11 +59,11 @@ class Scheduler:
         max_threads: How many threads ``job.run_sync`` uses at once.
         drain_s: Seconds that leaving lets running jobs finish before it cancels them; 0 if the body raised, ``inf`` to
             let them all finish.
-        clock: Where time comes from; the system's if None.
-        new_id: Gives a new id at each call, a string that UTF-8 can hold; ``job_`` and a ULID if None.
-        store: Where jobs are kept so that they outlast the process (``jobcancel.stores``); in memory alone if None.
-            With one, every argument of a job is plain data, submits and cancels are answered when they are kept, and
-            entering the scheduler brings back what the journal has.
+        clock: The source of time; the system's clocks if None.
+        new_id: Returns a new id at each call, a string that UTF-8 can hold; ``job_`` and a ULID if None.
+        store: Persists the jobs (``jobcancel.stores``); if None they live in memory alone. With a store, every
+            argument of a job is plain data, submits and cancels are answered when they are committed, and entering
+            the scheduler resumes the jobs of the journal.
 
     Raises:
         TypeError: The registry is no ``Registry``, the store no ``Store``, or a number has the wrong type.
