@@ -1,4 +1,4 @@
-"""Subprocesses of a job (POSIX): a process group that gets SIGTERM, then SIGKILL, and is reaped before the job goes on."""
+"""Subprocesses of a job (POSIX): a process group that gets SIGTERM, then SIGKILL, and is reaped before the job ends."""
 
 from __future__ import annotations
 
