@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -54,19 +54,24 @@ def copy_tree(folder: Path) -> Path:
 
 
 def run_python(
-    folder: Path, arguments: Sequence[str], timeout_s: float = TIMEOUT_S, *, bytecode: bool = False
+    folder: Path,
+    arguments: Sequence[str],
+    timeout_s: float = TIMEOUT_S,
+    *,
+    bytecode: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[int | None, str]:
     """Run Python in a folder; return the exit code (``None`` if it hung) and what it printed.
 
     Without ``bytecode`` none is written: a fault of the same length, planted within the same second, would meet the
     old one.
     """
-    environment = os.environ | {"PYTHONPATH": str(folder)} | ({} if bytecode else {"PYTHONDONTWRITEBYTECODE": "1"})
+    variables = os.environ | {"PYTHONPATH": str(folder)} | ({} if bytecode else {"PYTHONDONTWRITEBYTECODE": "1"})
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=folder,
-            env=environment,
+            env=variables | (environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -14,17 +14,18 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from attrs import frozen
 
 from tests.edited_copy import TOP, run_python
 
-from .fault import Fault
+from .fault import UNSOUND, VARIABLE, Fault
 from .plant import FAULTS
 from .rules import RULES
 
-TEST_TIMEOUT_S: Final = 20.0
+TEST_TIMEOUT_S: Final = 30.0
 AT_ONCE: Final = 4 * (os.cpu_count() or 1)  # a test that hangs needs no processor
 PYTEST: Final = (
     *("-m", "pytest", "-q", "-x", "-rf", "--tb=line", "-p", "no:cacheprovider"),
@@ -63,6 +64,8 @@ def judge(code: int | None, output: str) -> tuple[Result, str]:
         return Result.HANGS, ""
     if code == PASSED:
         return Result.SURVIVED, ""
+    if code == UNSOUND:
+        return Result.MISTAKE, f"the fault itself raised:\n{output}"
     if code == FAILED and any(line.startswith("FAILED ") for line in output.splitlines()):
         return Result.CAUGHT, ""
     return Result.MISTAKE, f"pytest ended with {code} and no failing test:\n{output}"
@@ -71,14 +74,17 @@ def judge(code: int | None, output: str) -> tuple[Result, str]:
 def try_fault(fault: Fault) -> Report:
     """Run a fault's test with the fault planted."""
     started = time.monotonic()
-    ended = run_python(TOP, [*PYTEST, "--fault", fault.name, fault.test], TEST_TIMEOUT_S, bytecode=True)
+    with TemporaryDirectory() as folder:  # of its own: pytest's runs would clean up each other's
+        arguments = [*PYTEST, "--basetemp", f"{folder}/pytest", fault.shown_by]
+        environment = {VARIABLE: fault.name}
+        ended = run_python(TOP, arguments, TEST_TIMEOUT_S, bytecode=True, environment=environment)
     result, detail = judge(*ended)
     return Report(fault, result, time.monotonic() - started, detail)
 
 
 def require_passing(faults: Sequence[Fault]) -> None:
     """Exit unless the named tests pass while nothing is planted: otherwise their failing says nothing."""
-    tests = sorted({fault.test for fault in faults})
+    tests = sorted({fault.shown_by for fault in faults})
     code, output = run_python(TOP, [*PYTEST, *tests], TEST_TIMEOUT_S * len(tests), bytecode=True)
     if code != PASSED:
         raise SystemExit(f"the named tests do not pass without a fault (exit code {code}):\n{output}")
@@ -104,6 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("words", nargs="*", metavar="WORD", help="rules, or parts of names (default: all faults)")
     words: list[str] = parser.parse_args(arguments).words
     chosen = [each for each in FAULTS.values() if not words or _has_word(each, words)]
+    if unknown := {fault.rule for fault in chosen} - RULES.keys():
+        parser.error(f"faults of rules that do not exist: {sorted(unknown)}")
     require_passing(chosen)
     reports: list[Report] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -14,7 +14,7 @@ from jobcancel._core.states import Event, JobState
 from . import places
 from .fault import fault
 
-_DECISIONS = "invariants/test_decisions.py::test_"
+_DECISIONS = "tests/invariants/test_decisions.py::test_"
 
 
 @fault("1", places.CANCEL, _DECISIONS + "1_nothing_runs_between_the_decision_and_the_transition")
@@ -78,7 +78,7 @@ async def a_submit_is_a_checkpoint(original: Any, *args: Any, **kwargs: Any) -> 
 @fault(
     "16",
     places.WAKEUP_CANCEL,
-    "runtime/test_tickets.py::test_a_native_cancel_of_the_caller_is_raised_after_the_answer[alone-asyncio]",
+    "tests/runtime/test_pending_commits.py::test_a_native_cancel_of_the_caller_is_raised_after_the_answer[alone-asyncio]",
 )
 def a_native_cancel_ends_the_wait_for_a_commit(original: Any, wakeup: Any, msg: Any = None) -> bool:
     wakeup._uninterrupted = False

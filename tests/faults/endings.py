@@ -11,7 +11,7 @@ from anyio import to_thread
 from . import places
 from .fault import fault
 
-_ENDINGS = "invariants/test_endings.py::test_"
+_ENDINGS = "tests/invariants/test_endings.py::test_"
 _FAMILY = _ENDINGS + "12_children_settle_before_their_parent_and_are_canceled_at_its_delivery"
 
 

@@ -1,20 +1,28 @@
-"""One fault: which rule it breaks, where, and which test has to fail."""
+"""One fault: which rule it breaks, where, and what has to show it; and how it is planted in a process."""
 
 from __future__ import annotations
 
 import inspect
+import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from functools import wraps
 from importlib import import_module
-from typing import Any
+from types import TracebackType
+from typing import Any, Final
 
-from attrs import field, frozen
-from attrs.validators import in_
-
-from .rules import RULES
+from attrs import frozen
 
 Broken = Callable[..., Any]
+
+VARIABLE: Final = "JOBCANCEL_FAULT"
+"""The environment variable that names the fault to plant in a process."""
+
+UNSOUND: Final = 99
+"""The exit code of a process whose fault has a mistake of its own: it would be caught for the wrong reason."""
+
+_MISTAKES: Final = (AttributeError, NameError, TypeError)
 
 
 @frozen
@@ -23,23 +31,27 @@ class Fault:
 
     Attributes:
         name: What is wrong.
-        rule: Key of ``RULES``.
+        rule: The rule, by its number or name.
         place: The function that is replaced, as ``package.module:Class.method``.
-        test: The test that must fail, as a pytest node id; without ``[...]`` it stands for every variant.
+        shown_by: The test that must fail, as a pytest node id (without ``[...]`` it stands for every variant), or what
+            a finding of a search must say.
         broken: What is called instead: with the original, and then what the original would be called with.
     """
 
     name: str
-    rule: str = field(validator=in_(RULES))
+    rule: str
     place: str
-    test: str
+    shown_by: str
     broken: Broken
 
     def plant(self) -> None:
-        """Replace the function for the rest of the process.
+        """Replace the function for the rest of the process, also where other modules have imported it.
+
+        Objects that were made before may still have the original.
 
         Raises:
             LookupError: There is no such function.
+            TypeError: One of the two functions is async and the other is not.
         """
         module, _, path = self.place.partition(":")
         *owners, attribute = path.split(".")
@@ -49,15 +61,58 @@ class Fault:
         original = inspect.getattr_static(owner, attribute, None)
         if not inspect.isfunction(original):
             raise LookupError(f"{self.place} is no function")
-        broken = self.broken
-
-        @wraps(original)
-        def replacement(*args: Any, **kwargs: Any) -> Any:
-            return broken(original, *args, **kwargs)
-
+        if inspect.iscoroutinefunction(original) != inspect.iscoroutinefunction(self.broken):
+            raise TypeError(f"of {self.place} and {self.name} one is async and the other is not")
+        replacement = _replacement(original, self.broken)
         setattr(owner, attribute, replacement)
         if not owners:
             _replace_imported(original, replacement)
+
+
+def plant_from_environment(faults: Mapping[str, Fault]) -> None:
+    """Plant the fault that the environment names, if it names one.
+
+    Raises:
+        LookupError: There is no such fault, or nothing in its place.
+    """
+    name = os.environ.get(VARIABLE)
+    if name is not None:
+        faults[name].plant()
+
+
+def _replacement(original: Callable[..., Any], broken: Broken) -> Callable[..., Any]:
+    """Return a function that calls ``broken`` in place of ``original``."""
+    if inspect.iscoroutinefunction(original):
+
+        @wraps(original)
+        async def replacement(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await broken(original, *args, **kwargs)
+            except _MISTAKES as error:
+                _require_sound(broken, error)
+                raise
+    else:
+
+        @wraps(original)
+        def replacement(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return broken(original, *args, **kwargs)
+            except _MISTAKES as error:
+                _require_sound(broken, error)
+                raise
+
+    return replacement
+
+
+def _require_sound(broken: Broken, error: Exception) -> None:
+    """End the process if a fault has raised by mistake: nothing in it fits the function that it replaces any more."""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is not None and trace.tb_frame.f_code.co_filename in (__file__, inspect.getfile(broken)):
+        sys.__stderr__.write("".join(traceback.format_exception(error)))  # type: ignore[union-attr]
+        sys.__stderr__.flush()  # type: ignore[union-attr]
+        os._exit(UNSOUND)
 
 
 def _replace_imported(original: object, replacement: object) -> None:
@@ -69,10 +124,15 @@ def _replace_imported(original: object, replacement: object) -> None:
                     setattr(module, attribute, replacement)
 
 
-def fault(rule: str, place: str, test: str) -> Callable[[Broken], Fault]:
-    """Make a fault of the function that it decorates, under that one's name; ``test`` is a node id below ``tests``."""
+def fault(rule: str, place: str, shown_by: str) -> Callable[[Broken], Fault]:
+    """Make a fault of the function that it decorates, under that function's name; see ``Fault`` for the arguments."""
 
     def named(broken: Broken) -> Fault:
-        return Fault(broken.__name__, rule, place, f"tests/{test}", broken)
+        return Fault(broken.__name__, rule, place, shown_by, broken)
 
     return named
+
+
+def faults_in(*namespaces: Mapping[str, object]) -> dict[str, Fault]:
+    """Return the faults of some modules by name, in the order of their definition."""
+    return {each.name: each for names in namespaces for each in names.values() if isinstance(each, Fault)}

@@ -8,8 +8,8 @@ from typing import Any
 from . import places
 from .fault import fault
 
-_HOST = "invariants/test_host.py::test_"
-_NATIVE = "runtime/test_native_cancel.py::test_"
+_HOST = "tests/invariants/test_host.py::test_"
+_NATIVE = "tests/runtime/test_native_cancel.py::test_"
 
 
 @fault("14", places.RUN, _HOST + "14_whatever_a_job_raises_ends_that_job_and_no_other")
@@ -22,7 +22,7 @@ async def what_ends_a_job_ends_the_loop(original: Any, job: Any) -> None:
 @fault(
     "14",
     places.INTERRUPTS,
-    "runtime/test_odd_values.py::test_14_an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_job",
+    "tests/runtime/test_odd_values.py::test_14_an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_job",
 )
 def an_interrupt_does_not_reach_the_host(original: Any, error: BaseException) -> bool:
     return False

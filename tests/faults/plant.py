@@ -1,4 +1,4 @@
-"""A pytest plugin that plants one fault: ``python -m pytest -p tests.faults.plant --fault NAME TEST``."""
+"""A pytest plugin that plants one fault: ``JOBCANCEL_FAULT=NAME python -m pytest -p tests.faults.plant TEST``."""
 
 from __future__ import annotations
 
@@ -7,24 +7,13 @@ from typing import Final
 import pytest
 
 from . import decisions, endings, host, restarts, stages
-from .fault import Fault
+from .fault import faults_in, plant_from_environment
 
-FAULTS: Final = {
-    each.name: each
-    for module in (decisions, stages, endings, host, restarts)
-    for each in vars(module).values()
-    if isinstance(each, Fault)
-}
+FAULTS: Final = faults_in(*map(vars, (decisions, stages, endings, host, restarts)))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fault", choices=[*FAULTS], help="plant this fault")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    name = config.getoption("--fault")
-    if name is not None:
-        try:
-            FAULTS[name].plant()
-        except (LookupError, AttributeError, ImportError) as error:
-            raise pytest.UsageError(f"fault {name}: {error}") from error
+def pytest_configure() -> None:
+    try:
+        plant_from_environment(FAULTS)
+    except (LookupError, AttributeError, ImportError, TypeError) as error:
+        raise pytest.UsageError(f"the fault cannot be planted: {error}") from error

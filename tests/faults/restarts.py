@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobcancel._core.decision import shutdown_request
+from jobcancel._core.states import JobState
+from jobcancel._runtime.journal_writer import PendingCommit
 
 from . import places
 from .fault import fault
 
-_COMMITS = "runtime/test_commits.py::test_"
-_STAGES = "runtime/test_recovery_stages.py::test_"
-_CANCELS = "runtime/test_recovery_cancels.py::test_"
+_COMMITS = "tests/runtime/test_commits.py::test_"
+_STAGES = "tests/runtime/test_recovery_stages.py::test_"
+_CANCELS = "tests/runtime/test_recovery_cancels.py::test_"
 
 
 @fault(
     "19",
     places.IS_CURRENT,
-    "runtime/test_committed_ends.py::test_who_waits_is_told_when_the_end_is_kept_and_not_before",
+    "tests/runtime/test_committed_ends.py::test_who_waits_is_told_when_the_end_is_kept_and_not_before",
 )
-def an_end_is_shown_before_its_commit(original: Any, journal: Any, job_id: str) -> bool:
+def an_end_is_shown_before_its_commit(original: Any, writer: Any, job_id: str) -> bool:
     return True
 
 
-@fault("answers", places.PROMISE, _COMMITS + "a_job_is_answered_and_seen_and_starts_when_it_is_kept_and_not_before")
-def an_answer_does_not_wait_for_its_commit(original: Any, journal: Any, pages: Any, pending: Any) -> Any:
-    original(journal, pages, pending)
-    pending.kept()
-    return pending
+@fault("answers", places.COMMIT, _COMMITS + "a_job_is_answered_and_seen_and_starts_when_it_is_kept_and_not_before")
+def an_answer_does_not_wait_for_its_commit(
+    original: Any, writer: Any, journal: Any, apply: Any = None, give_up: Any = None, *, patient: bool = False
+) -> PendingCommit[Any]:
+    original(writer, journal, patient=patient)
+    answered = PendingCommit(writer._host.loop.wakeup(), apply, give_up)
+    answered.committed()
+    return answered
 
 
 @fault("restart", places.WHY_LOST, _STAGES + "a_job_killed_in_a_stage_that_commits_has_failed_and_names_it")
@@ -54,32 +58,32 @@ def compensations_are_lost_in_a_restart(original: Any, replay: Any, body: dict[s
 @fault(
     "one entry",
     places.ENTRIES,
-    "runtime/test_isolation.py::test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit",
+    "tests/runtime/test_isolation.py::test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit",
 )
-def an_entry_that_cannot_be_made_stops_the_journal(original: Any, journal: Any, flight: dict[str, Any]) -> Any:
+def an_entry_that_cannot_be_made_stops_the_journal(original: Any, writer: Any, flight: dict[str, Any]) -> Any:
     for item in flight.values():
         item.entry()
-    return original(journal, flight)
+    return original(writer, flight)
 
 
 @fault(
     "the file",
-    places.TAKE_LOCK,
-    "stores/test_sqlite.py::test_another_process_has_it_and_is_named_until_it_is_killed_and_nothing_is_lost",
+    places.ACQUIRE_LOCK,
+    "tests/stores/test_sqlite.py::test_another_process_holds_the_journal_until_it_is_killed",
 )
 def a_journal_of_another_process_is_taken(original: Any, place: Any) -> Any:
     return original(place.with_name(f"{place.name}-of-mine"))
 
 
-@fault("the file", places.APPEND, "stores/test_sqlite.py::test_it_keeps_what_a_store_promises")
+@fault("the file", places.APPEND, "tests/stores/test_sqlite.py::test_it_does_what_a_store_promises")
 def the_last_entry_of_a_commit_is_lost(original: Any, store: Any, entries: Any) -> None:
     original(store, entries[:-1])
 
 
 @fault(
     "shutdown",
-    places.STOP,
-    "runtime/test_durable_shutdown.py::test_a_job_that_is_run_again_is_interrupted_and_not_undone",
+    places.RETAIN_FOR_RESTART,
+    "tests/runtime/test_durable_shutdown.py::test_a_job_that_is_run_again_is_interrupted_and_not_undone",
 )
-def a_shutdown_cancels_what_could_run_again(original: Any, dispatcher: Any, job: Any) -> None:
-    dispatcher.cancel(job, shutdown_request())
+def a_shutdown_cancels_what_could_run_again(original: Any, journal: Any, job: Any) -> Any:
+    return job.state is JobState.PENDING and original(journal, job)

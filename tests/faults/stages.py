@@ -13,7 +13,7 @@ from jobcancel.errors import StageUnavailableError
 from . import places
 from .fault import fault
 
-_STAGES = "invariants/test_stages.py::test_"
+_STAGES = "tests/invariants/test_stages.py::test_"
 
 
 @fault("3", places.DELIVER_FIRST, _STAGES + "3_entering_a_stage_delivers_a_cancel_that_was_just_accepted")
@@ -28,7 +28,7 @@ async def a_stage_begins_under_a_shield(original: Any, job: Any, wanted: str) ->
     job.cancel = None
 
 
-@fault("3", places.ENTER_STAGE, "core/test_record.py")
+@fault("3", places.ENTER_STAGE, "tests/core/test_record.py")
 def a_stage_begins_after_an_accepted_request(original: Any, job: Any, stage: Any, now: float) -> None:
     cancel, job.cancel = job.cancel, None
     original(job, stage, now)
@@ -87,7 +87,7 @@ def a_held_cancel_is_delivered_and_shielded(original: Any, dispatcher: Any, job:
 @fault(
     "10",
     places.UNRESPONSIVE,
-    "runtime/test_unresponsive.py::test_a_job_that_swallows_its_cancellation_is_recorded_once_and_logged",
+    "tests/runtime/test_unresponsive.py::test_a_job_that_swallows_its_cancellation_is_recorded_once_and_logged",
 )
 def code_that_swallows_its_cancel_is_recorded_at_each_look(original: Any, deliveries: Any, job: Any) -> None:
     job.cancel.unresponsive = False
