@@ -32,7 +32,7 @@ class Fault:
     Attributes:
         name: What is wrong.
         rule: The rule, by its number or name.
-        place: The function that is replaced, as ``package.module:Class.method``.
+        place: The function or property that is replaced, as ``package.module:Class.method``.
         shown_by: The test that must fail, as a pytest node id (without ``[...]`` it stands for every variant), or what
             a finding of a search must say.
         broken: What is called instead: with the original, and then what the original would be called with.
@@ -59,12 +59,15 @@ class Fault:
         for name in owners:
             owner = getattr(owner, name)
         original = inspect.getattr_static(owner, attribute, None)
+        is_property = isinstance(original, property)
+        if isinstance(original, property):
+            original = original.fget
         if not inspect.isfunction(original):
-            raise LookupError(f"{self.place} is no function")
+            raise LookupError(f"{self.place} is no function and no property")
         if inspect.iscoroutinefunction(original) != inspect.iscoroutinefunction(self.broken):
             raise TypeError(f"of {self.place} and {self.name} one is async and the other is not")
         replacement = _replacement(original, self.broken)
-        setattr(owner, attribute, replacement)
+        setattr(owner, attribute, property(replacement) if is_property else replacement)
         if not owners:
             _replace_imported(original, replacement)
 

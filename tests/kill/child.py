@@ -18,7 +18,9 @@ from attrs import define, field
 from jobcancel import Compensation, JobHandle, Scheduler, Snapshot, Verdict
 from jobcancel.errors import JobNotFoundError
 from jobcancel.stores.sqlite import SqliteStore
+from tests.faults.fault import plant_from_environment
 
+from .faults import FAULTS
 from .kinds import World, registry
 from .pen import Pen
 
@@ -178,6 +180,7 @@ def main() -> None:
     parser.add_argument("--closes-after", type=int, default=10**9)
     parser.add_argument("--rest", action="store_true")
     options = parser.parse_args()
+    plant_from_environment(FAULTS)
     logging.getLogger("jobcancel").setLevel(logging.CRITICAL)  # that jobs fail is a part of the load
     effects = os.open(options.folder / "effects", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     pen = Pen(options.life, sys.stdout.fileno(), effects)

@@ -122,7 +122,7 @@ class Judge:
         self, job_id: str, told: Told, verdict: tuple[When, str, str], settled: Line | None, replay: Any
     ) -> None:
         when, outcome, _ = verdict
-        if replay is not None and replay.fields.get("cancel") is None and not replay.asked:
+        if replay is not None and replay.fields.get("cancel") is None and not replay.requests:
             self._find(2, job_id, f"has an acknowledged cancel ({outcome}), and is {replay.state} without one")
         if settled is not None:
             state, failure = settled["state"], settled["failure"]

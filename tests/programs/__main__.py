@@ -19,7 +19,9 @@ from typing import Final
 
 from attrs import define, field
 
-from .faults import plant
+from tests.faults.fault import plant_from_environment
+
+from .faults import FAULTS, plant
 from .generate import STORES, generate
 from .plan import Program
 from .play import BACKENDS
@@ -51,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.faults is not None:
         return plant(options.faults)
+    plant_from_environment(FAULTS)
     places = [(backend, store) for backend in options.backend or BACKENDS for store in options.store or STORES]
     if options.only is not None:
         return max(replay(generate(options.only, *place), short=options.shorten) for place in places)

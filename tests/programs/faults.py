@@ -1,377 +1,305 @@
-"""``python -m tests.programs --faults [WORD...]``: plants faults in a copy of the package, for programs to find."""
+"""``python -m tests.programs --faults [WORD ...]``: plants faults, for programs to find."""
 
 from __future__ import annotations
 
+import os
 import sys
-import tempfile
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from functools import partial
+from math import isnan
+from typing import Any, Final
 
-from tests.edited_copy import Fault, copy_tree, mistake_in, planted, run_python
+from anyio import to_thread
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint
+from attrs import evolve
+
+from jobcancel import CancelCause
+from jobcancel._core.decision import CANCEL, HOLD, REFUSE, Decision, Outcome
+from jobcancel._core.job import Release
+from jobcancel._core.policies import OnGraceExpired
+from jobcancel._core.states import Event
+from tests.edited_copy import TOP, run_python
+from tests.faults import places
+from tests.faults.fault import UNSOUND, VARIABLE, Broken, Fault, faults_in
+from tests.faults.fault import fault as fault_of
 
 # Programs of three seeds, more each time: most faults are found by the first few dozen.
 TRIES: Final = ((1, 120), (10_000, 400), (20_000, 1200))
 TIMEOUT_S: Final = 400.0
-ASYNCIO: Final = ("--backend", "asyncio")
-MEMORY: Final = (*ASYNCIO, "--store", "none")
-STORE: Final = (*ASYNCIO, "--store", "memory")
-_CORE: Final = "jobcancel/_core/"
-_RUNTIME: Final = "jobcancel/_runtime/"
-
-# In place of a test each names what a finding has to say; the places to look for it follow.
-FAULTS: Final[tuple[tuple[Fault, tuple[str, ...]], ...]] = (
-    (
-        Fault(
-            "1: the dry run forgets a force",
-            _RUNTIME + "scheduler.py",
-            "        request = Cancellation(CancelCause.USER, None, None, defer, force)\n",
-            "        request = Cancellation(CancelCause.USER, None, None, defer, False)\n",
-            "rule 1: can_cancel says what cancel then answers",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "1: the verdict is that of another policy",
-            _CORE + "decision.py",
-            "        return REFUSE if may_refuse and on_cancel is OnCancel.REFUSE else HOLD\n",
-            "        return REFUSE if may_refuse else HOLD\n",
-            "rule 1: a verdict agrees with the state and the policy (refused)",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "2: a waiter is not woken",
-            _RUNTIME + "job.py",
-            "        for event in self.waiters or ():\n",
-            "        for event in ():\n",
-            "rule ",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "3: a stage begins after an accepted cancel",
-            _RUNTIME + "stage.py",
-            "                await deliver_first(job, stage.name)\n        kernel = job.kernel\n"
-            "        job.enter_stage(stage, kernel.now())\n",
-            "                pass\n        kernel = job.kernel\n        asked, job.cancel = job.cancel, None\n"
-            "        job.enter_stage(stage, kernel.now())\n        job.cancel = asked\n",
-            "rule 3: no stage begins",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "4: a refused request is delivered",
-            _CORE + "decision.py",
-            "REFUSE: Final = Decision(Outcome.REFUSED, None)",
-            "REFUSE: Final = Decision(Outcome.REFUSED, Event.CANCEL_ACCEPTED)",
-            "rule 4: a refusal leaves the job as it was",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "5: a stage that defers is torn by a parent's cancel",
-            _CORE + "decision.py",
-            "        if request.force or on_cancel is _INTERRUPT:\n",
-            "        if request.force or on_cancel is _INTERRUPT or request.cause is CancelCause.PARENT:\n",
-            "rule 5: a stage that shields is not torn",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "6: work that finished is reported as canceled",
-            _CORE + "endings.py",
-            "        if cause is None or not children_canceled:\n",
-            "        if cause is None:\n",
-            "rule 6: the state tells what happened (returned)",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "7: compensations run oldest first",
-            _RUNTIME + "compensation.py",
-            "    undo = undos[-1]\n",
-            "    undos.reverse()\n    undo = undos[-1]\n",
-            "rule 7: all that is to be undone is undone, newest first",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "7: one compensation that raises stops the others",
-            _RUNTIME + "compensation.py",
-            "    while job.undo:\n",
-            "    while job.undo and clean:\n",
-            "rule 7: all that is to be undone is undone, newest first",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "7: the point of no return is forgotten",
-            _CORE + "record.py",
-            "        if stage.commits:\n            self.undo = None\n",
-            "",
-            "rule 7: all that is to be undone is undone, newest first",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "8: every cancel that takes its time is abandoned",
-            _RUNTIME + "delivery.py",
-            "        if policy is OnGraceExpired.ABANDON:\n",
-            "        if policy is not OnGraceExpired.WAIT:\n",
-            "rule 8: only a kind that abandons is abandoned",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "9: a held cancel is forgotten at the stage's end",
-            _CORE + "record.py",
-            "        if self.cancel is None or not self.cancel.held:\n",
-            "        if self.cancel is None or not self.cancel.held or not raised:\n",
-            "rule ",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "11: a job does not wait for its thread",
-            _RUNTIME + "threads.py",
-            "    return await _run(job.kernel.loop, job.kernel.limiter, partial(fn, *args))\n",
-            "    return await to_thread.run_sync(fn, *args, limiter=job.kernel.limiter, abandon_on_cancel=True)\n",
-            "rule 11: a job in a thread settles after the thread",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "12: a parent does not wait for its children",
-            _RUNTIME + "runner.py",
-            "        await _children_settled(job)\n",
-            "        await anyio.lowlevel.cancel_shielded_checkpoint()\n",
-            "rule 12: ",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "12: a returned parent whose cancel stopped a child has succeeded",
-            _RUNTIME + "job.py",
-            "        return by_parent or (self.cancel is not None and not self.cancel.held)\n",
-            "        return by_parent\n",
-            "rule 6: the state tells what happened",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "13: the second requester takes the first one's place",
-            _CORE + "record.py",
-            "            self.cancel.held, self.cancel.forced = False, True\n",
-            "            self.cancel.held, self.cancel.forced, self.cancel.by = False, True, 'second'\n",
-            "rule 13: the first accepted cause stays",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "14: a slot is not given back by a job that fails",
-            _RUNTIME + "kernel.py",
-            "            if job.queue is not None:\n                for next_job in self.admission.release(job):\n",
-            "            if job.queue is not None and job.failure is None:\n"
-            "                for next_job in self.admission.release(job):\n",
-            "rule ",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "14: SystemExit takes the others down",
-            _RUNTIME + "runner.py",
-            "        except BaseException as error:  # noqa: BLE001  # SystemExit and GeneratorExit too end this",
-            "        except Exception as error:  #",
-            "rule ",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "14: the timers end with their first call",
-            _RUNTIME + "clock.py",
-            '                guard("a timer\'s call", callback)\n',
-            '                callback()\n                raise LookupError("one timer")\n',
-            "rule ",
-        ),
-        STORE,
-    ),
-    (
-        Fault(
-            "15: a job sees nothing of its submitter's context",
-            _RUNTIME + "job.py",
-            "        self.context: Context = copy_context()\n",
-            "        self.context: Context = Context()\n",
-            "rule 15: a job inherits its submitter's context",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "16: a submit in memory does a checkpoint",
-            _RUNTIME + "scheduler.py",
-            "        kernel = self._kernel\n        undo = ",
-            "        kernel = self._kernel\n        await __import__('anyio').lowlevel.checkpoint()\n        undo = ",
-            "rule 16: in memory a canceled caller gets its answer",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "16: a caller's cancellation loses its handle, with a store",
-            _RUNTIME + "ticket.py",
-            "        await self._signal.wait_uninterrupted()\n",
-            "        await self._signal.wait()\n",
-            "rule 16: ",
-        ),
-        STORE,
-    ),
-    (
-        Fault(
-            "17: a job may wait for itself",
-            _RUNTIME + "waiting.py",
-            "    _refuse_own(job)\n",
-            "",
-            "rule ",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "18: leaving does not wait for the jobs",
-            _RUNTIME + "lifecycle.py",
-            "    await kernel.idle()\n    return",
-            "    return",
-            "rule 18: ",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "18: a task that waits for the end spins in a cancelled scope",
-            _RUNTIME + "loops.py",
-            "        with self.scope_type(shield=True):  # anyio's own cancellations",
-            "        with self.scope_type():  # anyio's own cancellations",
-            "rule ",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "18: a job that is left pending stands before a child that a shutdown waits for",
-            _RUNTIME + "durable.py",
-            "        self._leave_line(job)  # its slot may be what a child waits for\n",
-            "",
-            "rule 18: ",
-        ),
-        STORE,
-    ),
-    (
-        Fault(
-            "14: an assertion stands in for an answer during a shutdown",
-            _RUNTIME + "admission.py",
-            "        if kind is None:\n            return\n",
-            "        assert kind is not None\n",
-            "rule 14: ",
-        ),
-        STORE,
-    ),
-    (
-        Fault(
-            "12: a child that is being submitted is not waited for",
-            _RUNTIME + "durable.py",
-            "            parent.adopt(job)  # at once: the parent does not settle while it is on its way\n",
-            "            pass\n",
-            "rule ",
-        ),
-        STORE,
-    ),
-    (
-        Fault(
-            "3: a stage begins once a shutdown has reached a job that will run again",
-            _RUNTIME + "durable_job.py",
-            "        if stage and self.stopping and not self.stopped:\n",
-            "        if False:\n",
-            "rule 3: no stage begins once a shutdown has reached the job",
-        ),
-        STORE,
-    ),
-    (
-        Fault(
-            "numbers: a nan is taken",
-            _RUNTIME + "waiting.py",
-            '        timeout_s = PATIENCE.check(timeout_s, "timeout_s", "None for no limit")\n',
-            "        pass\n",
-            "rule numbers",
-        ),
-        MEMORY,
-    ),
-    (
-        Fault(
-            "14: a snapshot is no strict JSON",
-            _CORE + "json_form.py",
-            "        return value if isfinite(value) else self._not_finite(value)\n",
-            "        return value\n",
-            "rule 14: ",
-        ),
-        MEMORY,
-    ),
-)
+_UNSOUND: Final = UNSOUND << 8  # a program's exit status, as os.wait4 gives it
+STORES: Final[dict[str, str]] = {}  # where to look for a fault, by its name
 
 
-def find(fault: Fault, places: tuple[str, ...], folder: Path) -> str | None:
-    """Return how the fault was found, or None."""
-    with planted(fault, folder):
-        for seed, programs in TRIES:
-            arguments = (
-                "-m",
-                "tests.programs",
-                "--most",
-                "0",
-                "--hang-s",
-                "7",
-                "--seed",
-                str(seed),
-                "--programs",
-                str(programs),
-            )
-            _, output = run_python(folder, (*arguments, "--seconds", "100", *places), TIMEOUT_S)
-            lines = [line for line in output.splitlines() if line.startswith("FOUND ") and fault.test in line]
-            if lines:
-                return f"in {seed}+{programs}: {lines[0]}"
-    return None
+def fault(rule: str, place: str, shown_by: str, store: str = "none") -> Callable[[Broken], Fault]:
+    """Make a fault that programs with that store find."""
+
+    def named(broken: Broken) -> Fault:
+        STORES[broken.__name__] = store
+        return fault_of(rule, place, shown_by)(broken)
+
+    return named
+
+
+# Requests and their answers.
+
+
+@fault("1", places.CAN_CANCEL, "rule 1: can_cancel says what cancel then answers")
+async def the_dry_run_forgets_a_force(original: Any, *args: Any, force: bool = False, **kwargs: Any) -> Any:
+    return await original(*args, **kwargs)
+
+
+@fault("1", places.DECIDE_CANCEL, "rule 1: a verdict agrees with the state and the policy (refused)")
+def the_verdict_is_that_of_another_policy(original: Any, state: Any, policy: Any, request: Any, *args: Any) -> Any:
+    decision = original(state, policy, request, *args)
+    may_refuse = request.cause is CancelCause.USER and not request.defer
+    return REFUSE if decision is HOLD and may_refuse else decision
+
+
+@fault("4", places.DECIDE_CANCEL, "rule 4: a refusal leaves the job as it was")
+def a_refused_request_is_delivered(original: Any, *args: Any) -> Any:
+    decision = original(*args)
+    return Decision(Outcome.REFUSED, Event.CANCEL_ACCEPTED) if decision is REFUSE else decision
+
+
+@fault("13", places.REQUEST_CANCEL, "rule 13: the first accepted cause stays")
+def the_second_requester_replaces_the_first(original: Any, job: Any, request: Any, now: float) -> Any:
+    earlier = job.cancel
+    was_held = earlier is not None and earlier.held
+    verdict = original(job, request, now)
+    if was_held and verdict.outcome is Outcome.CANCELING:
+        earlier.by = "second"
+    return verdict
+
+
+@fault("16", places.SUBMIT, "rule 16: in memory a canceled caller gets its answer")
+async def a_submit_in_memory_does_a_checkpoint(original: Any, *args: Any, **kwargs: Any) -> Any:
+    await checkpoint()
+    return await original(*args, **kwargs)
+
+
+@fault("16", places.ANSWER, "rule 16: ", "memory")
+async def a_callers_cancellation_loses_its_handle_with_a_store(original: Any, pending: Any) -> Any:
+    await pending._wakeup.wait()
+    return await original(pending)
+
+
+# Stages and deliveries.
+
+
+@fault("3", places.STAGE_ENTER, "rule 3: no stage begins")
+async def a_stage_begins_after_an_accepted_cancel(original: Any, entered: Any) -> None:
+    job = entered._job
+    cancel, job.cancel = job.cancel, None
+    try:
+        await original(entered)
+    finally:
+        job.cancel = cancel
+
+
+@fault("3", places.BEFORE_STAGE, "rule 3: no stage begins once a shutdown has reached the job", "memory")
+async def a_stage_begins_once_a_shutdown_has_reached_a_job_that_will_run_again(
+    original: Any, persistence: Any, name: str
+) -> None:
+    await persistence._raise_stop(name)
+
+
+@fault("5", places.DECIDE_CANCEL, "rule 5: a stage that shields is not torn")
+def a_stage_that_defers_is_torn_by_a_parents_cancel(
+    original: Any, state: Any, policy: Any, request: Any, *args: Any
+) -> Any:
+    decision = original(state, policy, request, *args)
+    return CANCEL if decision is HOLD and request.cause is CancelCause.PARENT else decision
+
+
+@fault("9", places.LEAVE_STAGE, "rule ")
+def a_held_cancel_is_forgotten_at_the_stages_end(
+    original: Any, job: Any, status: str, now: float, *, raised: bool
+) -> Release:
+    release: Release = original(job, status, now, raised=raised)
+    return release if raised else Release.NOTHING
+
+
+# How a job ends.
+
+
+@fault("2", places.WAKE, "rule ")
+def no_waiter_is_woken(original: Any, job: Any) -> None:
+    job.waiters = None
+    original(job)
+
+
+@fault("6", places.DECIDE_ENDING, "rule 6: the state tells what happened (returned)")
+def work_that_finished_is_reported_as_canceled(original: Any, ending: Any, cause: Any, children: int) -> Any:
+    return original(ending, cause, children or int(cause is not None))
+
+
+@fault("7", places.COMPENSATE, "rule 7: all that is to be undone is undone, newest first")
+async def compensations_run_oldest_first(original: Any, job: Any) -> None:
+    job.undo.reverse()
+    await original(job)
+
+
+@fault("7", places.UNDO, "rule 7: all that is to be undone is undone, newest first")
+async def one_compensation_that_raises_stops_the_others(original: Any, job: Any, undos: list[Any]) -> Any:
+    clean = await original(job, undos)
+    if not clean:
+        undos.clear()
+    return clean
+
+
+@fault("7", places.ENTER_STAGE, "rule 7: all that is to be undone is undone, newest first")
+def the_point_of_no_return_is_forgotten(original: Any, job: Any, stage: Any, now: float) -> None:
+    undo = job.undo
+    original(job, stage, now)
+    job.undo = undo
+
+
+@fault("8", places.GRACE_EXPIRED, "rule 8: only a kind that abandons is abandoned")
+def a_cancel_that_would_be_forced_is_abandoned(original: Any, deliveries: Any, job: Any) -> None:
+    spec = job.spec
+    if spec.on_grace_expired is OnGraceExpired.FORCE:
+        job.spec = evolve(spec, on_grace_expired=OnGraceExpired.ABANDON)
+    original(deliveries, job)
+    job.spec = spec
+
+
+@fault("11", places.RUN_IN_THREAD, "rule 11: a job in a thread settles after the thread")
+async def a_job_does_not_wait_for_its_thread(original: Any, job: Any, fn: Any, *args: Any) -> Any:
+    return await to_thread.run_sync(partial(fn, *args), limiter=job.host.limiter, abandon_on_cancel=True)
+
+
+@fault("12", places.CHILDREN_SETTLED, "rule 12: ")
+async def a_parent_does_not_wait_for_its_children(original: Any, job: Any) -> None:
+    await cancel_shielded_checkpoint()
+
+
+@fault("12", places.DURABLE_SUBMIT, "rule ", "memory")
+def a_child_that_is_being_submitted_is_not_waited_for(original: Any, journal: Any, job: Any) -> Any:
+    parent, pending = job.parent, original(journal, job)
+    if parent is not None:
+        apply = pending._apply
+        del parent.children[job.id]
+
+        def adopt() -> None:
+            parent.adopt(job)
+            apply()
+
+        pending._apply = adopt
+    return pending
+
+
+@fault("12", places.HAS_STOPPED, "rule 6: the state tells what happened")
+def a_returned_parent_whose_cancel_stopped_a_child_has_succeeded(original: Any, parent: Any, child: Any) -> bool:
+    by_parent = child.cancel is not None and child.cancel.cause is CancelCause.PARENT
+    return by_parent and bool(original(parent, child))
+
+
+# What keeps jobs, callers and hosts apart.
+
+
+@fault("14", places.RELEASE_SLOT, "rule ")
+def a_slot_is_not_given_back_by_a_job_that_fails(original: Any, admission: Any, job: Any) -> Any:
+    return () if job.failure is not None else original(admission, job)
+
+
+@fault("14", places.RUN, "rule ")
+async def system_exit_takes_the_others_down(original: Any, job: Any) -> None:
+    await original(job)
+    if job.failure is not None and "SystemExit" in job.failure.details.get("type", ""):
+        raise SystemExit(1)
+
+
+@fault("14", places.CALL_DUE, "rule ", "memory")
+def the_timers_end_with_their_first_call(original: Any, timers: Any) -> None:
+    is_due = bool(timers._heap) and timers._heap[0][0] <= timers._clock.monotonic()
+    original(timers)
+    if is_due:
+        timers.close()
+
+
+@fault("14", places.JSON_NUMBER, "rule 14: ")
+def a_snapshot_is_no_strict_json(original: Any, form: Any, value: float) -> float:
+    return value
+
+
+@fault("15", places.NEW_JOB, "rule 15: a job inherits its submitter's context")
+def a_job_inherits_no_variables(original: Any, job: Any, *args: Any) -> None:
+    original(job, *args)
+    job.context = Context()
+
+
+@fault("17", places.REFUSE_OWN, "rule ")
+def a_job_may_wait_for_itself(original: Any, job: Any) -> None:
+    return
+
+
+@fault("18", places.IDLE, "rule 18: ")
+async def leaving_does_not_wait_for_the_jobs(original: Any, dispatcher: Any) -> None:
+    return
+
+
+@fault("18", places.WAIT_UNINTERRUPTED, "rule ")
+async def a_task_that_waits_for_the_end_spins_in_a_cancelled_scope(original: Any, wakeup: Any) -> None:
+    if not wakeup.done():
+        wakeup._uninterrupted, wakeup._interrupted = True, False
+        await wakeup
+        if wakeup._interrupted:
+            wakeup._repeat()
+
+
+@fault("18", places.LEAVE_QUEUE, "rule 18: ", "memory")
+def a_job_that_is_left_pending_stands_before_a_child_that_a_shutdown_waits_for(
+    original: Any, dispatcher: Any, job: Any
+) -> None:
+    if job.parent is not None or not dispatcher.closing:
+        original(dispatcher, job)
+
+
+@fault("numbers", places.RANGE_CHECK, "rule numbers")
+def a_nan_is_taken(original: Any, allowed: Any, value: Any, *args: Any) -> Any:
+    return value if isinstance(value, float) and isnan(value) else original(allowed, value, *args)
+
+
+FAULTS: Final = faults_in(globals())
+
+
+def find(fault: Fault) -> tuple[bool, str]:
+    """Return whether the programs find the fault, and how, or why not."""
+    options = ("--backend", "asyncio", "--store", STORES[fault.name], "--most", "0", "--hang-s", "7")
+    environment, others = {VARIABLE: fault.name}, list[str]()
+    for seed, programs in TRIES:
+        tried = ("--seed", str(seed), "--programs", str(programs), "--seconds", "100")
+        arguments = ("-m", "tests.programs", *options, *tried)
+        _, output = run_python(TOP, arguments, TIMEOUT_S, environment=environment)
+        lines = [line for line in output.splitlines() if line.startswith("FOUND ")]
+        found = [line for line in lines if fault.shown_by in line]
+        others += lines
+        if (not lines and "programs in" not in output) or any(f"ended with {_UNSOUND} " in line for line in lines):
+            return False, f"MISTAKE: {output[-1000:]}"
+        if found:
+            return True, f"in {seed}+{programs}: {found[0]}"
+    return False, "\n".join(["NOT FOUND", *others])
 
 
 def plant(words: list[str]) -> int:
-    """Plant each fault whose name has one of the words, or all; return the exit code: 1 if one was not found."""
-    faults = [pair for pair in FAULTS if not words or any(word in str(pair[0].breaks) for word in words)]
+    """Plant each fault whose rule is one of the words, or whose name has one, or all; return the exit code.
+
+    That is 1 if one was not found.
+    """
+    faults = [each for each in FAULTS.values() if not words or any(_matches(each, word) for word in words)]
     missed = 0
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = copy_tree(Path(temporary))
-        for fault, places in faults:
-            mistake = mistake_in(fault, folder)
-            found = None if mistake else find(fault, places, folder)
-            missed += found is None
-            say(f"{fault.breaks}: {found or mistake or 'NOT FOUND'}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for each, (found, how) in zip(faults, pool.map(find, faults), strict=True):
+            missed += not found
+            say(f"{each.rule:>7}  {each.name}: {how}")
     say(f"{len(faults) - missed} of {len(faults)} found")
-    return 1 if missed else 0
+    return 1 if missed or not faults else 0
+
+
+def _matches(fault: Fault, word: str) -> bool:
+    return word == fault.rule or word in fault.name
 
 
 def say(line: str) -> None:
