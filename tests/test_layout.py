@@ -20,7 +20,11 @@ PACKAGE = Path(jobcancel.__file__).resolve().parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IDS = [path.relative_to(PACKAGE).as_posix() for path in MODULES]
 
-MAX_LINES = 400
+MIN_LINES, MAX_LINES = 40, 400
+SHORT = {  # modules under MIN_LINES beside the packages' own, with the reason
+    "__main__.py": "python -m jobcancel",
+    "_cli/bad_input.py": "the error of every command: it has no other home below all of them",
+}
 MAX_STATEMENTS = 30
 TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "jobcancel", "tests", "benchmarks"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "data", "info", "misc", "common"}
@@ -63,6 +67,12 @@ def test_the_top_level_holds_nothing_but_what_belongs_there() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=IDS)
 def test_a_file_is_short_enough_to_have_one_job(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_a_module_is_long_enough_to_be_worth_a_name_or_has_a_reason() -> None:
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in zip(IDS, MODULES, strict=True)}
+    short = {name for name, count in lines.items() if count < MIN_LINES and not name.endswith("__init__.py")}
+    assert short == SHORT.keys()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)
