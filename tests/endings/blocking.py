@@ -14,7 +14,7 @@ from .hosts import BoomError
 from .kinds import begin
 from .scene import Scene
 
-_LONG_S: Final = 60.0
+_TICK_S: Final = 0.02
 _BACKENDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "asyncio": ("asyncio", {}),
     "uvloop": ("asyncio", {"use_uvloop": True}),
@@ -34,7 +34,7 @@ def holds(scene: Scene, then: Callable[[], None]) -> None:
         try:
             then()
         finally:
-            scene.leaving.set()
+            scene.leave()
 
 
 def returns(scene: Scene) -> None:
@@ -53,7 +53,12 @@ def raises(scene: Scene) -> None:
 
 def interrupted(scene: Scene) -> None:
     """Ctrl-C comes while the main thread does something else."""
-    holds(scene, partial(time.sleep, _LONG_S))
+
+    def rest() -> None:
+        while True:  # a signal that arrives just before a sleep does not end it
+            time.sleep(_TICK_S)
+
+    holds(scene, rest)
 
 
 BLOCKING: Final = (

@@ -28,7 +28,7 @@ async def holds(scene: Scene) -> AsyncGenerator[None]:
         try:
             yield
         finally:
-            scene.leaving.set()
+            scene.leave()
 
 
 async def opened(scene: Scene) -> AsyncGenerator[None]:

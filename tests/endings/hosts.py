@@ -16,7 +16,7 @@ import uvloop
 
 from .cells import ASYNCIO, CTRL_C, LOOPS, Ending, Jobs
 from .kinds import begin, until
-from .scene import PAUSE_S, Scene
+from .scene import PAUSE_S, Scene, stay
 
 _LONG_S: Final = 60.0
 
@@ -42,9 +42,9 @@ async def serve(scene: Scene, then: Callable[[], Awaitable[object]] | None = Non
         await scene.begin()
         scene.ends.set()
         try:
-            await (anyio.sleep(_LONG_S) if then is None else then())
+            await (stay() if then is None else then())
         finally:
-            scene.leaving.set()
+            scene.leave()
 
 
 def returns(scene: Scene) -> None:
@@ -179,7 +179,7 @@ def interrupted_beside(scene: Scene) -> None:
 
     async def main() -> None:
         serving = asyncio.create_task(serve(scene), name="host")
-        await asyncio.sleep(_LONG_S)
+        await stay()
         assert not serving.done()
 
     scene.run(main)
@@ -246,7 +246,7 @@ def shutdown_cancelled(scene: Scene) -> None:
     """The wait for ``shutdown()`` is cancelled; the host goes on and leaves."""
 
     async def shut_down() -> None:
-        scene.leaving.set()
+        scene.leave()
         if scene.cell.loop == "trio":
             with trio.move_on_after(PAUSE_S / 2):
                 await scene.scheduler.shutdown()

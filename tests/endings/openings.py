@@ -16,10 +16,9 @@ from jobcancel.errors import StoreError
 from .cells import ASYNCIO, CTRL_C, Ending
 from .hosts import serve
 from .kinds import begin, until
-from .scene import PAUSE_S, Scene
+from .scene import PAUSE_S, Scene, stay
 
 _OPENS_S: Final = 3 * PAUSE_S  # longer than the cancellation, or the signals, take to come
-_LONG_S: Final = 60.0
 
 
 class SlowOpening:
@@ -67,7 +66,7 @@ def open_again(scene: Scene) -> None:
 async def enter(scene: Scene) -> None:
     """Enter, and stay."""
     async with scene.scheduler:
-        await anyio.sleep(_LONG_S)
+        await stay()
 
 
 def cancelled(scene: Scene, times: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import trio
 import uvloop
 
@@ -23,7 +24,16 @@ from .cells import Cell
 from .kinds import World, begin
 
 PAUSE_S: Final = 0.03  # between two signals, and until the jobs that wait for the gate may go on
-_SOON_S: Final = 1.0
+_TICK_S: Final = 0.02
+
+
+async def stay() -> None:
+    """Do nothing until something ends the host.
+
+    asyncio's loop misses a signal that arrives just before it waits. A loop that wakes often handles that one later.
+    """
+    while True:  # noqa: ASYNC110  # no event ends it
+        await anyio.sleep(_TICK_S)
 
 
 class Facts:
@@ -47,8 +57,9 @@ class Scene:
         store: The journal, or None.
         scheduler: The host's.
         ends: Set by the host when everything is as the cell wants it: now it ends, or wants its signals.
-        again: Cleared by a host that wants its next signal later, and set when that is so.
-        leaving: Set by the host when its body is over.
+        handled: Set when the host's code has handled the first signal; only then the next one is sent. CPython merges
+            two signals if its main thread has no time between them.
+        leaving: Set when the host's body is over.
     """
 
     def __init__(self, cell: Cell, folder: Path) -> None:
@@ -58,8 +69,7 @@ class Scene:
         self.store: Store | None = store_of(cell.store, folder)
         self.scheduler: Scheduler = Scheduler(cell.ending.kinds(), app=self.world, store=self.store)
         self.ends: threading.Event = threading.Event()
-        self.again: threading.Event = threading.Event()
-        self.again.set()
+        self.handled: threading.Event = threading.Event()
         self.leaving: threading.Event = threading.Event()
         self._over = False
         self._lock = threading.Lock()
@@ -82,6 +92,11 @@ class Scene:
         """Bring the jobs where the cell wants them; the scheduler is open."""
         await begin(self.world, self.scheduler, self.cell.situation)
 
+    def leave(self) -> None:
+        """Note that the host's body is over."""
+        self.handled.set()
+        self.leaving.set()
+
     def wrong(self, problem: str) -> None:
         """Put down what the host itself has found to be wrong."""
         self.facts.put("wrong", problem=problem)
@@ -89,12 +104,13 @@ class Scene:
     def drive(self) -> None:
         """Send the ending's signals and release the jobs, from a thread of its own."""
         self.ends.wait()
-        time.sleep(PAUSE_S)  # the loop then waits in its selector: before that, asyncio may miss a signal
+        time.sleep(PAUSE_S)  # the loop then waits in its selector, most probably; see ``stay``
         for each in self.cell.ending.signals:
             self._signal(each)
             time.sleep(PAUSE_S)
-            self.again.wait(_SOON_S)
-        self.leaving.wait(_SOON_S)
+            if len(self.cell.ending.signals) > 1:
+                self.handled.wait()
+        self.leaving.wait()
         time.sleep(PAUSE_S)
         self.facts.put("gate opens")
         self.world.gate.set()

@@ -19,6 +19,7 @@ from .scene import Scene
 
 Message = MutableMapping[str, Any]
 _LONG_S: Final = 60.0
+_LOOK_S: Final = 0.002  # between two looks at what the server sets
 _REQUEST: Final = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -42,16 +43,13 @@ class App:
             try:
                 await receive()
             finally:
-                self._scene.again.set()
-                self._scene.leaving.set()
+                self._scene.leave()
         await send({"type": "lifespan.shutdown.complete"})
 
 
 def serve(scene: Scene, request: bool, graceful_s: int | None = None) -> None:
     """Serve until the signals come, with an open request or without one."""
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
-    if not request:
-        scene.again.clear()  # the next signal comes when the first one has begun to end the scheduler
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
@@ -70,12 +68,15 @@ def serve(scene: Scene, request: bool, graceful_s: int | None = None) -> None:
 
 def _client(scene: Scene, server: uvicorn.Server, address: tuple[str, int], request: bool) -> None:
     while not server.started:
-        time.sleep(0.001)
+        time.sleep(_LOOK_S)
     if not request:
         scene.ends.set()
         return
     with socket.create_connection(address) as connection:
         connection.sendall(_REQUEST)
+        while not server.should_exit:
+            time.sleep(_LOOK_S)
+        scene.handled.set()
         connection.recv(1)  # until the server has gone
 
 
