@@ -26,8 +26,7 @@ Way = Callable[[Ask[Any]], Awaitable[list[Any]]]
 
 COMMIT_S: Final = 0.03
 PATIENCE_S: Final = 0.01
-_ENDS_S: Final = 2.0  # within which a caller that was cancelled is out
-_LONG_S: Final = 60.0
+_ENDS_S: Final = 20.0  # within which a caller that was cancelled is out
 
 
 class SlowStore:

@@ -17,7 +17,7 @@ import trio
 
 from .cells import ASYNCIO, Ending, Jobs
 from .hosts import FORSAKEN
-from .kinds import until
+from .kinds import LONG_S, until
 from .scene import PAUSE_S, Scene
 
 
@@ -97,8 +97,8 @@ def its_task_cancelled(scene: Scene) -> None:
     async def iterate() -> None:
         generator = await opened(scene)
         async for _ in generator:
-            await asyncio.sleep(60)
-        await asyncio.sleep(60)
+            await asyncio.sleep(LONG_S)
+        await asyncio.sleep(LONG_S)
 
     async def main() -> None:
         iterating = asyncio.create_task(iterate(), name="host")

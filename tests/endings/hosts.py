@@ -15,10 +15,8 @@ import trio
 import uvloop
 
 from .cells import ASYNCIO, CTRL_C, LOOPS, Ending, Jobs
-from .kinds import begin, until
+from .kinds import LONG_S, begin, until
 from .scene import PAUSE_S, Scene, stay
-
-_LONG_S: Final = 60.0
 
 # What asyncio says of a host's own task whose exception nobody took.
 UNRETRIEVED: Final = (
@@ -133,7 +131,7 @@ def timeout_around(scene: Scene) -> None:
 
             async def expire() -> None:
                 timeout.reschedule(asyncio.get_running_loop().time())
-                await asyncio.sleep(_LONG_S)
+                await asyncio.sleep(LONG_S)
 
             await serve(scene, expire)
 
@@ -190,7 +188,7 @@ def job_interrupts(scene: Scene) -> None:
 
     async def interrupt() -> None:
         await (await scene.scheduler.submit("interrupts")).wait()
-        await anyio.sleep(_LONG_S)
+        await anyio.sleep(LONG_S)
 
     scene.run(partial(serve, scene, interrupt))
 
@@ -235,7 +233,7 @@ def loop_stopped(scene: Scene) -> None:
 
     async def stop() -> None:
         loop.stop()
-        await asyncio.sleep(_LONG_S)
+        await asyncio.sleep(LONG_S)
 
     scene.world.kept.append(loop.create_task(main(), name="host"))
     loop.run_forever()

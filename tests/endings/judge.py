@@ -83,8 +83,9 @@ def _allowed(line: str, noise: tuple[str, ...]) -> bool:
 
 
 def _where(stderr: str) -> str:
-    """Return where the main thread stood when its time was over."""
+    """Return where the main thread stood when its time was over; faulthandler shows the newest thread first."""
     _, _, dump = stderr.rpartition("Timeout (")
+    _, _, dump = dump.rpartition("Thread 0x")
     frames = [line.strip() for line in dump.splitlines() if line.startswith("  File")]
     ours = [frame for frame in frames if "/jobcancel/" in frame]
     return (ours or frames or ["?"])[0].replace('File "', "")

@@ -15,7 +15,7 @@ from jobcancel import CompensationContext, JobContext, JobHandle, Registry, Sche
 from jobcancel.errors import SchedulerClosedError
 
 _LOOK_S: Final = 0.002  # between two looks at what another thread sets
-_LONG_S: Final = 60.0  # longer than any cell may take
+LONG_S: Final = 600.0  # longer than any cell may take
 
 
 async def until(event: threading.Event) -> None:
@@ -45,7 +45,7 @@ class World:
         """Say that this job is where its kind waits, and wait to be canceled."""
         self.reached.release()
         if not self.calm:
-            await anyio.sleep(_LONG_S)
+            await anyio.sleep(LONG_S)
 
     async def opened(self) -> None:
         """Say that this job is where its kind waits, and wait for the gate."""
@@ -122,7 +122,7 @@ def _add_others(made: Registry) -> None:
     async def threads(job: JobContext) -> int:
         def block() -> None:
             job.app.reached.release()
-            job.app.gate.wait(_LONG_S)
+            job.app.gate.wait(LONG_S)
             job.app.put("thread ended", id=job.id)
 
         job.add_compensation("undo")

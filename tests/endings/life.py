@@ -15,7 +15,7 @@ from .cells import Cell
 from .kinds import World
 from .scene import Facts, Scene, store_of
 
-_SETTLES_S: Final = 5.0
+_SETTLES_S: Final = 20.0
 _MOST: Final = 100
 
 

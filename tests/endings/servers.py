@@ -15,10 +15,10 @@ import anyio
 import uvicorn
 
 from .cells import ASYNCIO, CTRL_C, Ending, Jobs
+from .kinds import LONG_S
 from .scene import Scene
 
 Message = MutableMapping[str, Any]
-_LONG_S: Final = 60.0
 _LOOK_S: Final = 0.002  # between two looks at what the server sets
 _REQUEST: Final = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -36,7 +36,7 @@ class App:
         await receive()
         if scope["type"] != "lifespan":
             self._scene.ends.set()
-            await anyio.sleep(_LONG_S)
+            await anyio.sleep(LONG_S)
         async with self._scene.scheduler:
             await self._scene.begin()
             await send({"type": "lifespan.startup.complete"})

@@ -16,7 +16,7 @@ from jobcancel.errors import JobFailedError
 from .cells import ALONE, Ending
 from .scene import Scene
 
-_SETTLES_S: Final = 3.0
+_SETTLES_S: Final = 20.0
 
 
 class NastyError(RuntimeError):

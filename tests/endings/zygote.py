@@ -25,7 +25,7 @@ from .life import live_again, live_again_in, look_back
 from .scene import Scene
 
 _LOOK_S: Final = 0.002
-_MORE_S: Final = 3.0  # after the cell's bound, when faulthandler itself does not end it
+_MORE_S: Final = 30.0  # after the cell's bound, when faulthandler itself does not end it
 
 
 @define
