@@ -14,6 +14,14 @@ from .cells import Jobs
 from .zygote import Report
 
 PROCESSOR_S: Final = 0.8  # a cell takes 0.1; one that spins takes what its bound allows
+# What CPython says if a later Ctrl-C arrives when ``asyncio.Runner.close`` has made one of its two coroutines and not
+# yet begun it; `test_judge.py` shows it without jobcancel.
+RUNNER_INTERRUPTED: Final = re.compile(
+    r"^(?:.*: )?RuntimeWarning: coroutine 'BaseEventLoop\.shutdown_(?:asyncgens|default_executor)' was never awaited\n"
+    r"(?:  .*\n)?"
+    r"RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n",
+    re.MULTILINE,
+)
 
 
 @frozen
@@ -68,7 +76,8 @@ def _process(report: Report) -> Iterator[str]:
         yield f"outcome {', '.join(outcomes) or 'none'} in place of {' or '.join(ending.outcome)}"
     if report.processor_s > PROCESSOR_S:
         yield f"{report.processor_s:.1f} s of processor time"
-    noise = [line for line in report.stderr.splitlines() if line.strip() and not _allowed(line, ending.noise)]
+    stderr = RUNNER_INTERRUPTED.sub("", report.stderr) if len(ending.signals) > 1 else report.stderr
+    noise = [line for line in stderr.splitlines() if line.strip() and not _allowed(line, ending.noise)]
     if noise:
         yield f"stderr: {noise[0]} ... {noise[-1]}"
     if report.log and ending.quiet and ending.jobs is Jobs.LEFT:
