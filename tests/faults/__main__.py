@@ -29,6 +29,7 @@ TEST_TIMEOUT_S: Final = 30.0
 AT_ONCE: Final = 4 * (os.cpu_count() or 1)  # a test that hangs needs no processor
 PYTEST: Final = (
     *("-m", "pytest", "-q", "-x", "-rf", "--tb=line", "-p", "no:cacheprovider"),
+    "--capture=sys",  # what a process prints before it ends at once is not lost
     *("-p", "no:schemathesis"),  # it takes long to load
     *("-p", "tests.faults.plant"),
 )

@@ -85,26 +85,24 @@ def plant_from_environment(faults: Mapping[str, Fault]) -> None:
 
 def _replacement(original: Callable[..., Any], broken: Broken) -> Callable[..., Any]:
     """Return a function that calls ``broken`` in place of ``original``."""
-    if inspect.iscoroutinefunction(original):
 
-        @wraps(original)
-        async def replacement(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return await broken(original, *args, **kwargs)
-            except _MISTAKES as error:
-                _require_sound(broken, error)
-                raise
-    else:
+    @wraps(original)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return broken(original, *args, **kwargs)
+        except _MISTAKES as error:
+            _require_sound(broken, error)
+            raise
 
-        @wraps(original)
-        def replacement(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return broken(original, *args, **kwargs)
-            except _MISTAKES as error:
-                _require_sound(broken, error)
-                raise
+    @wraps(original)
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await broken(original, *args, **kwargs)
+        except _MISTAKES as error:
+            _require_sound(broken, error)
+            raise
 
-    return replacement
+    return awaited if inspect.iscoroutinefunction(original) else called
 
 
 def _require_sound(broken: Broken, error: Exception) -> None:
@@ -113,8 +111,7 @@ def _require_sound(broken: Broken, error: Exception) -> None:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     if trace is not None and trace.tb_frame.f_code.co_filename in (__file__, inspect.getfile(broken)):
-        sys.__stderr__.write("".join(traceback.format_exception(error)))  # type: ignore[union-attr]
-        sys.__stderr__.flush()  # type: ignore[union-attr]
+        os.write(2, "".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
         os._exit(UNSOUND)
 
 

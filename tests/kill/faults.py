@@ -93,7 +93,7 @@ def keys_are_forgotten(original: Any, dispatcher: Any, *args: Any) -> None:
     dispatcher.keys._entries.clear()
 
 
-@fault("5", places.TAKE_FINAL, "rule ")
+@fault("9", places.TAKE_FINAL, "rule 9:")  # it settles again, and its key leads to another job meanwhile
 def a_settled_job_goes_on(original: Any, recovered: Any, job_id: str, body: dict[str, Any]) -> None:
     if body["kind"] != "queued":
         original(recovered, job_id, body)

@@ -66,9 +66,9 @@ def a_refused_request_is_delivered(original: Any, *args: Any) -> Any:
 @fault("13", places.REQUEST_CANCEL, "rule 13: the first accepted cause stays")
 def the_second_requester_replaces_the_first(original: Any, job: Any, request: Any, now: float) -> Any:
     earlier = job.cancel
-    was_held = earlier is not None and earlier.held
+    is_held = earlier is not None and earlier.held
     verdict = original(job, request, now)
-    if was_held and verdict.outcome is Outcome.CANCELING:
+    if earlier is not None and is_held and verdict.outcome is Outcome.CANCELING:
         earlier.by = "second"
     return verdict
 
@@ -113,7 +113,7 @@ def a_stage_that_defers_is_torn_by_a_parents_cancel(
     return CANCEL if decision is HOLD and request.cause is CancelCause.PARENT else decision
 
 
-@fault("9", places.LEAVE_STAGE, "rule ")
+@fault("9", places.LEAVE_STAGE, "rule 5: a held cancel is raised at the stage's end")
 def a_held_cancel_is_forgotten_at_the_stages_end(
     original: Any, job: Any, status: str, now: float, *, raised: bool
 ) -> Release:
@@ -124,7 +124,7 @@ def a_held_cancel_is_forgotten_at_the_stages_end(
 # How a job ends.
 
 
-@fault("2", places.WAKE, "rule ")
+@fault("2", places.WAKE, "rule 2: ")
 def no_waiter_is_woken(original: Any, job: Any) -> None:
     job.waiters = None
     original(job)
@@ -175,7 +175,7 @@ async def a_parent_does_not_wait_for_its_children(original: Any, job: Any) -> No
     await cancel_shielded_checkpoint()
 
 
-@fault("12", places.DURABLE_SUBMIT, "rule ", "memory")
+@fault("12", places.DURABLE_SUBMIT, "rule 12: ", "memory")
 def a_child_that_is_being_submitted_is_not_waited_for(original: Any, journal: Any, job: Any) -> Any:
     parent, pending = job.parent, original(journal, job)
     if parent is not None:
@@ -199,19 +199,19 @@ def a_returned_parent_whose_cancel_stopped_a_child_has_succeeded(original: Any, 
 # What keeps jobs, callers and hosts apart.
 
 
-@fault("14", places.RELEASE_SLOT, "rule ")
+@fault("14", places.RELEASE_SLOT, "rule 18: ")
 def a_slot_is_not_given_back_by_a_job_that_fails(original: Any, admission: Any, job: Any) -> Any:
     return () if job.failure is not None else original(admission, job)
 
 
-@fault("14", places.RUN, "rule ")
+@fault("14", places.RUN, "rule 18: the run itself broke")
 async def system_exit_takes_the_others_down(original: Any, job: Any) -> None:
     await original(job)
     if job.failure is not None and "SystemExit" in job.failure.details.get("type", ""):
         raise SystemExit(1)
 
 
-@fault("14", places.CALL_DUE, "rule ", "memory")
+@fault("14", places.CALL_DUE, "rule 18: no end within", "memory")
 def the_timers_end_with_their_first_call(original: Any, timers: Any) -> None:
     is_due = bool(timers._heap) and timers._heap[0][0] <= timers._clock.monotonic()
     original(timers)
@@ -230,7 +230,7 @@ def a_job_inherits_no_variables(original: Any, job: Any, *args: Any) -> None:
     job.context = Context()
 
 
-@fault("17", places.REFUSE_OWN, "rule ")
+@fault("17", places.REFUSE_OWN, "rule 18: ")
 def a_job_may_wait_for_itself(original: Any, job: Any) -> None:
     return
 
@@ -240,7 +240,7 @@ async def leaving_does_not_wait_for_the_jobs(original: Any, dispatcher: Any) -> 
     return
 
 
-@fault("18", places.WAIT_UNINTERRUPTED, "rule ")
+@fault("18", places.WAIT_UNINTERRUPTED, "rule 10: ")
 async def a_task_that_waits_for_the_end_spins_in_a_cancelled_scope(original: Any, wakeup: Any) -> None:
     if not wakeup.done():
         wakeup._uninterrupted, wakeup._interrupted = True, False
@@ -253,7 +253,9 @@ async def a_task_that_waits_for_the_end_spins_in_a_cancelled_scope(original: Any
 def a_job_that_is_left_pending_stands_before_a_child_that_a_shutdown_waits_for(
     original: Any, dispatcher: Any, job: Any
 ) -> None:
-    if job.parent is not None or not dispatcher.closing:
+    if job.parent is None and dispatcher.closing:
+        dispatcher.admission.withdraw(job)  # and a slot that it has stays taken
+    else:
         original(dispatcher, job)
 
 
