@@ -71,7 +71,7 @@ def run_python(
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=folder,
-            env=variables | (environment or {}),
+            env=variables | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

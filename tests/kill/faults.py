@@ -11,8 +11,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from jobcancel._core.journal import Replay
 from jobcancel._core.packing import Settled, pack
-from jobcancel._core.replay import Replay
 from jobcancel._core.states import JobState
 from jobcancel._runtime.journal import Applied
 from tests.edited_copy import TOP, run_python
