@@ -40,7 +40,7 @@ def steps(snapshot: Snapshot[Any]) -> list[str]:
     return [entry.step for entry in snapshot.history]
 
 
-async def test_an_abandoned_job_is_settled_while_its_code_keeps_its_slot_and_its_compensations_wait(
+async def test_an_abandoned_job_settles_while_its_code_holds_its_slot(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     stubborn = Stubborn(registry, on_grace_expired="abandon", max_running=1)
@@ -72,7 +72,7 @@ async def test_an_abandoned_job_is_settled_while_its_code_keeps_its_slot_and_its
     assert ended.cancel.compensated
 
 
-async def test_an_abandoned_job_that_timed_out_has_failed(
+async def test_an_abandoned_job_that_timed_out_fails(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     stubborn = Stubborn(registry, on_grace_expired="abandon", timeout_s=60)
@@ -91,7 +91,7 @@ async def test_an_abandoned_job_that_timed_out_has_failed(
     assert snapshot.cancel.abandoned
 
 
-async def test_the_code_of_an_abandoned_job_can_write_nothing_but_what_has_to_be_undone(
+async def test_code_of_an_abandoned_job_may_only_add_compensations(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside, release, over = anyio.Event(), anyio.Event(), anyio.Event()

@@ -22,9 +22,7 @@ async def states(*handles: JobHandle[None]) -> list[str]:
     return [await state(handle) for handle in handles]
 
 
-async def test_no_more_of_a_kind_run_than_its_limit_and_they_start_in_order(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_kinds_limit_holds_and_jobs_start_in_order(registry: Registry, scheduler: Scheduler) -> None:
     kind = registry.kind("work", max_running=2)(forever)
     a, b, c, d = [await scheduler.submit(kind()) for _ in range(4)]
 
@@ -37,7 +35,7 @@ async def test_no_more_of_a_kind_run_than_its_limit_and_they_start_in_order(
     assert await states(c, d) == ["running", "running"]
 
 
-async def test_a_kind_whose_limit_is_reached_holds_no_other_up(registry: Registry, anyio_backend: object) -> None:
+async def test_a_kind_at_its_limit_blocks_no_other(registry: Registry, anyio_backend: object) -> None:
     narrow = registry.kind("narrow", max_running=1)(forever)
     wide = registry.kind("wide")(forever)
 
@@ -52,9 +50,7 @@ async def test_a_kind_whose_limit_is_reached_holds_no_other_up(registry: Registr
         await scheduler.cancel_many()
 
 
-async def test_when_the_scheduler_is_full_the_oldest_of_all_kinds_goes_first(
-    registry: Registry, anyio_backend: object
-) -> None:
+async def test_the_oldest_job_of_all_kinds_starts_first(registry: Registry, anyio_backend: object) -> None:
     one, two = registry.kind("one")(forever), registry.kind("two")(forever)
 
     async with Scheduler(registry, max_running=1) as scheduler:
@@ -73,9 +69,7 @@ async def test_when_the_scheduler_is_full_the_oldest_of_all_kinds_goes_first(
         await d.cancel()
 
 
-async def test_withdrawn_jobs_are_passed_over_and_their_slots_are_nobodys(
-    registry: Registry, anyio_backend: object
-) -> None:
+async def test_withdrawn_jobs_are_skipped_and_take_no_slot(registry: Registry, anyio_backend: object) -> None:
     kind = registry.kind("work", max_running=1)(forever)
     other = registry.kind("other")(forever)
 
@@ -95,7 +89,7 @@ async def test_withdrawn_jobs_are_passed_over_and_their_slots_are_nobodys(
         await scheduler.cancel_many()
 
 
-async def test_a_full_line_refuses_and_leaves_nothing_behind(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_full_queue_refuses_without_effect(registry: Registry, scheduler: Scheduler) -> None:
     kind = registry.kind("work", max_running=1, max_pending=1)(forever)
     running, waiting = await scheduler.submit(kind()), await scheduler.submit(kind())
     undone: list[str] = []
@@ -144,9 +138,7 @@ async def test_children_count_against_their_kinds_limit(registry: Registry, sche
     assert (running, most) == (0, 2)
 
 
-async def test_a_child_goes_before_jobs_of_its_kind_that_nobody_waits_for(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_child_starts_before_other_jobs_of_its_kind(registry: Registry, scheduler: Scheduler) -> None:
     ready, go = anyio.Event(), anyio.Event()
     order: list[str] = []
 
@@ -170,7 +162,7 @@ async def test_a_child_goes_before_jobs_of_its_kind_that_nobody_waits_for(
     assert order == ["first", "child", "second"]
 
 
-async def test_a_slot_comes_back_however_a_job_ends(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_slot_is_released_however_a_job_ends(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work", max_running=1)
     async def work(job: JobContext, error: BaseException | None) -> None:
         if error is not None:
@@ -180,7 +172,9 @@ async def test_a_slot_comes_back_however_a_job_ends(registry: Registry, schedule
     assert [(await handle.wait()).state for handle in handles] == ["succeeded", "failed", "failed", "succeeded"]
 
 
-async def test_a_doomed_job_takes_no_slot_while_it_is_undone(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_canceled_pending_job_takes_no_slot_while_it_is_undone(
+    registry: Registry, scheduler: Scheduler
+) -> None:
     kind = registry.kind("work", max_running=1, max_pending=1)(forever)
     undoing, finish = anyio.Event(), anyio.Event()
 

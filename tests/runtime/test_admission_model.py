@@ -88,7 +88,7 @@ def new_job(kind: str, number: int, *, child: bool) -> Job:
 
 
 @given(steps, st.sampled_from([None, 1, 2]))
-def test_at_every_moment_all_who_may_start_have_started_oldest_first(
+def test_every_job_that_may_start_has_started_oldest_first(
     script: list[tuple[str, Any, bool | None]], limit: int | None
 ) -> None:
     admission, model = Admission(limit), Model(limit)
@@ -117,7 +117,7 @@ def test_without_any_limit_a_job_starts_and_holds_no_slot(child: bool) -> None:
     assert list(admission.release(job)) == []
 
 
-def test_a_slot_that_comes_free_goes_to_the_oldest_who_needs_it() -> None:
+def test_a_free_slot_goes_to_the_oldest_job_that_needs_it() -> None:
     admission = Admission(None)
     first, second, third = (new_job("one", number, child=False) for number in range(3))
     assert [admission.admit(job) for job in (first, second, third)] == [True, False, False]

@@ -186,9 +186,7 @@ def bad(place: Place) -> list[tuple[Any, type[Exception]]]:
 @VALUES_ONLY
 @pytest.mark.parametrize("stored", [False, True], ids=["in memory", "stored"])
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-async def test_a_number_that_makes_no_sense_is_refused_and_nothing_has_happened(
-    place: Place, stored: bool, anyio_backend: Any
-) -> None:
+async def test_an_invalid_number_is_refused_without_effect(place: Place, stored: bool, anyio_backend: Any) -> None:
     clock, app = ManualClock(), (list[Any](), list[Exception]())
     async with Scheduler(kinds(), clock=clock, app=app, store=MemoryStore() if stored else None) as scheduler:
         host = Host(scheduler, await scheduler.submit("idle"), clock, *app)
@@ -208,17 +206,17 @@ async def test_a_number_that_makes_no_sense_is_refused_and_nothing_has_happened(
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_the_table_names_a_value_of_each_sort(place: Place) -> None:
+def test_the_table_has_a_value_of_each_sort(place: Place) -> None:
     assert len(bad(place)) >= 16
 
 
-async def test_who_waits_for_0_seconds_gets_the_job_as_it_is(anyio_backend: Any) -> None:
+async def test_a_wait_of_0_seconds_returns_the_current_state(anyio_backend: Any) -> None:
     async with Scheduler(kinds(), clock=ManualClock()) as scheduler:
         handle = await scheduler.submit("idle")
         assert (await handle.wait(timeout_s=0)).state in {"pending", "running"}
 
 
-async def test_who_waits_without_limit_gets_the_settled_job(anyio_backend: Any) -> None:
+async def test_a_wait_without_limit_returns_the_settled_job(anyio_backend: Any) -> None:
     async with Scheduler(kinds(), clock=ManualClock()) as scheduler:
         handle = await scheduler.submit("idle")
         await handle.cancel()

@@ -90,9 +90,7 @@ def refuses_everything(jobs: BlockingJobs) -> None:
             call(jobs)
 
 
-def test_every_method_of_a_blocking_scheduler_works_and_after_its_end_none(
-    registry: Registry, anyio_backend: Backend
-) -> None:
+def test_every_blocking_method_works_until_the_scheduler_closes(registry: Registry, anyio_backend: Backend) -> None:
     jobs = blocking(registry, anyio_backend)
     refuses_everything(jobs)
     with jobs as entered:
@@ -101,7 +99,7 @@ def test_every_method_of_a_blocking_scheduler_works_and_after_its_end_none(
     refuses_everything(jobs)
 
 
-async def test_every_method_works_from_a_thread_of_the_hosts_and_after_the_end_none(
+async def test_every_method_works_from_a_host_thread_until_the_close(
     registry: Registry, anyio_backend: Backend
 ) -> None:
     async with Scheduler(registry) as scheduler:
@@ -111,9 +109,7 @@ async def test_every_method_works_from_a_thread_of_the_hosts_and_after_the_end_n
     await to_thread.run_sync(refuses_everything, jobs)
 
 
-def test_a_blocking_scheduler_is_started_and_closed_as_often_as_one_likes(
-    registry: Registry, anyio_backend: Backend
-) -> None:
+def test_a_blocking_scheduler_can_be_started_again(registry: Registry, anyio_backend: Backend) -> None:
     kind = registry.kind("add")(add)
     jobs = blocking(registry, anyio_backend, max_running=1)
     jobs.close()  # it does not run: no effect
@@ -132,7 +128,7 @@ def test_a_blocking_scheduler_is_started_and_closed_as_often_as_one_likes(
     jobs.close()
 
 
-def test_the_error_of_the_body_goes_out_and_what_runs_is_canceled(registry: Registry, anyio_backend: Backend) -> None:
+def test_an_error_of_the_body_is_raised_and_jobs_are_canceled(registry: Registry, anyio_backend: Backend) -> None:
     endless = registry.kind("endless")(forever)
     jobs = blocking(registry, anyio_backend, drain_s=3600)
 
@@ -147,9 +143,7 @@ def test_the_error_of_the_body_goes_out_and_what_runs_is_canceled(registry: Regi
         assert [job.state for job in jobs.find().jobs] == [JobState.CANCELED]
 
 
-def test_the_error_of_a_job_reaches_the_thread_that_asks_for_its_result(
-    registry: Registry, anyio_backend: Backend
-) -> None:
+def test_result_raises_the_jobs_error_in_the_calling_thread(registry: Registry, anyio_backend: Backend) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> None:
         raise ValueError("as asked")
@@ -164,7 +158,7 @@ async def hang(begun: threading.Event) -> None:
     await anyio.sleep_forever()
 
 
-def test_a_call_in_flight_when_the_scheduler_closes_is_told_so(registry: Registry, anyio_backend: Backend) -> None:
+def test_a_call_in_flight_fails_when_the_scheduler_closes(registry: Registry, anyio_backend: Backend) -> None:
     begun = threading.Event()
 
     with ThreadPoolExecutor(1) as pool:
@@ -175,9 +169,7 @@ def test_a_call_in_flight_when_the_scheduler_closes_is_told_so(registry: Registr
             future.result()
 
 
-def test_a_wait_in_flight_when_the_scheduler_closes_ends_with_its_job(
-    registry: Registry, anyio_backend: Backend
-) -> None:
+def test_a_wait_in_flight_at_the_close_ends_with_its_job(registry: Registry, anyio_backend: Backend) -> None:
     begun = threading.Event()
 
     @registry.kind("work")
@@ -199,7 +191,7 @@ def test_a_wait_in_flight_when_the_scheduler_closes_ends_with_its_job(
         assert future.result() in {"canceled", "closed"}
 
 
-def test_a_watch_that_is_left_after_the_end_is_left_in_peace(registry: Registry, anyio_backend: Backend) -> None:
+def test_a_watch_may_be_left_after_the_scheduler_closed(registry: Registry, anyio_backend: Backend) -> None:
     endless = registry.kind("endless")(forever)
     jobs = blocking(registry, anyio_backend)
     jobs.start()
@@ -210,14 +202,12 @@ def test_a_watch_that_is_left_after_the_end_is_left_in_peace(registry: Registry,
             next(snapshots)
 
 
-async def test_a_call_from_the_loops_own_thread_is_refused_instead_of_standing_still(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_call_from_the_loops_own_thread_is_refused(registry: Registry, scheduler: Scheduler) -> None:
     with pytest.raises(RuntimeError, match="cannot read from the thread of the scheduler's loop: await"):
         scheduler.from_thread.find()
 
 
-async def test_a_way_in_that_closes_between_the_look_and_the_call_is_told_as_closed(
+async def test_a_portal_that_closes_just_before_the_call_reads_as_closed(
     scheduler: Scheduler, anyio_backend: Backend
 ) -> None:
     closed = Portal(current_loop())
@@ -249,9 +239,7 @@ class EndingLoop:
         self.accepted.set()
 
 
-async def test_a_call_that_an_ending_loop_never_takes_is_answered_when_the_scheduler_closes(
-    scheduler: Scheduler, anyio_backend: Backend
-) -> None:
+async def test_a_call_the_loop_never_takes_fails_at_the_close(scheduler: Scheduler, anyio_backend: Backend) -> None:
     loop = EndingLoop(current_loop())
     portal = Portal(cast("Loop", loop))
     jobs = BlockingJobs(scheduler, lambda: portal)
@@ -290,7 +278,7 @@ def test_a_call_is_canceled_when_ctrl_c_ends_the_wait_for_it(registry: Registry,
         signal.signal(signal.SIGINT, before)
 
 
-async def test_a_call_that_is_given_up_before_its_first_step_ends_all_the_same(
+async def test_a_call_abandoned_before_its_first_step_ends(
     scheduler: Scheduler, anyio_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class InterruptedFuture(Future[Any]):
@@ -309,7 +297,7 @@ async def test_a_call_that_is_given_up_before_its_first_step_ends_all_the_same(
         await portal.close()
 
 
-def test_an_exit_that_a_call_raises_ends_the_call_and_no_loop(registry: Registry, anyio_backend: Backend) -> None:
+def test_a_system_exit_of_a_call_does_not_end_the_loop(registry: Registry, anyio_backend: Backend) -> None:
     async def leave() -> None:
         raise SystemExit(3)
 
@@ -319,9 +307,7 @@ def test_an_exit_that_a_call_raises_ends_the_call_and_no_loop(registry: Registry
         assert jobs.find().jobs == ()
 
 
-async def test_a_call_to_a_loop_that_was_closed_around_the_scheduler_is_refused(
-    scheduler: Scheduler, anyio_backend: Backend
-) -> None:
+async def test_a_call_to_a_closed_loop_is_refused(scheduler: Scheduler, anyio_backend: Backend) -> None:
     loop = EndingLoop(current_loop())
     loop.closed = True
     portal = Portal(cast("Loop", loop))
@@ -378,9 +364,7 @@ print("the end of the program", flush=True)
 
 @pytest.mark.parametrize("holder", ["global", "nobody"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_scheduler_that_nobody_closes_is_closed_in_order_when_the_interpreter_exits(
-    backend: str, holder: str
-) -> None:
+def test_an_open_scheduler_is_closed_at_interpreter_exit(backend: str, holder: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", LEFT_RUNNING, backend, holder], capture_output=True, text=True, timeout=60, check=False
     )
@@ -388,7 +372,7 @@ def test_a_scheduler_that_nobody_closes_is_closed_in_order_when_the_interpreter_
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_threads_that_start_it_at_once_start_it_once(anyio_backend: Backend) -> None:
+def test_concurrent_starts_start_it_once(anyio_backend: Backend) -> None:
     registry = Registry()
     kind = registry.kind("add")(add)
     jobs, ready = blocking(registry, anyio_backend), threading.Barrier(8)
@@ -403,14 +387,14 @@ def test_threads_that_start_it_at_once_start_it_once(anyio_backend: Backend) -> 
     jobs.close()
 
 
-def test_a_loop_that_cannot_be_had_is_told_to_who_starts() -> None:
+def test_a_loop_that_cannot_start_raises_to_the_caller() -> None:
     jobs = BlockingScheduler(Registry(), backend="no_such_loop")
     with pytest.raises(LookupError, match="no_such_loop"):
         jobs.start()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a fork is POSIX")
-def test_a_child_of_a_fork_waits_for_no_scheduler_of_its_parent() -> None:
+def test_a_forked_child_does_not_wait_for_its_parents_scheduler() -> None:
     program = """
 import os, sys
 from jobcancel import BlockingScheduler, Registry

@@ -43,7 +43,7 @@ def registered() -> tuple[Registry, threading.Event]:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_job_goes_on_when_it_is_started_again(backend: str, tmp_path: Path) -> None:
+def test_a_job_resumes_when_the_scheduler_starts_again(backend: str, tmp_path: Path) -> None:
     registry, begun = registered()
     with BlockingScheduler(registry, backend=backend, store=SqliteStore(tmp_path / "jobs.db")) as jobs:
         handle = jobs.submit("work", "done", key="once")
@@ -60,7 +60,7 @@ def test_a_job_goes_on_when_it_is_started_again(backend: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_what_cannot_be_kept_is_raised_and_has_no_effect(backend: str) -> None:
+def test_a_failed_commit_is_raised_and_has_no_effect(backend: str) -> None:
     registry, begun = registered()
     store = FullStore()
     with BlockingScheduler(registry, backend=backend, store=store) as jobs:

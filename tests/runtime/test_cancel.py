@@ -57,7 +57,7 @@ def verdict(snapshot: Snapshot[Any], outcome: str, state: str, stage: str | None
         ("defer", {"force": True}, "canceling", "canceling"),
     ],
 )
-async def test_the_dry_run_says_what_the_cancel_then_answers_and_changes_nothing(
+async def test_a_dry_run_answers_as_the_cancel_and_changes_nothing(
     registry: Registry, scheduler: Scheduler, on_cancel: str, options: dict[str, Any], outcome: str, state: str
 ) -> None:
     staged = Staged(registry, on_cancel)
@@ -76,7 +76,7 @@ async def test_the_dry_run_says_what_the_cancel_then_answers_and_changes_nothing
     assert ended.state is (JobState.SUCCEEDED if outcome == "refused" else JobState.CANCELED)
 
 
-async def test_the_dry_run_of_a_settled_job_says_that_it_is_too_late(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_dry_run_of_a_settled_job_answers_already_terminal(registry: Registry, scheduler: Scheduler) -> None:
     staged = Staged(registry, "refuse")
     handle = await scheduler.submit(staged.kind())
     staged.release.set()
@@ -88,7 +88,7 @@ async def test_the_dry_run_of_a_settled_job_says_that_it_is_too_late(registry: R
     assert not expected
 
 
-async def test_who_asked_and_why_is_recorded_with_what_became_of_it(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_cancel_records_requester_reason_and_outcome(registry: Registry, scheduler: Scheduler) -> None:
     handle = await scheduler.submit(registry.kind("work")(forever)())
     await handle.wait(timeout_s=0)
 
@@ -146,9 +146,7 @@ async def test_a_pending_job_that_is_canceled_never_runs(registry: Registry, any
     assert begun == [first.id]
 
 
-async def test_cancel_many_asks_the_jobs_that_pass_every_filter_and_no_other(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_cancel_many_cancels_exactly_the_jobs_that_match(registry: Registry, scheduler: Scheduler) -> None:
     one, other = registry.kind("one")(forever), registry.kind("other")(forever)
     waiting = registry.kind("waiting", max_running=1)(forever)
     a = await scheduler.submit(one(), owner="a", labels={"size": "big", "color": "red"})
@@ -172,9 +170,7 @@ async def test_cancel_many_asks_the_jobs_that_pass_every_filter_and_no_other(
     assert (cancel.by, cancel.reason) == ("operator", "closing")
 
 
-async def test_cancel_many_leaves_settled_jobs_out_and_passes_its_options_on(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_cancel_many_skips_settled_jobs_and_passes_its_options(registry: Registry, scheduler: Scheduler) -> None:
     done, open_ = Staged(registry, "refuse", "done"), Staged(registry, "refuse", "open")
     first = await scheduler.submit(done.kind())
     done.release.set()
@@ -195,9 +191,7 @@ async def test_cancel_many_refuses_a_state_that_does_not_exist(scheduler: Schedu
 
 
 @pytest.mark.parametrize("settled", [False, True])
-async def test_another_owners_job_is_as_unknown_as_one_that_never_was(
-    registry: Registry, scheduler: Scheduler, settled: bool
-) -> None:
+async def test_another_owners_job_is_not_found(registry: Registry, scheduler: Scheduler, settled: bool) -> None:
     handle = await scheduler.submit(registry.kind("work")(forever)(), owner="me")
     if settled:
         await handle.cancel()
@@ -216,7 +210,7 @@ async def test_another_owners_job_is_as_unknown_as_one_that_never_was(
     assert (await scheduler.find(owner="you")).jobs == ()
 
 
-async def test_its_own_owner_reaches_a_job_by_every_method(registry: Registry, scheduler: Scheduler) -> None:
+async def test_the_owner_reaches_its_job_by_every_method(registry: Registry, scheduler: Scheduler) -> None:
     handle = await scheduler.submit(registry.kind("work")(forever)(), owner="me")
 
     assert (await scheduler.get(handle.id, owner="me")).owner == "me"

@@ -20,9 +20,7 @@ async def part(job: JobContext, number: int) -> int | Partial[int]:
     return Partial(number) if number == 0 else number
 
 
-async def test_a_batch_gives_all_children_in_order_and_a_failure_does_not_raise(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_batch_returns_all_children_in_order_failed_ones_too(registry: Registry, scheduler: Scheduler) -> None:
     child = registry.kind("child")(part)
 
     @registry.kind("parent")
@@ -75,7 +73,7 @@ async def test_a_batch_mixes_calls_names_and_names_with_arguments(registry: Regi
         ("child", (), TypeError, r"kind 'child': missing a required argument: 'number'; its handler takes .*"),
     ],
 )
-async def test_a_child_by_name_that_cannot_be_called_is_refused_and_no_child_exists(
+async def test_a_child_name_that_cannot_be_called_submits_no_child(
     registry: Registry, scheduler: Scheduler, name: str, args: tuple[int, ...], error: type[Exception], message: str
 ) -> None:
     child = registry.kind("child")(part)
@@ -91,9 +89,7 @@ async def test_a_child_by_name_that_cannot_be_called_is_refused_and_no_child_exi
     assert (await scheduler.find(kind="child")).jobs == ()
 
 
-async def test_children_inherit_owner_and_labels_and_those_given_are_laid_over(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_children_inherit_owner_and_labels_unless_given(registry: Registry, scheduler: Scheduler) -> None:
     child = registry.kind("child")(part)
 
     @registry.kind("parent")
@@ -145,9 +141,7 @@ async def test_the_progress_of_a_batch_is_rolled_up_while_it_runs(registry: Regi
     assert (last.pending, last.succeeded, last.failed, last.canceled) == (0, 1, 1, 1)
 
 
-async def test_what_a_job_says_of_its_own_progress_stands_beside_that_of_its_batches(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_jobs_own_progress_is_shown_beside_its_batches(registry: Registry, scheduler: Scheduler) -> None:
     child = registry.kind("child")(part)
 
     @registry.kind("parent")
@@ -164,7 +158,7 @@ async def test_what_a_job_says_of_its_own_progress_stands_beside_that_of_its_bat
     assert (progress.batch.total, progress.batch.succeeded) == (3, 3)
 
 
-async def test_a_child_has_its_parents_owner_and_labels_of_its_own(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_child_has_its_parents_owner_and_its_own_labels(registry: Registry, scheduler: Scheduler) -> None:
     child = registry.kind("child")(part)
 
     @registry.kind("parent")
@@ -181,9 +175,7 @@ async def test_a_child_has_its_parents_owner_and_labels_of_its_own(registry: Reg
     assert (await handle.wait()).progress is None, "a single child is no batch"
 
 
-async def test_under_a_shield_of_its_own_a_canceled_job_submits_no_child(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_canceled_job_under_its_own_shield_submits_no_child(registry: Registry, scheduler: Scheduler) -> None:
     child = registry.kind("child")(part)
     inside, release = anyio.Event(), anyio.Event()
 
@@ -217,9 +209,7 @@ async def test_a_child_whose_labels_are_wrong_is_not_submitted(registry: Registr
     assert (await scheduler.find(kind="child")).jobs == ()
 
 
-async def test_a_limited_kind_among_its_own_ancestors_is_refused_at_any_distance(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_limited_kind_below_itself_is_refused_at_any_depth(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("limited", max_running=5)
     async def limited(job: JobContext, depth: int) -> str:
         with pytest.raises(DeadlockError, match="submit a child of kind 'limited'") as direct:
@@ -240,9 +230,7 @@ async def test_a_limited_kind_among_its_own_ancestors_is_refused_at_any_distance
     assert await (await scheduler.submit(limited(0))).result() == "bottom"
 
 
-async def test_a_batch_that_does_not_fit_its_kinds_line_is_refused_whole(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_batch_above_its_kinds_queue_limit_is_refused_whole(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("child", max_running=1, max_pending=1)
     async def child(job: JobContext) -> None:
         await anyio.sleep_forever()
@@ -259,9 +247,7 @@ async def test_a_batch_that_does_not_fit_its_kinds_line_is_refused_whole(
     assert children == ()
 
 
-async def test_a_handler_that_returned_waits_for_its_children_still_running(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_returned_parent_waits_for_its_running_children(registry: Registry, scheduler: Scheduler) -> None:
     begun, release = anyio.Event(), anyio.Event()
 
     @registry.kind("child")
@@ -281,9 +267,7 @@ async def test_a_handler_that_returned_waits_for_its_children_still_running(
     assert await handle.result() == "returned"
 
 
-async def test_a_stage_that_holds_a_cancel_may_still_submit_the_children_it_needs(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_stage_that_holds_a_cancel_may_submit_children(registry: Registry, scheduler: Scheduler) -> None:
     inside, release = anyio.Event(), anyio.Event()
     child = registry.kind("child")(part)
     results: list[int | None] = []

@@ -24,7 +24,7 @@ def ends(job: Snapshot[Any]) -> list[str]:
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("raises", [False, True], ids=["returns", "raises"])
-async def test_a_parent_does_not_settle_while_a_childs_submit_is_on_its_way(anyio_backend: Any, raises: bool) -> None:
+async def test_a_parent_does_not_settle_while_a_child_is_being_submitted(anyio_backend: Any, raises: bool) -> None:
     host, go, asked = Host(), asyncio.Event(), asyncio.Event()
 
     @host.kind("child", max_running=1, max_pending=1)
@@ -57,7 +57,7 @@ async def test_a_parent_does_not_settle_while_a_childs_submit_is_on_its_way(anyi
     assert host.ran == ([] if raises else 2 * ["a child began"])
 
 
-async def test_a_child_whose_parents_cancel_was_delivered_meanwhile_does_not_begin(anyio_backend: Any) -> None:
+async def test_a_child_does_not_begin_after_its_parents_cancel(anyio_backend: Any) -> None:
     host = Host()
     go, released, submitted = anyio.Event(), anyio.Event(), anyio.Event()
 
@@ -97,7 +97,7 @@ async def test_a_child_whose_parents_cancel_was_delivered_meanwhile_does_not_beg
     assert ends(await scheduler.get(handle.id)) == ["failed"]
 
 
-async def test_a_batch_that_does_not_fit_is_refused_whole_with_a_store_too(anyio_backend: Any) -> None:
+async def test_a_batch_above_the_limit_is_refused_whole_with_a_store(anyio_backend: Any) -> None:
     host = Host()
     child: Kind[[], None] = host.kind("child", max_running=1, max_pending=1)(never)
 
@@ -123,9 +123,7 @@ async def test_a_batch_that_does_not_fit_is_refused_whole_with_a_store_too(anyio
 
 @pytest.mark.parametrize("asks", ["the_parent", "all", "the_child_then_the_parent", "the_child_alone"])
 @pytest.mark.parametrize("child_waits", [False, True], ids=["running_child", "pending_child"])
-async def test_a_parent_whose_accepted_cancel_stopped_a_child_is_canceled_whoever_asked_the_child(
-    anyio_backend: Any, asks: str, child_waits: bool
-) -> None:
+async def test_a_parent_with_an_accepted_cancel_ends_canceled(anyio_backend: Any, asks: str, child_waits: bool) -> None:
     host = Host()
     child: Kind[[], None] = host.kind("child", max_running=1)(never)
 
@@ -158,9 +156,7 @@ async def test_a_parent_whose_accepted_cancel_stopped_a_child_is_canceled_whoeve
 
 
 @pytest.mark.parametrize("between", ["each_other", "through_a_job_without_a_limit"])
-async def test_children_that_would_wait_for_each_others_slots_for_ever_are_refused(
-    anyio_backend: Any, between: str
-) -> None:
+async def test_children_that_would_deadlock_on_slots_are_refused(anyio_backend: Any, between: str) -> None:
     host = Host()
     begun = {name: anyio.Event() for name in ("left", "right")}
 
@@ -192,7 +188,7 @@ async def test_children_that_would_wait_for_each_others_slots_for_ever_are_refus
         assert ended == ["done", "done"]  # the job in the middle failed, and its batch told that
 
 
-async def test_a_child_that_may_have_to_wait_is_taken_where_it_is_not_certain_that_it_waits_for_ever(
+async def test_a_child_without_a_certain_deadlock_is_accepted(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobcancel._runtime.admission._STEPS", 0)

@@ -14,7 +14,7 @@ from jobcancel.testing import ManualClock
 from jobcancel.testing.clock import EPOCH
 
 
-async def test_the_systems_clock_is_the_systems() -> None:
+async def test_the_system_clock_has_the_systems_time() -> None:
     clock: Clock = SystemClock()
     before = (time(), monotonic())
     now = (clock.time(), clock.monotonic())
@@ -25,14 +25,12 @@ async def test_the_systems_clock_is_the_systems() -> None:
 
 
 @pytest.mark.parametrize("late_by", [0.0, 0.001, 3600.0])
-async def test_a_deadline_that_has_passed_is_slept_for_no_longer(late_by: float, anyio_backend: object) -> None:
+async def test_a_passed_deadline_is_not_slept_for(late_by: float, anyio_backend: object) -> None:
     clock = SystemClock()
     await clock.sleep_until(clock.monotonic() - late_by)  # a negative delay would raise and end all timers
 
 
-async def test_the_systems_clock_wakes_when_the_time_has_come_and_never_before_the_caller_may_go_on(
-    anyio_backend: object,
-) -> None:
+async def test_the_system_clock_wakes_at_the_deadline_never_early(anyio_backend: object) -> None:
     clock = SystemClock()
     deadline = clock.monotonic() + 0.01
     while clock.monotonic() < deadline:
@@ -46,7 +44,7 @@ async def test_a_sleep_without_end_ends_when_it_is_cancelled(anyio_backend: obje
     assert scope.cancelled_caught
 
 
-async def test_timers_are_made_in_order_once_and_only_if_nobody_cancelled_them(clock: ManualClock) -> None:
+async def test_timers_run_once_in_order_unless_cancelled(clock: ManualClock) -> None:
     timers, made = Timers(clock), list[str]()
 
     async with anyio.create_task_group() as group:
@@ -71,7 +69,7 @@ async def test_timers_are_made_in_order_once_and_only_if_nobody_cancelled_them(c
     assert made == ["first", "a", "b", "c"]
 
 
-async def test_a_timer_set_by_a_timer_is_made_too(clock: ManualClock) -> None:
+async def test_a_timer_added_by_a_timer_runs(clock: ManualClock) -> None:
     timers, made = Timers(clock), list[float]()
 
     def again() -> None:
@@ -88,7 +86,7 @@ async def test_a_timer_set_by_a_timer_is_made_too(clock: ManualClock) -> None:
     assert made == [10, 10, 10]
 
 
-def test_cancelled_timers_are_swept_out_when_they_are_the_majority(clock: ManualClock) -> None:
+def test_cancelled_timers_are_removed_when_they_are_the_majority(clock: ManualClock) -> None:
     timers = Timers(clock)
 
     def heap() -> list[float]:
@@ -109,7 +107,7 @@ def test_cancelled_timers_are_swept_out_when_they_are_the_majority(clock: Manual
     assert all(timer.callback is not None for timer in kept)
 
 
-async def test_the_tests_clock_stands_still_and_wakes_who_slept_for_the_time_it_moved_to(clock: ManualClock) -> None:
+async def test_the_manual_clock_wakes_sleepers_when_it_is_advanced(clock: ManualClock) -> None:
     woken: list[float] = []
 
     async def sleep(deadline: float) -> None:

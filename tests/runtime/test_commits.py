@@ -56,9 +56,7 @@ async def closed_gate(registry: Registry, **options: Any) -> AsyncGenerator[tupl
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-async def test_a_job_is_answered_and_seen_and_starts_when_it_is_kept_and_not_before(
-    registry: Registry, key: str | None
-) -> None:
+async def test_a_job_is_visible_and_starts_only_once_it_is_committed(registry: Registry, key: str | None) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     answers: list[JobHandle[str]] = []
@@ -83,7 +81,7 @@ async def test_a_job_is_answered_and_seen_and_starts_when_it_is_kept_and_not_bef
     assert [answer.id for answer in answers] == [job.id]
 
 
-async def test_a_child_is_answered_and_starts_when_it_is_kept_and_not_before(registry: Registry) -> None:
+async def test_a_child_starts_only_once_it_is_committed(registry: Registry) -> None:
     gate, parent_gate, answers = Gate(), Gate(), list[JobHandle[str]]()
     child = registry.kind("child")(gate)
 
@@ -108,7 +106,7 @@ async def test_a_child_is_answered_and_starts_when_it_is_kept_and_not_before(reg
         assert len(answers) == 1
 
 
-async def test_a_child_that_is_kept_after_its_parents_cancel_is_canceled_by_the_parent(registry: Registry) -> None:
+async def test_a_child_committed_after_its_parents_cancel_is_canceled(registry: Registry) -> None:
     gate, parent_gate = Gate(), Gate()
     child = registry.kind("child")(gate)
 
@@ -137,7 +135,7 @@ async def test_a_child_that_is_kept_after_its_parents_cancel_is_canceled_by_the_
     assert (cancel.cause, cancel.by) == (CancelCause.PARENT, handle.id)
 
 
-async def test_a_job_that_is_not_kept_leaves_its_place_its_key_and_its_slot(registry: Registry) -> None:
+async def test_a_job_that_fails_to_commit_releases_place_key_and_slot(registry: Registry) -> None:
     gate = Gate()
     kind = registry.kind("work", max_running=1, max_pending=1)(gate)
     errors: list[StoreError] = []
@@ -186,9 +184,7 @@ async def _until(true: Any) -> None:
         await checkpoint()
 
 
-async def test_what_nobody_waits_for_is_written_after_a_moment_and_not_at_once(
-    registry: Registry, clock: ManualClock
-) -> None:
+async def test_changes_without_a_waiter_are_committed_after_a_delay(registry: Registry, clock: ManualClock) -> None:
     inside = list[JobContext]()
 
     @registry.kind("work")
@@ -225,9 +221,7 @@ async def test_what_nobody_waits_for_is_written_after_a_moment_and_not_at_once(
         store.fails = False
 
 
-async def test_code_that_must_not_begin_twice_does_not_begin_while_that_cannot_be_kept(
-    registry: Registry, clock: ManualClock
-) -> None:
+async def test_code_that_runs_once_does_not_begin_before_its_commit(registry: Registry, clock: ManualClock) -> None:
     gate, begun = Gate(), list[int]()
 
     @registry.kind("work", max_running=1, on_restart="fail")
@@ -252,7 +246,7 @@ async def test_code_that_must_not_begin_twice_does_not_begin_while_that_cannot_b
     assert begun == [1, 2]
 
 
-async def test_what_is_to_be_undone_is_kept_before_it_is_undone(registry: Registry) -> None:
+async def test_the_start_of_undos_is_committed_before_they_run(registry: Registry) -> None:
     gate, undone = Gate(), anyio.Event()
 
     @registry.compensation("refund")
@@ -283,7 +277,7 @@ async def test_what_is_to_be_undone_is_kept_before_it_is_undone(registry: Regist
     assert failure.details["type"] == "builtins.ValueError"
 
 
-async def test_the_same_key_twice_at_once_is_one_job(registry: Registry) -> None:
+async def test_two_concurrent_submits_with_a_key_are_one_job(registry: Registry) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     handles: list[JobHandle[str]] = []
@@ -305,7 +299,7 @@ async def test_the_same_key_twice_at_once_is_one_job(registry: Registry) -> None
         gate.go_on.set()
 
 
-async def test_who_waits_for_a_key_whose_first_submit_fails_submits_himself(registry: Registry) -> None:
+async def test_a_submit_retries_when_the_first_submit_of_its_key_fails(registry: Registry) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     outcomes: list[str] = []
@@ -330,9 +324,7 @@ async def test_who_waits_for_a_key_whose_first_submit_fails_submits_himself(regi
         gate.go_on.set()
 
 
-async def test_a_key_that_expires_while_its_submit_is_on_its_way_is_anothers(
-    registry: Registry, clock: ManualClock
-) -> None:
+async def test_a_key_that_expires_during_its_submit_is_free(registry: Registry, clock: ManualClock) -> None:
     gate = Gate()
     kind = registry.kind("work", key_ttl_s=1)(gate)
     errors, ids = list[StoreError](), list[str]()
@@ -359,7 +351,7 @@ async def test_a_key_that_expires_while_its_submit_is_on_its_way_is_anothers(
         gate.go_on.set()
 
 
-async def test_who_waits_for_a_key_while_the_scheduler_is_left_is_told(registry: Registry, clock: ManualClock) -> None:
+async def test_a_submit_that_waits_for_a_key_fails_at_exit(registry: Registry, clock: ManualClock) -> None:
     kind = registry.kind("work")(Gate())
     told: list[str] = []
 
@@ -395,7 +387,7 @@ async def _turns() -> None:
         await checkpoint()
 
 
-async def test_a_cancel_changes_nothing_before_it_is_kept(registry: Registry) -> None:
+async def test_a_cancel_changes_nothing_before_it_is_committed(registry: Registry) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     verdicts: list[Verdict] = []
@@ -419,7 +411,7 @@ async def test_a_cancel_changes_nothing_before_it_is_kept(registry: Registry) ->
         assert verdicts[0].outcome is Outcome.CANCELING
 
 
-async def test_a_job_that_ends_while_its_cancel_is_on_its_way_has_ended(registry: Registry) -> None:
+async def test_a_job_that_ends_during_the_commit_of_its_cancel_has_ended(registry: Registry) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     verdicts: list[Verdict] = []
@@ -449,7 +441,7 @@ async def test_a_job_that_ends_while_its_cancel_is_on_its_way_has_ended(registry
     assert [body for job_id, body in store.bodies if job_id == handle.id][-1]["final"] is True
 
 
-async def test_a_stage_that_refuses_may_begin_while_a_cancel_is_on_its_way(registry: Registry) -> None:
+async def test_a_refusing_stage_may_begin_during_the_commit_of_a_cancel(registry: Registry) -> None:
     entered, go_in, go_on = anyio.Event(), anyio.Event(), anyio.Event()
 
     async def handler(job: JobContext) -> None:
@@ -502,7 +494,7 @@ async def test_a_refusal_writes_nothing(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["by", "reason"])
-async def test_a_cancel_with_wrong_words_is_an_error_that_names_them(registry: Registry, wrong: str) -> None:
+async def test_a_cancel_with_a_wrong_argument_names_it(registry: Registry, wrong: str) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     async with closed_gate(registry) as (scheduler, _, _):
@@ -515,7 +507,7 @@ async def test_a_cancel_with_wrong_words_is_an_error_that_names_them(registry: R
     assert (snapshot.state, snapshot.cancel) == (JobState.SUCCEEDED, None)
 
 
-async def test_a_cancel_that_is_not_kept_is_no_cancel(registry: Registry) -> None:
+async def test_a_cancel_that_fails_to_commit_has_no_effect(registry: Registry) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     errors: list[StoreError] = []
@@ -543,7 +535,7 @@ async def test_a_cancel_that_is_not_kept_is_no_cancel(registry: Registry) -> Non
         assert (await scheduler.get(handle.id)).state is JobState.SUCCEEDED
 
 
-async def test_the_callers_own_cancellation_loses_neither_the_job_nor_the_cancel(registry: Registry) -> None:
+async def test_submit_and_its_job_survive_caller_cancellation(registry: Registry) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     async with closed_gate(registry) as (scheduler, store, group):
@@ -569,7 +561,7 @@ async def _cancel_at_the_gate(store: GatedStore, scope: anyio.CancelScope) -> No
     store.open_gate()
 
 
-async def test_a_job_that_is_kept_while_the_scheduler_closes_waits_for_the_next_one(registry: Registry) -> None:
+async def test_a_job_committed_while_the_scheduler_closes_stays_pending(registry: Registry) -> None:
     gate = Gate()
     kind = registry.kind("work")(gate)
     store = GatedStore()
@@ -595,7 +587,7 @@ async def _open_later(store: GatedStore) -> None:
     store.open_gate()
 
 
-async def test_a_stage_that_commits_begins_when_that_is_kept_and_waits_while_it_cannot_be(registry: Registry) -> None:
+async def test_a_committing_stage_waits_for_its_commit(registry: Registry) -> None:
     begun, at_it = anyio.Event(), anyio.Event()
 
     async def handler(job: JobContext) -> None:
@@ -619,7 +611,7 @@ async def test_a_stage_that_commits_begins_when_that_is_kept_and_waits_while_it_
         await begun.wait()
 
 
-async def test_a_cancel_ends_the_wait_for_the_point_of_no_return(registry: Registry, clock: ManualClock) -> None:
+async def test_a_cancel_ends_the_wait_for_the_commit_of_a_stage(registry: Registry, clock: ManualClock) -> None:
     at_it, go_in = anyio.Event(), anyio.Event()
     undone: list[str] = []
 

@@ -64,7 +64,7 @@ async def one_job(registry: Registry, **options: Any) -> AsyncGenerator[Any]:
 
 
 @WAYS
-async def test_who_waits_is_told_when_the_end_is_kept_and_not_before(registry: Registry, ask: Ask) -> None:
+async def test_waiters_are_notified_only_once_the_end_is_committed(registry: Registry, ask: Ask) -> None:
     told: list[Any] = []
     async with one_job(registry) as (scheduler, store, handle, go_on, group):
 
@@ -86,7 +86,7 @@ async def test_who_waits_is_told_when_the_end_is_kept_and_not_before(registry: R
 
 
 @WAYS
-async def test_who_comes_when_the_job_has_settled_is_told_when_that_is_kept(registry: Registry, ask: Ask) -> None:
+async def test_a_late_waiter_is_notified_once_the_end_is_committed(registry: Registry, ask: Ask) -> None:
     told: list[Any] = []
     async with one_job(registry) as (scheduler, store, handle, go_on, group):
         go_on.set()
@@ -106,7 +106,7 @@ async def test_who_comes_when_the_job_has_settled_is_told_when_that_is_kept(regi
 
 
 @WAYS
-async def test_while_the_store_fails_who_waits_is_told_all_the_same(registry: Registry, ask: Ask) -> None:
+async def test_a_failing_commit_of_the_end_notifies_the_waiter(registry: Registry, ask: Ask) -> None:
     told: list[Any] = []
     async with one_job(registry) as (scheduler, store, handle, go_on, group):
 
@@ -126,7 +126,7 @@ async def test_while_the_store_fails_who_waits_is_told_all_the_same(registry: Re
         assert [body for job_id, body in store.bodies if job_id == handle.id][-1]["final"] is True
 
 
-async def test_a_wait_for_a_commit_ends_with_its_time(registry: Registry, clock: ManualClock) -> None:
+async def test_a_wait_for_a_commit_can_time_out(registry: Registry, clock: ManualClock) -> None:
     told: list[Any] = []
     async with one_job(registry, clock=clock) as (scheduler, store, handle, go_on, group):
 
@@ -161,9 +161,7 @@ async def test_a_wait_for_a_commit_can_be_canceled(registry: Registry) -> None:
         assert scope.cancelled_caught
 
 
-async def test_what_could_not_be_kept_before_the_scheduler_was_left_is_told_at_once(
-    registry: Registry, clock: ManualClock
-) -> None:
+async def test_an_end_never_committed_is_reported_after_the_exit(registry: Registry, clock: ManualClock) -> None:
     handles: list[JobHandle[str]] = []
 
     async def left_while_the_disk_is_full() -> None:
@@ -178,7 +176,7 @@ async def test_what_could_not_be_kept_before_the_scheduler_was_left_is_told_at_o
     assert (await handles[0].wait()).state is JobState.SUCCEEDED
 
 
-async def test_watching_goes_on_where_it_was_cancelled_in_the_wait_for_the_last_commit(registry: Registry) -> None:
+async def test_a_watch_resumes_after_a_cancel_in_its_wait_for_the_commit(registry: Registry) -> None:
     async with one_job(registry) as (scheduler, store, handle, go_on, group), scheduler.watch(handle.id) as snapshots:
         assert (await anext(snapshots)).state is JobState.RUNNING
         go_on.set()
@@ -195,7 +193,7 @@ async def _cancel_at_the_gate(store: GatedStore, scope: anyio.CancelScope) -> No
     scope.cancel()
 
 
-async def test_once_the_store_fails_who_waits_is_told_at_once(registry: Registry, clock: ManualClock) -> None:
+async def test_a_waiter_is_notified_at_once_while_the_store_fails(registry: Registry, clock: ManualClock) -> None:
     async with one_job(registry, clock=clock) as (scheduler, store, handle, go_on, _):
         store.fails, store.closed = True, False
         go_on.set()
@@ -207,7 +205,7 @@ async def test_once_the_store_fails_who_waits_is_told_at_once(registry: Registry
         store.fails = False
 
 
-async def test_no_child_of_a_batch_is_told_before_its_end_is_kept(registry: Registry) -> None:
+async def test_a_batch_returns_only_once_the_ends_are_committed(registry: Registry) -> None:
     store, go_on, told = GatedStore(), anyio.Event(), list[Any]()
 
     @registry.kind("child")
@@ -236,7 +234,7 @@ async def test_no_child_of_a_batch_is_told_before_its_end_is_kept(registry: Regi
         assert told == ["done", "done"]
 
 
-async def test_who_waits_behind_more_jobs_than_one_commit_has_is_told_that_the_store_fails(
+async def test_waiters_beyond_the_first_commit_are_notified_of_a_failure(
     registry: Registry, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobcancel._runtime.journal_writer._COMMIT", 2)
@@ -271,7 +269,7 @@ async def test_who_waits_behind_more_jobs_than_one_commit_has_is_told_that_the_s
         await scheduler.__aexit__(None, None, None)
 
 
-async def test_whatever_a_store_raises_is_its_failure(registry: Registry, clock: ManualClock) -> None:
+async def test_any_exception_of_a_store_is_a_store_error(registry: Registry, clock: ManualClock) -> None:
     async with one_job(registry, clock=clock) as (scheduler, store, handle, go_on, _):
         store.raises, store.closed = SystemExit("of the store"), False
         go_on.set()
@@ -281,7 +279,7 @@ async def test_whatever_a_store_raises_is_its_failure(registry: Registry, clock:
         store.raises = None
 
 
-async def test_the_store_is_kept_waiting_by_no_threads_of_the_host(registry: Registry) -> None:
+async def test_the_store_needs_no_threads_of_the_host(registry: Registry) -> None:
     threads = anyio.to_thread.current_default_thread_limiter()
     host = [object() for _ in range(int(threads.total_tokens))]
     for thread in host:
@@ -299,7 +297,7 @@ async def test_the_store_is_kept_waiting_by_no_threads_of_the_host(registry: Reg
             threads.release_on_behalf_of(thread)
 
 
-def test_after_the_scheduler_was_left_any_loop_may_read(registry: Registry) -> None:
+def test_any_loop_may_read_a_closed_scheduler(registry: Registry) -> None:
     pytest.importorskip("trio")
 
     @registry.kind("work")

@@ -34,9 +34,7 @@ class Remote:
         pass
 
 
-async def test_a_compensation_without_a_proper_name_is_recorded_by_its_type(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_an_unnamed_compensation_is_recorded_by_its_type(registry: Registry, scheduler: Scheduler) -> None:
     remote = Remote()
 
     @registry.kind("work")
@@ -49,7 +47,7 @@ async def test_a_compensation_without_a_proper_name_is_recorded_by_its_type(
     assert entries(snapshot)[1:3] == [("Remote", "compensated", {}), ("Remote", "compensated", {})]
 
 
-async def test_compensations_that_raise_or_overrun_are_recorded_and_stop_no_other(
+async def test_a_failing_or_overrunning_compensation_stops_no_other(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     hanging = anyio.Event()
@@ -84,7 +82,7 @@ async def test_compensations_that_raise_or_overrun_are_recorded_and_stop_no_othe
     assert snapshot.failure.message == "so that it is undone"
 
 
-async def test_a_plain_compensation_that_gives_an_awaitable_is_awaited(
+async def test_an_awaitable_returned_by_a_plain_compensation_is_awaited(
     registry: Registry, scheduler: Scheduler
 ) -> None:
     undone: list[str] = []
@@ -151,7 +149,7 @@ class NeverRuns:
 @pytest.mark.parametrize(
     "what", ["async generator", "generator", "undo", "undo from an async function", "call", "coroutine"]
 )
-async def test_an_undo_that_returns_work_which_never_runs_has_undone_nothing(
+async def test_an_undo_that_returns_work_that_never_runs_has_failed(
     registry: Registry, scheduler: Scheduler, what: str
 ) -> None:
     undos = NeverRuns(registry)

@@ -105,7 +105,7 @@ async def overtaken(registry: Registry, *steps: int) -> AsyncGenerator[Overtaken
             jobs.let_end()
 
 
-async def test_the_verdict_is_told_when_that_is_kept_and_not_before(registry: Registry) -> None:
+async def test_the_verdict_waits_for_the_commit_of_the_compensation(registry: Registry) -> None:
     async with overtaken(registry, 2) as jobs:
         await jobs.step()
         await jobs.commit()
@@ -116,7 +116,7 @@ async def test_the_verdict_is_told_when_that_is_kept_and_not_before(registry: Re
 
 
 @pytest.mark.parametrize("steps", [2, 3], ids=["ends", "goes on"])
-async def test_it_is_not_told_while_more_comes_meanwhile(registry: Registry, steps: int) -> None:
+async def test_the_verdict_waits_for_later_compensations_too(registry: Registry, steps: int) -> None:
     async with overtaken(registry, steps) as jobs:
         await jobs.step()
         await jobs.commit()
@@ -128,7 +128,7 @@ async def test_it_is_not_told_while_more_comes_meanwhile(registry: Registry, ste
         assert jobs.kept() == 2
 
 
-async def test_no_verdict_of_many_is_told_before_that_is_so_for_all(registry: Registry) -> None:
+async def test_cancel_many_waits_for_the_compensations_of_all_jobs(registry: Registry) -> None:
     async with overtaken(registry, 2, 2) as jobs:
         await jobs.step(0)
         await jobs.commit()
@@ -140,7 +140,7 @@ async def test_no_verdict_of_many_is_told_before_that_is_so_for_all(registry: Re
         assert (jobs.kept(0), jobs.kept(1)) == (1, 1)
 
 
-async def test_while_the_store_fails_the_verdict_is_told_all_the_same(registry: Registry) -> None:
+async def test_a_failing_store_does_not_hold_back_the_verdict(registry: Registry) -> None:
     async with overtaken(registry, 2) as jobs:
         await jobs.step()
         await jobs.commit()
@@ -148,7 +148,7 @@ async def test_while_the_store_fails_the_verdict_is_told_all_the_same(registry: 
         await jobs.answer()
 
 
-async def test_the_callers_own_cancellation_does_not_lose_the_verdict(registry: Registry) -> None:
+async def test_a_verdict_survives_caller_cancellation(registry: Registry) -> None:
     async with overtaken(registry, 2) as jobs:
         await jobs.step()
         await jobs.commit()

@@ -255,7 +255,7 @@ async def counted(case: Case, many: int, store: MemoryStore | None) -> int:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # who is ready has his turn in order: the steps are the same
 @pytest.mark.parametrize(("stored", "allowance"), [(False, 1.2), (True, 2.0)], ids=["memory", "journal"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.__name__))
-async def test_twenty_times_as_many_take_twenty_times_the_steps(
+async def test_steps_grow_linearly_with_the_number_of_jobs(
     case: Case, *, stored: bool, allowance: float, anyio_backend: Any
 ) -> None:
     """How many commits a journal makes is a matter of time: it is allowed more."""

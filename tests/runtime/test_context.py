@@ -23,7 +23,7 @@ def entries(snapshot: Snapshot[Any]) -> list[tuple[str, str, dict[str, Any]]]:
     return [(entry.step, entry.status, dict(entry.details)) for entry in snapshot.history]
 
 
-async def test_the_last_progress_is_what_is_shown(registry: Registry, scheduler: Scheduler) -> None:
+async def test_the_last_progress_is_shown(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> None:
         job.progress(1, 10, "begun")
@@ -43,7 +43,7 @@ async def test_the_last_progress_is_what_is_shown(registry: Registry, scheduler:
         ((1, 2, b"half"), "message must be a string or None, not bytes"),
     ],
 )
-async def test_progress_that_could_not_be_kept_is_refused_at_once(
+async def test_progress_that_cannot_be_committed_is_refused(
     registry: Registry, scheduler: Scheduler, arguments: tuple[Any, ...], message: str
 ) -> None:
     @registry.kind("work")
@@ -55,7 +55,7 @@ async def test_progress_that_could_not_be_kept_is_refused_at_once(
     assert (snapshot.state, snapshot.progress) == (JobState.SUCCEEDED, None)
 
 
-async def test_notes_stand_in_the_history_as_copies(registry: Registry, scheduler: Scheduler) -> None:
+async def test_the_history_has_copies_of_notes(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> None:
         pages = [1, 2]
@@ -72,7 +72,7 @@ async def test_notes_stand_in_the_history_as_copies(registry: Registry, schedule
     ]
 
 
-async def test_a_note_that_is_no_plain_data_is_refused_and_says_where(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_note_that_is_no_plain_data_is_refused_with_its_path(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> None:
         with pytest.raises(TypeError, match=r"details\.page\[1\]\.body must be plain data .*, not bytes"):
@@ -82,7 +82,7 @@ async def test_a_note_that_is_no_plain_data_is_refused_and_says_where(registry: 
     assert [step for step, _, _ in entries(snapshot)] == ["started", "succeeded"]
 
 
-async def test_threads_of_a_job_may_say_the_same(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_jobs_threads_may_report_progress_and_notes(registry: Registry, scheduler: Scheduler) -> None:
     undone: list[str] = []
 
     def in_a_thread(job: JobContext) -> None:
@@ -102,7 +102,7 @@ async def test_threads_of_a_job_may_say_the_same(registry: Registry, scheduler: 
     assert undone == ["in the thread"]
 
 
-async def test_a_job_that_has_settled_can_say_nothing_more(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_settled_job_reports_nothing_more(registry: Registry, scheduler: Scheduler) -> None:
     jobs: list[JobContext] = []
 
     @registry.kind("work")
@@ -126,9 +126,7 @@ async def test_a_job_that_has_settled_can_say_nothing_more(registry: Registry, s
     assert (await scheduler.get(before.id), len((await scheduler.find()).jobs)) == (before, 1)
 
 
-async def test_a_compensation_can_neither_write_nor_begin_anything_on_the_job(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_compensation_cannot_write_to_the_job_or_begin_stages(registry: Registry, scheduler: Scheduler) -> None:
     refused: list[str] = []
 
     async def undo(job: JobContext) -> None:
@@ -161,7 +159,7 @@ async def test_a_compensation_can_neither_write_nor_begin_anything_on_the_job(
     ]
 
 
-async def test_a_stage_that_is_not_declared_or_not_left_is_refused(registry: Registry, scheduler: Scheduler) -> None:
+async def test_an_undeclared_or_nested_stage_is_refused(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("strict", stages=[Stage("first"), Stage("second")])
     async def strict(job: JobContext) -> int:
         with pytest.raises(UnknownStageError, match="declared: first, second"):
@@ -200,9 +198,7 @@ async def test_what_run_stage_cannot_call_fails_inside_the_stage(registry: Regis
     assert (await (await scheduler.submit(canceled_before())).wait()).state == "canceled"
 
 
-async def test_a_stage_that_is_entered_and_never_left_ends_with_the_code(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_stage_that_is_never_left_ends_with_the_code(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> str:
         await job.stage("left_open").__aenter__()
@@ -213,7 +209,7 @@ async def test_a_stage_that_is_entered_and_never_left_ends_with_the_code(
     assert [(step, status) for step, status, _ in entries(snapshot)][1] == ("left_open", "failed")
 
 
-async def test_the_code_is_given_what_the_host_gave_the_scheduler(anyio_backend: Any) -> None:
+async def test_a_job_has_the_schedulers_app(anyio_backend: Any) -> None:
     host = Host(app="the pool")
 
     @host.kind("work")

@@ -37,7 +37,7 @@ async def test_the_current_job_is_the_one_whose_code_runs(registry: Registry, sc
     assert await (await scheduler.submit(parent())).result() == [True, True, True]
 
 
-async def test_what_is_written_through_the_current_job_is_the_jobs(registry: Registry, scheduler: Scheduler) -> None:
+async def test_writes_through_the_current_job_reach_the_job(registry: Registry, scheduler: Scheduler) -> None:
     def deep_inside() -> None:
         job = current_job()
         assert job is not None
@@ -52,9 +52,7 @@ async def test_what_is_written_through_the_current_job_is_the_jobs(registry: Reg
     assert (progress.done, progress.total) == (3, 4)
 
 
-async def test_tasks_stages_and_threads_of_a_job_have_it_as_their_current_job(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_jobs_tasks_stages_and_threads_have_its_current_job(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> list[bool]:
         ids = [await job.run_sync(current_id)]
@@ -87,9 +85,7 @@ async def test_a_compensation_has_no_current_job(registry: Registry, scheduler: 
     assert ids == [None]
 
 
-async def test_a_task_that_outlives_its_job_has_no_current_job_any_more(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_task_that_outlives_its_job_has_no_current_job(registry: Registry, scheduler: Scheduler) -> None:
     settled, looked = anyio.Event(), anyio.Event()
     ids: list[str | None] = []
     contexts: list[JobContext] = []

@@ -121,7 +121,7 @@ class Jobs:
         self.work, self.parent = work, parent
 
 
-async def test_while_the_disk_fails_nothing_is_half_done_and_afterwards_all_is_kept(
+async def test_a_failing_disk_leaves_nothing_half_done_and_loses_nothing(
     anyio_backend: Any, broken: Break, tmp_path: Path
 ) -> None:
     path, jobs = tmp_path / "journal.db", Jobs()
@@ -165,7 +165,7 @@ async def test_while_the_disk_fails_nothing_is_half_done_and_afterwards_all_is_k
 
 # The others are over once SQLite begins with another connection or another log.
 @pytest.mark.parametrize("broken", [failing_fsync, locked])
-async def test_a_scheduler_that_is_left_while_the_disk_fails_says_so(
+async def test_a_scheduler_left_while_the_disk_fails_raises(
     anyio_backend: Any, broken: Break, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, jobs = tmp_path / "journal.db", Jobs()

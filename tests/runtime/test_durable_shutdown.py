@@ -26,7 +26,7 @@ from tests.runtime.restarts import Host, never, settle, written
 COMMITS = [Stage("publish", commits=True)]
 
 
-async def test_jobs_that_wait_stay_pending_and_start_with_the_next_scheduler(anyio_backend: Any) -> None:
+async def test_pending_jobs_start_with_the_next_scheduler(anyio_backend: Any) -> None:
     host = Host(max_running=1)
 
     @host.kind("work", on_restart="fail")
@@ -47,7 +47,7 @@ async def test_jobs_that_wait_stay_pending_and_start_with_the_next_scheduler(any
     assert (snapshot.result, snapshot.attempt) == ("done", 1)
 
 
-async def test_a_job_that_is_run_again_is_interrupted_and_not_undone(anyio_backend: Any) -> None:
+async def test_a_job_that_reruns_is_interrupted_and_not_undone(anyio_backend: Any) -> None:
     host = Host()
     host.compensation("refund")
 
@@ -80,7 +80,7 @@ async def test_a_job_that_is_run_again_is_interrupted_and_not_undone(anyio_backe
     [Stage("save", on_cancel="defer"), Stage("save", on_cancel="refuse"), Stage("save", commits=True)],
     ids=["defer", "refuse", "commits"],
 )
-async def test_a_stage_that_must_not_be_torn_ends_before_the_attempt_does(anyio_backend: Any, stage: Stage) -> None:
+async def test_a_shielded_stage_ends_before_its_attempt(anyio_backend: Any, stage: Stage) -> None:
     host, in_stage, release = Host(), anyio.Event(), anyio.Event()
 
     async def save() -> str:
@@ -115,7 +115,7 @@ async def test_a_stage_that_must_not_be_torn_ends_before_the_attempt_does(anyio_
     assert (snapshot.result, snapshot.attempt, host.ran) == ("saved", 2, ["saved"])
 
 
-async def test_a_job_past_a_stage_that_commits_is_not_interrupted_to_repeat_it(anyio_backend: Any) -> None:
+async def test_a_job_past_a_committing_stage_is_not_interrupted(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work", stages=COMMITS)
@@ -171,12 +171,12 @@ async def test_a_users_cancel_during_a_shutdown_wins(anyio_backend: Any) -> None
     assert (snapshot.state, snapshot.cancel.cause, snapshot.cancel.by) == (JobState.CANCELED, CancelCause.USER, "ada")
 
 
-async def test_a_job_that_returns_before_it_is_stopped_has_succeeded(anyio_backend: Any) -> None:
+async def test_a_job_that_returns_before_it_is_stopped_succeeds(anyio_backend: Any) -> None:
     snapshot = await _left_while_in_stage(Host(), "returns")
     assert (snapshot.state, snapshot.result) == (JobState.SUCCEEDED, "done")
 
 
-async def test_a_stopped_job_begins_no_stage_and_no_child_under_its_own_shield(anyio_backend: Any) -> None:
+async def test_a_stopped_job_under_its_own_shield_begins_nothing(anyio_backend: Any) -> None:
     host, begun, release = Host(), anyio.Event(), anyio.Event()
     child = host.kind("child")(never)
 
@@ -210,7 +210,7 @@ async def test_a_stopped_job_begins_no_stage_and_no_child_under_its_own_shield(a
     assert (await handles[0].wait()).attempt == 2
 
 
-async def test_children_of_an_interrupted_job_are_canceled_before_it_waits_again(anyio_backend: Any) -> None:
+async def test_children_of_an_interrupted_job_are_canceled_first(anyio_backend: Any) -> None:
     host = Host()
     child = host.kind("child")(never)
 
@@ -232,7 +232,7 @@ async def test_children_of_an_interrupted_job_are_canceled_before_it_waits_again
     assert (settled.state, settled.cancel.cause) == (JobState.CANCELED, CancelCause.PARENT)
 
 
-async def test_a_job_that_has_returned_and_waits_for_its_children_is_interrupted_too(anyio_backend: Any) -> None:
+async def test_a_parent_that_waits_for_its_children_is_interrupted(anyio_backend: Any) -> None:
     host = Host()
     child = host.kind("child")(never)
 
@@ -286,7 +286,7 @@ async def test_a_job_whose_code_has_not_begun_does_not_begin(anyio_backend: Any)
     assert host.ran == ["first 1", "second 2"]
 
 
-async def test_who_waits_for_a_job_that_is_left_pending_is_told(anyio_backend: Any) -> None:
+async def test_waiters_of_a_job_left_pending_are_notified(anyio_backend: Any) -> None:
     host, told = Host(max_running=1), list[object]()
     kind = host.kind("work")(never)
 
@@ -316,7 +316,7 @@ async def test_who_waits_for_a_job_that_is_left_pending_is_told(anyio_backend: A
         assert [snapshot.state async for snapshot in snapshots] == [JobState.PENDING]
 
 
-async def test_a_job_left_in_the_journal_is_canceled_by_no_scheduler_that_was_left(anyio_backend: Any) -> None:
+async def test_a_closed_scheduler_cannot_cancel_a_job_left_pending(anyio_backend: Any) -> None:
     host = Host(max_running=1)
     kind = host.kind("work")(never)
     async with host.running() as scheduler:
@@ -327,9 +327,7 @@ async def test_a_job_left_in_the_journal_is_canceled_by_no_scheduler_that_was_le
     assert (await handle.wait()).cancel is None
 
 
-async def test_a_submit_that_is_kept_while_the_scheduler_is_left_is_answered_and_left_pending(
-    anyio_backend: Any,
-) -> None:
+async def test_a_submit_committed_at_exit_is_answered_and_stays_pending(anyio_backend: Any) -> None:
     host, handles = Host(), list[JobHandle[Any]]()
     kind = host.kind("work")(never)
 
@@ -353,7 +351,7 @@ async def _soon(call: Any) -> None:
     call()
 
 
-async def test_a_cancel_that_is_kept_while_the_scheduler_is_left_is_undone_before_it_is(anyio_backend: Any) -> None:
+async def test_a_cancel_committed_at_exit_is_undone_before_the_exit_ends(anyio_backend: Any) -> None:
     host, verdicts = Host(max_running=1), list[object]()
 
     @host.registry.compensation("refund")
@@ -388,7 +386,7 @@ PAYS = [Stage("pay", commits=True)]
 
 
 @pytest.mark.parametrize("in_stage", [True, False])
-async def test_a_shutdown_has_no_stage_that_commits_begin_again(anyio_backend: Any, in_stage: bool) -> None:
+async def test_a_shutdown_does_not_repeat_a_committing_stage(anyio_backend: Any, in_stage: bool) -> None:
     host, paid = Host(), anyio.Event()
 
     @host.kind("pays", stages=PAYS)

@@ -16,7 +16,7 @@ def raised(error: Exception) -> Exception:
         return caught
 
 
-def test_an_ordinary_error_is_formatted_with_its_causes_and_its_groups() -> None:
+def test_an_ordinary_error_is_formatted_with_causes_and_groups() -> None:
     error = ValueError("outer")
     error.__cause__ = ExceptionGroup("group", [KeyError("inner")])
     text = formatted(raised(error))
@@ -38,7 +38,7 @@ def test_an_ordinary_error_is_formatted_with_its_causes_and_its_groups() -> None
     ],
     ids=["200 causes", "201 causes", "a cycle", "200 groups", "201 groups", "127 errors", "no end"],
 )
-def test_an_error_is_formatted_if_it_has_so_many_others(error: Exception, ends: bool) -> None:
+def test_an_error_with_a_limited_number_of_causes_is_formatted(error: Exception, ends: bool) -> None:
     assert can_be_formatted(error) is ends
     assert ("cannot be shown whole" in formatted(error)) is not ends
 
@@ -56,14 +56,14 @@ def test_a_cause_that_is_the_context_too_is_counted_once() -> None:
     assert can_be_formatted(error)
 
 
-def test_in_place_of_what_cannot_be_formatted_stands_where_it_was_raised() -> None:
+def test_an_unformattable_error_shows_where_it_was_raised() -> None:
     text = bare(raised(unformattable()))
     assert text.startswith("Traceback (most recent call last):\n  File ")
     assert ", in raised\n" in text
     assert text.endswith("SyntaxError (it cannot be shown whole)\n")
 
 
-def test_the_leaves_of_a_group_are_found_at_any_depth_in_their_order() -> None:
+def test_the_leaves_of_a_group_are_found_in_order_at_any_depth() -> None:
     first, second, third = ValueError(1), KeyError(2), OSError(3)
     group = ExceptionGroup("outer", [first, ExceptionGroup("inner", [second]), third])
     assert [*leaves(group)] == [first, second, third]
@@ -72,7 +72,7 @@ def test_the_leaves_of_a_group_are_found_at_any_depth_in_their_order() -> None:
     assert {type(leaf) for leaf in leaves(doubled(60))} == {ValueError}
 
 
-def test_what_a_group_says_of_itself_is_not_asked_for() -> None:
+def test_a_groups_own_str_is_not_called() -> None:
     odd = ERRORS["a group of its own"]()
     assert [type(leaf) for leaf in leaves(odd)] == [KeyError]
     assert [type(member) for member in members(odd)] == [KeyError]

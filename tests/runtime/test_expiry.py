@@ -38,7 +38,7 @@ async def test_a_job_that_waited_too_long_fails_and_never_runs(
     assert await state(running) is JobState.RUNNING, "one that started in time does not expire"
 
 
-async def test_an_expired_job_holds_nobody_up(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
+async def test_an_expired_job_blocks_no_other(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     kind = limited(registry)
     running, expired = await scheduler.submit(kind()), await scheduler.submit(kind())
     await clock.advance(30)
@@ -76,7 +76,7 @@ async def test_an_expired_job_is_compensated_before_it_settles(
     ]
 
 
-async def test_a_kind_that_compensates_no_failure_does_not_compensate_an_expiry(
+async def test_expiry_is_not_compensated_unless_failures_are(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     undone: list[str] = []
@@ -93,7 +93,7 @@ async def test_a_kind_that_compensates_no_failure_does_not_compensate_an_expiry(
     assert undone == []
 
 
-async def test_a_cancel_while_an_expired_job_is_undone_neither_disturbs_nor_repeats_it(
+async def test_a_cancel_does_not_disturb_the_undos_of_an_expired_job(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind, undoing, finish, undone = limited(registry), anyio.Event(), anyio.Event(), list[str]()
@@ -123,7 +123,7 @@ async def test_a_cancel_while_an_expired_job_is_undone_neither_disturbs_nor_repe
     assert snapshot.cancel.compensated
 
 
-async def test_a_cancel_during_the_only_undo_of_an_expired_job_does_not_settle_it_twice(
+async def test_a_cancel_during_an_expired_jobs_undo_settles_it_once(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind, undoing, finish = limited(registry), anyio.Event(), anyio.Event()
@@ -143,7 +143,7 @@ async def test_a_cancel_during_the_only_undo_of_an_expired_job_does_not_settle_i
     assert (await waiting.wait()).state is JobState.FAILED
 
 
-async def test_the_expiry_of_a_job_that_was_canceled_while_it_waited_is_void(
+async def test_a_canceled_pending_job_does_not_expire(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind, undoing, finish = limited(registry), anyio.Event(), anyio.Event()

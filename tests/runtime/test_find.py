@@ -21,7 +21,7 @@ async def at_once(job: JobContext) -> None:
     pass
 
 
-async def test_every_filter_narrows_and_the_newest_comes_first(registry: Registry, scheduler: Scheduler) -> None:
+async def test_filters_narrow_the_result_and_the_newest_comes_first(registry: Registry, scheduler: Scheduler) -> None:
     live, done = registry.kind("live")(forever), registry.kind("done")(at_once)
     a = await scheduler.submit(live(), owner="a", labels={"size": "big", "color": "red"})
     b = await scheduler.submit(done(), owner="a", labels={"size": "big"})
@@ -58,7 +58,7 @@ async def pages(scheduler: Scheduler, limit: int, **filters: Any) -> list[list[s
             return collected
 
 
-async def test_paging_shows_each_job_once_live_and_settled_alike(registry: Registry, scheduler: Scheduler) -> None:
+async def test_paging_shows_each_live_and_settled_job_once(registry: Registry, scheduler: Scheduler) -> None:
     kinds = [registry.kind("live")(forever), registry.kind("done")(at_once)]
     handles = [await scheduler.submit(kinds[number % 2](), owner=f"{number % 3}") for number in range(7)]
     for handle in handles[1::2]:
@@ -70,7 +70,7 @@ async def test_paging_shows_each_job_once_live_and_settled_alike(registry: Regis
     assert await pages(scheduler, 2, owner="0") == [[g, d], [a]]
 
 
-async def test_a_page_is_not_disturbed_by_jobs_that_come_and_go_between_two(
+async def test_jobs_that_come_and_go_do_not_disturb_paging(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = registry.kind("done", retain_s=10)(at_once)
@@ -95,7 +95,7 @@ async def test_a_page_is_not_disturbed_by_jobs_that_come_and_go_between_two(
     "cursor",
     ["", "next", "-1", "1.5", "²", "٣", pytest.param("9" * 21, id="long"), pytest.param("9" * 5000, id="too long")],
 )
-async def test_a_cursor_that_no_page_gave_is_refused(scheduler: Scheduler, cursor: str) -> None:
+async def test_an_unknown_cursor_is_refused(scheduler: Scheduler, cursor: str) -> None:
     with pytest.raises(ValueError, match="is no cursor; pass the one that the earlier page carries"):
         await scheduler.find(cursor=cursor)
 
@@ -125,7 +125,7 @@ async def test_a_state_that_does_not_exist_is_refused(scheduler: Scheduler) -> N
         await scheduler.find(state="cancelled")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-async def test_a_search_for_what_is_rare_lets_the_loop_run(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_search_for_a_rare_job_lets_the_loop_run(registry: Registry, scheduler: Scheduler) -> None:
     done = registry.kind("done", retain_count=None)(at_once)
     handles = [await scheduler.submit(done()) for _ in range(3_000)]
     await handles[-1].wait()
@@ -148,7 +148,7 @@ async def test_a_search_for_what_is_rare_lets_the_loop_run(registry: Registry, s
     assert found == [3_000]
 
 
-async def test_jobs_that_come_and_go_while_it_looks_spoil_no_search(
+async def test_jobs_that_come_and_go_do_not_disturb_a_search(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     brief = registry.kind("brief", retain_s=1, retain_count=None)(at_once)

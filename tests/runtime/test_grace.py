@@ -48,7 +48,7 @@ def steps(snapshot: Snapshot[Any]) -> list[str]:
     return [entry.step for entry in snapshot.history]
 
 
-async def test_by_default_a_job_past_its_grace_stays_canceling_and_is_recorded_as_stuck_once(
+async def test_a_job_past_its_grace_stays_canceling_and_is_stuck_once(
     registry: Registry, scheduler: Scheduler, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     stubborn = Stubborn(registry)
@@ -80,7 +80,7 @@ async def test_by_default_a_job_past_its_grace_stays_canceling_and_is_recorded_a
     assert ended.cancel.ignored
 
 
-async def test_a_short_grace_is_kept_as_well(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
+async def test_a_short_grace_is_respected(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     inside, release = anyio.Event(), anyio.Event()
 
     @registry.kind("work", grace_s=0.25)
@@ -129,7 +129,7 @@ async def test_a_job_that_unwinds_in_time_is_not_stuck(
     assert not snapshot.cancel.stuck
 
 
-async def test_force_leaves_a_shield_of_the_jobs_own_closed_but_is_recorded(
+async def test_force_does_not_pierce_a_jobs_own_shield_but_is_recorded(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     stubborn = Stubborn(registry, on_grace_expired="force")

@@ -40,7 +40,7 @@ async def test_the_result_of_a_partial_success_is_its_value(registry: Registry, 
     assert (await handle.wait()).result == [1, 2]
 
 
-async def test_a_handler_returns_either_a_value_or_a_part_of_it(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_handler_may_return_a_partial_success(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext, *, whole: bool) -> int | Partial[int]:
         return 2 if whole else Partial(1)
@@ -78,9 +78,7 @@ async def test_the_result_of_a_canceled_job_raises_with_the_snapshot(registry: R
     assert (cancel.cause, cancel.by, cancel.reason) == (CancelCause.USER, "me", "no longer needed")
 
 
-async def test_a_wait_that_ran_out_of_time_answers_with_the_unsettled_job(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_wait_that_times_out_returns_the_unsettled_job(registry: Registry, scheduler: Scheduler) -> None:
     handle = await scheduler.submit(registry.kind("work")(forever)())
 
     assert not (await handle.wait(timeout_s=0)).settled
@@ -88,7 +86,7 @@ async def test_a_wait_that_ran_out_of_time_answers_with_the_unsettled_job(
     assert (await handle.wait(timeout_s=0)).state is JobState.RUNNING
 
 
-async def test_a_wait_with_time_to_spare_answers_with_the_settled_job(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_wait_with_a_timeout_returns_the_settled_job(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> None:
         await checkpoint()
@@ -99,7 +97,7 @@ async def test_a_wait_with_time_to_spare_answers_with_the_settled_job(registry: 
     assert (await scheduler.wait(handle.id, timeout_s=0)).state is JobState.SUCCEEDED, "settled already"
 
 
-async def test_cancelling_a_wait_leaves_the_job_alone(registry: Registry, scheduler: Scheduler) -> None:
+async def test_cancelling_a_wait_does_not_cancel_the_job(registry: Registry, scheduler: Scheduler) -> None:
     release = anyio.Event()
 
     @registry.kind("work")
@@ -119,7 +117,7 @@ async def test_cancelling_a_wait_leaves_the_job_alone(registry: Registry, schedu
     assert (await handle.wait()).cancel is None
 
 
-async def test_everyone_who_waits_is_woken(registry: Registry, scheduler: Scheduler) -> None:
+async def test_every_waiter_is_woken(registry: Registry, scheduler: Scheduler) -> None:
     release, woken = anyio.Event(), list[JobState]()
 
     @registry.kind("work")
@@ -139,7 +137,7 @@ async def test_everyone_who_waits_is_woken(registry: Registry, scheduler: Schedu
     assert woken == [JobState.SUCCEEDED] * 3
 
 
-async def test_a_handle_reads_its_job_past_its_retention(
+async def test_a_handle_reads_its_job_after_retention(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     @registry.kind("work", retain_s=10)
@@ -155,7 +153,7 @@ async def test_a_handle_reads_its_job_past_its_retention(
     assert (await handle.cancel()).outcome is Outcome.ALREADY_TERMINAL
 
 
-async def test_a_handle_and_a_job_say_which_job_they_are(registry: Registry, scheduler: Scheduler) -> None:
+async def test_the_repr_of_a_handle_and_a_job_names_the_job(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> str:
         return repr(job)
@@ -168,7 +166,7 @@ async def test_a_handle_and_a_job_say_which_job_they_are(registry: Registry, sch
     assert await handle.result() == f"<job {handle.id} (work), running>"
 
 
-async def test_a_job_knows_what_was_said_of_it(registry: Registry, anyio_backend: object) -> None:
+async def test_a_job_knows_its_id_kind_attempt_labels_and_app(registry: Registry, anyio_backend: object) -> None:
     pool = object()
     seen: list[object] = []
 
@@ -183,9 +181,7 @@ async def test_a_job_knows_what_was_said_of_it(registry: Registry, anyio_backend
     assert seen == [handle.id, "work", 1, {"size": "big"}, pool, False]
 
 
-async def test_a_job_that_asks_for_its_own_result_is_told_of_the_deadlock(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_job_that_awaits_its_own_result_gets_a_deadlock_error(registry: Registry, scheduler: Scheduler) -> None:
     own = list[JobHandle[None]]()
 
     @registry.kind("work")

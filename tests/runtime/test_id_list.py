@@ -18,7 +18,7 @@ ACTS = st.lists(st.tuples(st.sampled_from(["append", "append", "append", "poplef
 
 @settings(deadline=None, max_examples=300)
 @given(ACTS.map(lambda acts: acts * 3))
-def test_it_holds_what_a_list_would(acts: list[tuple[str, int]]) -> None:
+def test_it_holds_the_same_as_a_list(acts: list[tuple[str, int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(id_list, "_CHUNK", 4)
         ids, model = IdList(), list[str]()
@@ -35,14 +35,14 @@ def test_it_holds_what_a_list_would(acts: list[tuple[str, int]]) -> None:
             assert [ids[place] for place in range(len(ids))] == model
 
 
-def test_a_place_beyond_the_end_is_an_error() -> None:
+def test_an_index_beyond_the_end_is_an_error() -> None:
     ids = IdList()
     ids.append("a")
     with pytest.raises(IndexError):
         ids[1]
 
 
-def test_a_collection_looks_at_the_last_few_alone() -> None:
+def test_a_garbage_collection_visits_only_the_last_few_ids() -> None:
     ids = IdList()
     for number in range(100_000):
         ids.append(f"job_{number}")
@@ -56,7 +56,7 @@ def test_a_collection_looks_at_the_last_few_alone() -> None:
     assert sum(map(len, seen)) < 3_000
 
 
-def test_jobs_are_found_from_any_place_newest_first_and_swept_when_they_are_gone() -> None:
+def test_ids_are_found_newest_first_and_removed_when_retired() -> None:
     order, known = Submissions(), set[str]()
     for seq in range(1, 2_001):
         known.add(f"job_{seq}")
@@ -72,7 +72,7 @@ def test_jobs_are_found_from_any_place_newest_first_and_swept_when_they_are_gone
     assert [*order.newest_first(0)] == []
 
 
-async def test_an_id_that_is_given_again_when_its_job_is_gone_is_found_once(anyio_backend: Any) -> None:
+async def test_an_id_used_again_after_retirement_is_found_once(anyio_backend: Any) -> None:
     registry, ids = Registry(), iter(["a", "b", "a"])
     kind = registry.kind("gone", retain_count=1)(_nothing)
     kept = registry.kind("kept")(_nothing)

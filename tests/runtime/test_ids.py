@@ -34,7 +34,7 @@ def test_ids_of_one_millisecond_are_unique_and_rise() -> None:
 
 
 @pytest.mark.parametrize("bits", [1, 7, 8, 9, 79, 80])
-def test_random_numbers_have_so_many_bits_and_no_more(bits: int) -> None:
+def test_random_numbers_have_the_requested_bits(bits: int) -> None:
     drawn = [_randbits(bits) for _ in range(500)]
     assert min(drawn) >= 0
     assert max(drawn).bit_length() == bits
@@ -70,7 +70,7 @@ def test_the_layout_is_that_of_a_ulid() -> None:
     assert new_id() == "job_" + "0" * 10 + "FZZZZZZZZZZZ" + "0001"
 
 
-def test_the_largest_random_number_has_room_above_it_to_count_up() -> None:
+def test_the_largest_random_number_can_be_counted_up() -> None:
     asked: list[int] = []
 
     def largest(count: int) -> int:
@@ -98,7 +98,7 @@ def test_a_counter_that_overflows_carries_into_the_random_part() -> None:
     ]
 
 
-def test_an_error_of_the_clock_or_of_the_randomness_costs_one_id_and_not_all_later_ones() -> None:
+def test_an_error_of_clock_or_randomness_costs_one_id_only() -> None:
     clock, broken = ManualClock(), {"time": False, "bits": False}
 
     def time() -> float:
@@ -124,7 +124,7 @@ def test_an_error_of_the_clock_or_of_the_randomness_costs_one_id_and_not_all_lat
     assert ids == sorted(set(ids))
 
 
-async def test_jobs_get_their_ids_from_the_factory_that_was_given(registry: Registry, anyio_backend: object) -> None:
+async def test_jobs_get_their_ids_from_the_given_factory(registry: Registry, anyio_backend: object) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> str:
         return job.id
@@ -145,7 +145,7 @@ class OfAnEnum(StrEnum):
     [(None, TypeError), (5, TypeError), (b"a", TypeError), ("", ValueError), ("job\udcff", ValueError)],
 )
 @pytest.mark.parametrize("stored", [False, True], ids=["in memory", "stored"])
-async def test_what_cannot_be_an_id_is_refused_and_no_job_was_taken(
+async def test_an_invalid_id_is_refused_and_submits_no_job(
     registry: Registry, anyio_backend: Any, stored: bool, given: Any, error: type[Exception]
 ) -> None:
     @registry.kind("work", max_running=1)

@@ -18,7 +18,7 @@ from jobcancel.testing import ManualClock
 from tests.runtime.restarts import Host, never, settle
 
 
-async def test_a_timers_call_that_raises_is_logged_and_the_others_are_made(
+async def test_a_failing_timer_callback_is_logged_and_others_run(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     timers, made = Timers(clock), list[str]()
@@ -49,7 +49,7 @@ class OddClock(ManualClock):
         await super().sleep_until(deadline)
 
 
-async def test_a_clock_that_raises_is_asked_again(
+async def test_a_failing_clock_is_retried(
     anyio_backend: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobcancel._runtime.clock._RETRY_S", 0)
@@ -65,7 +65,7 @@ async def test_a_clock_that_raises_is_asked_again(
     assert "the clock has failed" in caplog.text
 
 
-async def test_a_delivery_that_raises_holds_up_no_other(
+async def test_a_failing_delivery_blocks_no_other(
     registry: Registry, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     kind = registry.kind("work")(never)
@@ -90,7 +90,7 @@ async def test_a_delivery_that_raises_holds_up_no_other(
     assert (await first.wait()).state == "canceled"
 
 
-async def test_a_job_whose_end_cannot_be_worked_out_is_failed_and_gives_back_its_slot(
+async def test_an_error_while_settling_fails_the_job_and_frees_its_slot(
     registry: Registry, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     @registry.kind("work", max_running=1)
@@ -110,7 +110,7 @@ async def test_a_job_whose_end_cannot_be_worked_out_is_failed_and_gives_back_its
     assert await (await scheduler.submit(work(2))).result() == 2
 
 
-async def test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit(
+async def test_an_entry_that_cannot_be_built_blocks_no_other_commit(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     host = Host()
@@ -144,7 +144,7 @@ async def _errors_of(call: Any) -> str:
 
 
 @pytest.mark.parametrize("limited", [False, True], ids=["alone", "before_one_that_waits"])
-async def test_a_job_ends_though_the_clock_raises_as_it_ends(
+async def test_a_job_settles_though_the_clock_fails_at_its_end(
     registry: Registry, anyio_backend: Any, limited: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     class BrokenClock(ManualClock):
@@ -176,7 +176,7 @@ async def test_a_job_ends_though_the_clock_raises_as_it_ends(
     assert "the clock has failed" in caplog.text
 
 
-async def test_a_cancel_that_comes_when_the_code_has_ended_is_not_told_as_delivered(
+async def test_a_cancel_after_the_code_ended_is_not_shown_as_delivered(
     registry: Registry, scheduler: Scheduler
 ) -> None:
     undoing, go = anyio.Event(), anyio.Event()
@@ -201,7 +201,7 @@ async def test_a_cancel_that_comes_when_the_code_has_ended_is_not_told_as_delive
     assert {entry.step for entry in snapshot.history} == {"started", "undo", "cancel_accepted", "failed"}
 
 
-async def test_a_task_that_serves_and_fails_is_logged_and_the_scheduler_can_be_left(
+async def test_a_failing_service_task_is_logged_and_the_scheduler_exits(
     registry: Registry, anyio_backend: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fails(_: Timers) -> None:
@@ -218,7 +218,7 @@ async def test_a_task_that_serves_and_fails_is_logged_and_the_scheduler_can_be_l
     assert "jobcancel timers has failed" in caplog.text
 
 
-async def test_a_job_that_cannot_be_packed_gives_back_its_slot_and_holds_up_no_shutdown(
+async def test_a_job_that_cannot_be_packed_frees_its_slot(
     registry: Registry, anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @registry.kind("work", max_running=1)
@@ -236,7 +236,7 @@ async def test_a_job_that_cannot_be_packed_gives_back_its_slot_and_holds_up_no_s
         assert await (await scheduler.submit(work(2))).result() == 2
 
 
-async def test_timers_and_a_journal_that_are_ended_before_they_run_end_at_once(
+async def test_timers_and_journal_closed_before_they_run_end_at_once(
     registry: Registry, anyio_backend: Any, clock: ManualClock
 ) -> None:
     timers = Timers(clock)

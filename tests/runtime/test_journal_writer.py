@@ -35,16 +35,14 @@ async def until(true: Any) -> None:
         await checkpoint()
 
 
-def test_what_a_store_says_is_forgotten_is_forgotten() -> None:
+def test_a_final_tombstone_removes_the_job() -> None:
     recovered = Recovered(Registry(), 0.0)
     said = {"seq": 1, "kind": "work", "created_at": 0.0, "state": "pending", "attempt": 1}
     recovered.read([Entry("job_1", said), Entry("job_1", None, final=True)])
     assert (recovered.open, recovered.settled, recovered.seq) == ({}, {}, 1)
 
 
-async def test_a_compensation_registered_while_a_cancel_is_on_its_way_is_kept_before_the_answer(
-    anyio_backend: Any,
-) -> None:
+async def test_a_compensation_is_committed_before_a_concurrent_verdict(anyio_backend: Any) -> None:
     host, begun, register, registered = Host(), anyio.Event(), anyio.Event(), anyio.Event()
     host.compensation("refund")
     store = GatedStore()
@@ -78,7 +76,7 @@ async def test_a_compensation_registered_while_a_cancel_is_on_its_way_is_kept_be
     assert host.ran == ["refund it:refund:1"]
 
 
-async def test_a_cancel_in_the_same_commit_as_the_point_of_no_return_comes_first(anyio_backend: Any) -> None:
+async def test_a_cancel_wins_over_a_committing_stage_of_the_same_commit(anyio_backend: Any) -> None:
     host, go_in, at_it = Host(), anyio.Event(), anyio.Event()
     store = GatedStore()
 
@@ -109,7 +107,7 @@ async def _turns() -> None:
         await checkpoint()
 
 
-async def test_a_cancel_in_the_same_commit_as_the_start_of_what_begins_once_comes_first(anyio_backend: Any) -> None:
+async def test_a_cancel_wins_over_a_start_in_the_same_commit(anyio_backend: Any) -> None:
     host, release = Host(max_running=1), anyio.Event()
     store = GatedStore()
 
@@ -137,7 +135,7 @@ async def test_a_cancel_in_the_same_commit_as_the_start_of_what_begins_once_come
         assert (await handle.wait()).state is JobState.CANCELED
 
 
-async def test_a_cancel_that_comes_before_a_stopped_job_is_cut_wins(anyio_backend: Any) -> None:
+async def test_a_cancel_before_the_interruption_of_a_stopped_job_wins(anyio_backend: Any) -> None:
     host = Host()
     kind = host.kind("work")(never)
     async with host.running() as scheduler:
@@ -164,7 +162,7 @@ class PokedStore(MemoryStore):
             from_thread.run_sync(poke)
 
 
-async def test_what_comes_up_while_the_journal_is_compacted_at_the_end_is_written_too(anyio_backend: Any) -> None:
+async def test_changes_during_the_final_compaction_are_committed(anyio_backend: Any) -> None:
     host, store = Host(max_running=1), PokedStore()
     kind = host.kind("work")(never)
     async with host.running(store=store) as scheduler:
@@ -177,7 +175,7 @@ async def test_what_comes_up_while_the_journal_is_compacted_at_the_end_is_writte
     assert (await running.wait()).state is JobState.PENDING
 
 
-async def test_a_journal_is_compacted_as_it_grows_and_goes_on_where_that_fails(
+async def test_a_failed_compaction_does_not_stop_the_journal(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(journal_writer, "_COMPACT", 1)
@@ -196,7 +194,7 @@ async def test_a_journal_is_compacted_as_it_grows_and_goes_on_where_that_fails(
     assert "no room" in caplog.text
 
 
-async def test_who_waits_for_a_store_that_stays_broken_is_told_when_it_is_left(anyio_backend: Any) -> None:
+async def test_a_pending_commit_fails_at_exit_if_the_store_stays_broken(anyio_backend: Any) -> None:
     host, told = Host(), list[StoreError]()
     kind = host.kind("work")(never)
 
@@ -222,9 +220,7 @@ async def test_who_waits_for_a_store_that_stays_broken_is_told_when_it_is_left(a
     assert [error.problem for error in told] == ["the disk is full"]
 
 
-async def test_what_follows_from_a_commit_or_its_failure_and_fails_is_raised_where_somebody_waits(
-    anyio_backend: Any,
-) -> None:
+async def test_an_error_after_a_commit_is_raised_to_its_waiter(anyio_backend: Any) -> None:
     def fails() -> None:
         raise LookupError("the host's clock")
 

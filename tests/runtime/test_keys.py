@@ -29,9 +29,7 @@ async def forever(job: JobContext) -> None:
     await anyio.sleep_forever()
 
 
-async def test_a_key_leads_to_the_first_job_while_it_waits_runs_and_after(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_key_finds_the_first_job_in_every_state(registry: Registry, scheduler: Scheduler) -> None:
     kind = registry.kind("work", max_running=1)(forever)
     blocker = await scheduler.submit(kind())
     first = await scheduler.submit(kind(), key="k")
@@ -52,7 +50,9 @@ async def test_a_key_leads_to_the_first_job_while_it_waits_runs_and_after(
     assert len((await scheduler.find()).jobs) == 2
 
 
-async def test_other_arguments_are_a_conflict_that_submits_nothing(registry: Registry, scheduler: Scheduler) -> None:
+async def test_other_arguments_under_a_key_conflict_and_submit_nothing(
+    registry: Registry, scheduler: Scheduler
+) -> None:
     kind = registry.kind("add")(add)
     first = await scheduler.submit(kind(1), key="k")
 
@@ -64,7 +64,7 @@ async def test_other_arguments_are_a_conflict_that_submits_nothing(registry: Reg
 
 
 @pytest.mark.parametrize("again", [(1,), (1, 10)])
-async def test_two_ways_to_write_one_call_are_no_conflict(
+async def test_two_ways_to_write_one_call_do_not_conflict(
     registry: Registry, scheduler: Scheduler, again: tuple[int, ...]
 ) -> None:
     registry.kind("add")(add)
@@ -87,7 +87,7 @@ async def test_another_owner_or_kind_may_use_the_same_key(registry: Registry, sc
     assert [await handle.result() for handle in handles] == [11, 12, 13, 14]
 
 
-async def test_a_key_is_forgotten_after_its_time_and_not_before(
+async def test_a_key_expires_exactly_after_its_ttl(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = registry.kind("add", key_ttl_s=60)(add)
@@ -130,7 +130,7 @@ async def test_the_handle_of_a_replayed_key_reads_the_settled_job(registry: Regi
 
 
 @pytest.mark.parametrize("rerun_on", [[], ["failed"]], ids=["never", "failed"])
-async def test_a_failed_first_job_is_run_again_only_if_the_kind_says_so(
+async def test_a_key_reruns_a_failed_job_only_with_rerun_on(
     registry: Registry, scheduler: Scheduler, clock: ManualClock, rerun_on: list[RerunValue]
 ) -> None:
     kind = registry.kind("add", rerun_on=rerun_on, key_ttl_s=60)(add)
@@ -147,9 +147,7 @@ async def test_a_failed_first_job_is_run_again_only_if_the_kind_says_so(
     assert third.created
 
 
-async def test_a_rerun_takes_the_keys_place_and_its_success_is_kept(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock
-) -> None:
+async def test_a_rerun_takes_over_the_key(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     failing = [True]
 
     @registry.kind("work", rerun_on=["failed"], key_ttl_s=60)
@@ -180,7 +178,7 @@ async def test_a_rerun_takes_the_keys_place_and_its_success_is_kept(
         ("canceled", ["failed", "canceled"], True),
     ],
 )
-async def test_a_key_starts_a_new_job_in_the_states_of_rerun_on_alone(
+async def test_a_key_reruns_only_in_the_states_of_rerun_on(
     registry: Registry, scheduler: Scheduler, ending: str, rerun_on: list[RerunValue], rerun: bool
 ) -> None:
     @registry.kind("work", rerun_on=rerun_on)
@@ -199,9 +197,7 @@ async def test_a_key_starts_a_new_job_in_the_states_of_rerun_on_alone(
     await second.cancel()
 
 
-async def test_a_key_starts_a_new_job_though_the_first_was_canceled_before_it_ran(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_key_reruns_a_job_canceled_before_it_ran(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work", rerun_on=["canceled"], max_running=1)
     async def work(job: JobContext) -> None:
         await anyio.sleep_forever()
@@ -234,9 +230,7 @@ class Incomparable:
         return 0
 
 
-async def test_arguments_that_cannot_be_compared_are_a_conflict_and_no_crash(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_arguments_that_cannot_be_compared_conflict(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext, table: object) -> None:
         pass
@@ -252,7 +246,7 @@ async def test_arguments_that_cannot_be_compared_are_a_conflict_and_no_crash(
         await scheduler.submit(work(other_cycle()), key="a cycle")
 
 
-async def test_a_job_that_fails_after_its_key_was_forgotten_marks_no_later_one(
+async def test_a_failure_after_the_keys_ttl_does_not_change_the_next_key(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     release = anyio.Event()
@@ -277,9 +271,7 @@ async def test_a_job_that_fails_after_its_key_was_forgotten_marks_no_later_one(
     assert await key_of(work, 2) == second
 
 
-async def test_a_handlers_default_need_be_no_plain_data_for_a_key_that_is_kept(
-    registry: Registry, anyio_backend: Any
-) -> None:
+async def test_a_default_need_not_be_plain_data_for_a_committed_key(registry: Registry, anyio_backend: Any) -> None:
     @registry.kind("work", max_running=1)
     async def work(job: JobContext, number: int, unset: Any = {1, 2}) -> int:  # noqa: B006
         return number
@@ -310,7 +302,7 @@ CHANGES: dict[str, Callable[[], tuple[Any, ...]]] = {
 
 @pytest.mark.parametrize("durable", [False, True], ids=["in memory", "with a store"])
 @pytest.mark.parametrize("what", CHANGES)
-async def test_a_handler_that_changes_its_argument_makes_no_conflict_of_the_same_submit(
+async def test_a_handler_that_changes_its_argument_causes_no_conflict(
     anyio_backend: Any, registry: Registry, durable: bool, what: str
 ) -> None:
     if durable and "set" in what:
@@ -330,7 +322,9 @@ async def test_a_handler_that_changes_its_argument_makes_no_conflict_of_the_same
             await scheduler.submit(render({"title": "y"}), key="k")
 
 
-async def test_an_object_that_is_no_plain_data_is_compared_as_itself(registry: Registry, scheduler: Scheduler) -> None:
+async def test_an_argument_that_is_no_plain_data_is_compared_by_identity(
+    registry: Registry, scheduler: Scheduler
+) -> None:
     @registry.kind("write")
     async def write(job: JobContext, where: dict[str, Note]) -> None:
         where["note"].text = "written"
@@ -344,9 +338,7 @@ async def test_an_object_that_is_no_plain_data_is_compared_as_itself(registry: R
         await scheduler.submit(write({"note": Note()}), key="k")
 
 
-async def test_an_interrupt_while_arguments_are_compared_goes_to_who_submits(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_an_interrupt_while_comparing_reaches_the_submitter(registry: Registry, scheduler: Scheduler) -> None:
     class Interrupts:
         def __eq__(self, other: object) -> bool:
             raise KeyboardInterrupt
@@ -364,7 +356,7 @@ async def test_an_interrupt_while_arguments_are_compared_goes_to_who_submits(
     assert [job.id for job in (await scheduler.find()).jobs] == [first.id]
 
 
-async def test_a_key_that_outlived_its_job_leaves_the_journal_with_its_time(anyio_backend: Any) -> None:
+async def test_a_key_without_its_job_leaves_the_journal_after_its_ttl(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work", key_ttl_s=100, retain_s=10)
@@ -382,7 +374,7 @@ async def test_a_key_that_outlived_its_job_leaves_the_journal_with_its_time(anyi
     assert Entry(first.id, None, final=True) in host.store.kept
 
 
-async def test_a_key_that_is_forgotten_before_its_job_leaves_the_job(anyio_backend: Any) -> None:
+async def test_an_expired_key_does_not_remove_its_job(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work", key_ttl_s=10, retain_s=100)

@@ -37,12 +37,12 @@ def test_constructing_needs_no_loop(registry: Registry) -> None:
         ({"drain_s": float("nan")}, "drain_s must be a number of seconds from 0, .*, not nan$"),
     ],
 )
-def test_limits_that_make_no_sense_are_refused(registry: Registry, options: dict[str, Any], message: str) -> None:
+def test_invalid_limits_are_refused(registry: Registry, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Scheduler(registry, **options)
 
 
-async def test_entering_twice_is_refused_and_hurts_nobody(registry: Registry, anyio_backend: Any) -> None:
+async def test_entering_twice_is_refused_without_effect(registry: Registry, anyio_backend: Any) -> None:
     kind = registry.kind("work")(at_once)
 
     async with Scheduler(registry) as scheduler:
@@ -52,14 +52,12 @@ async def test_entering_twice_is_refused_and_hurts_nobody(registry: Registry, an
         assert await (await scheduler.submit(kind())).result() == 1
 
 
-async def test_leaving_what_was_not_entered_is_refused(registry: Registry, anyio_backend: Any) -> None:
+async def test_leaving_without_entering_is_refused(registry: Registry, anyio_backend: Any) -> None:
     with pytest.raises(SchedulerClosedError, match="cannot leave"):
         await Scheduler(registry).__aexit__(None, None, None)
 
 
-async def test_leaving_in_another_task_is_refused_and_the_first_can_still_leave(
-    registry: Registry, anyio_backend: Any
-) -> None:
+async def test_leaving_in_another_task_is_refused_without_effect(registry: Registry, anyio_backend: Any) -> None:
     kind = registry.kind("work")(at_once)
     scheduler = Scheduler(registry)
     refused = anyio.Event()
@@ -76,7 +74,7 @@ async def test_leaving_in_another_task_is_refused_and_the_first_can_still_leave(
         assert await (await scheduler.submit(kind())).result() == 1
 
 
-async def test_the_exception_of_the_body_goes_out_bare(registry: Registry, anyio_backend: Any) -> None:
+async def test_the_exception_of_the_body_is_raised_bare(registry: Registry, anyio_backend: Any) -> None:
     error = LookupError("of the body")
     kind = registry.kind("work")(forever)
     handles: list[JobHandle[None]] = []
@@ -95,7 +93,7 @@ async def test_the_exception_of_the_body_goes_out_bare(registry: Registry, anyio
     assert (snapshot.cancel.cause, snapshot.cancel.reason) == (CancelCause.SHUTDOWN, "the scheduler shuts down")
 
 
-async def test_everything_can_be_read_after_the_end_and_nothing_changes(registry: Registry, anyio_backend: Any) -> None:
+async def test_a_closed_scheduler_can_be_read_and_not_changed(registry: Registry, anyio_backend: Any) -> None:
     kind, endless = registry.kind("work")(at_once), registry.kind("endless")(forever)
     async with Scheduler(registry) as scheduler:
         done = await scheduler.submit(kind(), key="k")
@@ -146,7 +144,7 @@ def test_a_scheduler_may_be_entered_again_on_another_loop(
     assert ids[:3] == ids[3:], "the keys are remembered"
 
 
-async def test_a_shutdown_twice_and_at_once_ends_once(registry: Registry, anyio_backend: Any) -> None:
+async def test_two_concurrent_shutdowns_end_once(registry: Registry, anyio_backend: Any) -> None:
     kind = registry.kind("work")(forever)
 
     async with Scheduler(registry) as scheduler:
@@ -160,7 +158,7 @@ async def test_a_shutdown_twice_and_at_once_ends_once(registry: Registry, anyio_
             await scheduler.submit(kind())
 
 
-async def test_a_job_may_not_shut_its_own_scheduler_down_but_another(registry: Registry, anyio_backend: Any) -> None:
+async def test_a_job_may_shut_down_only_another_scheduler(registry: Registry, anyio_backend: Any) -> None:
     async with Scheduler(registry) as scheduler, Scheduler(registry) as other:
 
         @registry.kind("work")
@@ -175,7 +173,7 @@ async def test_a_job_may_not_shut_its_own_scheduler_down_but_another(registry: R
             await other.submit(work())
 
 
-async def test_code_that_a_job_left_behind_may_shut_down(registry: Registry, anyio_backend: Any) -> None:
+async def test_code_that_outlives_its_job_may_shut_down(registry: Registry, anyio_backend: Any) -> None:
     go, over = anyio.Event(), anyio.Event()
 
     async with anyio.create_task_group() as group, Scheduler(registry) as scheduler:
@@ -194,7 +192,7 @@ async def test_code_that_a_job_left_behind_may_shut_down(registry: Registry, any
         await over.wait()
 
 
-async def test_other_threads_find_no_way_in_before_there_is_one(
+async def test_other_threads_are_refused_before_the_scheduler_runs(
     registry: Registry, anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scheduler, begin = Scheduler(registry), Session.begin

@@ -107,7 +107,7 @@ class Text(str):
         (ValueError(Text("of its own type")), "of its own type"),
     ],
 )
-async def test_an_error_that_says_nothing_proper_fails_its_job_and_no_other(
+async def test_an_error_without_a_usable_message_fails_only_its_job(
     registry: Registry, scheduler: Scheduler, error: Exception, message: str
 ) -> None:
     @registry.kind("work")
@@ -122,7 +122,7 @@ async def test_an_error_that_says_nothing_proper_fails_its_job_and_no_other(
     assert (await (await scheduler.submit(work(None))).wait()).state is JobState.SUCCEEDED
 
 
-async def test_an_error_that_says_it_is_false_is_logged_with_its_traceback(
+async def test_an_error_that_is_falsy_is_logged_with_its_traceback(
     registry: Registry, scheduler: Scheduler, caplog: pytest.LogCaptureFixture
 ) -> None:
     @registry.kind("work")
@@ -134,7 +134,7 @@ async def test_an_error_that_says_it_is_false_is_logged_with_its_traceback(
     assert "tests.core.odd.Falsy: x" in caplog.text
 
 
-async def test_of_an_error_without_end_no_handler_gets_more_than_where_it_was_raised(
+async def test_an_endless_error_is_logged_only_with_where_it_was_raised(
     registry: Registry, scheduler: Scheduler, caplog: pytest.LogCaptureFixture
 ) -> None:
     @registry.kind("work")

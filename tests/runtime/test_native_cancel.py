@@ -44,9 +44,7 @@ async def test_a_native_cancel_while_the_scheduler_opens_closes_it_again(
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
-async def test_a_native_cancel_of_a_shutdown_is_raised_after_the_last_job_has_ended(
-    registry: Registry, anyio_backend: Any
-) -> None:
+async def test_a_native_cancel_of_a_shutdown_is_raised_at_its_end(registry: Registry, anyio_backend: Any) -> None:
     inside, release = asyncio.Event(), asyncio.Event()
 
     @registry.kind("work", on_cancel="refuse")
@@ -72,9 +70,7 @@ async def test_a_native_cancel_of_a_shutdown_is_raised_after_the_last_job_has_en
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
-async def test_a_native_cancel_of_a_job_that_waits_for_its_children_is_recorded_and_tears_nobody(
-    registry: Registry, anyio_backend: Any
-) -> None:
+async def test_a_native_cancel_of_a_waiting_parent_tears_no_child(registry: Registry, anyio_backend: Any) -> None:
     inside, release = asyncio.Event(), asyncio.Event()
     tasks: list[asyncio.Task[Any] | None] = []
 
@@ -105,7 +101,7 @@ async def test_a_native_cancel_of_a_job_that_waits_for_its_children_is_recorded_
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("stored", [False, True], ids=["in_memory", "with_a_store"])
-async def test_a_host_that_cancels_every_task_and_goes_on_has_a_scheduler_that_works(
+async def test_a_scheduler_works_after_the_host_cancels_every_task(
     anyio_backend: Any, stored: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     host = Host()
@@ -143,9 +139,7 @@ async def test_a_host_that_cancels_every_task_and_goes_on_has_a_scheduler_that_w
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
-async def test_a_thread_ends_before_its_job_is_undone_and_settles_whatever_cancels_the_task(
-    registry: Registry, anyio_backend: Any
-) -> None:
+async def test_a_thread_ends_before_its_job_is_undone_and_settles(registry: Registry, anyio_backend: Any) -> None:
     order, go, tasks = list[str](), threading.Event(), list[asyncio.Task[Any]]()
     begun = asyncio.Event()
 
@@ -179,9 +173,7 @@ async def test_a_thread_ends_before_its_job_is_undone_and_settles_whatever_cance
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
-async def test_a_plain_compensation_ends_in_its_thread_and_is_told_as_it_ended_whatever_cancels_the_task(
-    registry: Registry, anyio_backend: Any
-) -> None:
+async def test_a_native_cancel_does_not_hide_how_a_compensation_ended(registry: Registry, anyio_backend: Any) -> None:
     begun, go, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
 
     def undo() -> None:
@@ -207,7 +199,7 @@ async def test_a_plain_compensation_ends_in_its_thread_and_is_told_as_it_ended_w
 
 @pytest.mark.parametrize("begun", [True, False], ids=["begun", "not begun"])
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
-async def test_a_threads_call_is_answered_though_its_task_is_canceled_natively(
+async def test_a_threads_call_is_answered_after_a_native_cancel(
     registry: Registry, anyio_backend: Any, begun: bool
 ) -> None:
     inside = asyncio.Event()

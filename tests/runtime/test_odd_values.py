@@ -165,7 +165,7 @@ def store(request: pytest.FixtureRequest) -> Store | None:
 
 @VALUES_ONLY
 @pytest.mark.parametrize("name", ODD)
-async def test_14_a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job_at_most(
+async def test_14_a_value_with_broken_methods_ends_at_most_its_own_job(
     name: str, store: Store | None, anyio_backend: Any
 ) -> None:
     for place, does in DOES.items():
@@ -177,7 +177,7 @@ async def test_14_a_value_that_cannot_be_shown_kept_or_compared_ends_its_own_job
 @VALUES_ONLY
 @pytest.mark.parametrize("does", [raises, raises_in_an_undo])
 @pytest.mark.parametrize("name", ERRORS)
-async def test_14_an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_job(
+async def test_14_an_unformattable_error_ends_only_its_own_job(
     name: str, does: Does, store: Store | None, anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupts: list[None] = []
@@ -199,7 +199,7 @@ WHERE = ("code", "stage", "undo")
 
 
 @pytest.mark.parametrize("where", WHERE)
-async def test_14_a_cancellation_whose_contexts_go_in_a_circle_ends_its_own_job(
+async def test_14_a_circular_cancellation_ends_only_its_own_job(
     where: str, anyio_backend: Any, anyio_backend_name: str
 ) -> None:
     if anyio_backend_name == "trio":
@@ -252,7 +252,7 @@ OPTIONS = ("key", "owner", "labels", "arguments", "compensations", "by", "reason
 
 @VALUES_ONLY
 @pytest.mark.parametrize("name", ODD)
-async def test_14_a_value_given_at_submit_or_cancel_is_taken_or_refused_whole(
+async def test_14_a_submit_or_cancel_is_accepted_or_refused_as_a_whole(
     name: str, store: Store | None, anyio_backend: Any
 ) -> None:
     host, value = Host(), ODD[name]

@@ -55,7 +55,7 @@ def _keep_and_cancel(commit: PendingCommit[str], scope: anyio.CancelScope) -> No
     [(_keep,), (_cancel, _keep), (_cancel_and_keep,), (_keep_and_cancel,)],
     ids=["committed", "cancelled_then_kept", "cancelled_and_kept_at_once", "kept_and_cancelled_at_once"],
 )
-async def test_who_waits_has_his_answer(steps: tuple[Step, ...]) -> None:
+async def test_a_caller_gets_its_answer_whenever_it_is_cancelled(steps: tuple[Step, ...]) -> None:
     waited_for, answers = pending_commit(), list[str]()
     scope, cancelled = anyio.CancelScope(), any(step is not _keep for step in steps)
 
@@ -74,7 +74,7 @@ async def test_who_waits_has_his_answer(steps: tuple[Step, ...]) -> None:
     assert answers == (["committed"] if cancelled else ["committed", "not cancelled"])
 
 
-async def test_who_was_cancelled_before_he_asked_waits_all_the_same() -> None:
+async def test_a_caller_cancelled_before_its_wait_still_waits() -> None:
     waited_for, answers = pending_commit(), list[str]()
     scope = anyio.CancelScope()
 
@@ -91,7 +91,7 @@ async def test_who_was_cancelled_before_he_asked_waits_all_the_same() -> None:
     assert answers == ["committed"]
 
 
-async def test_who_was_cancelled_hears_that_nothing_was_kept() -> None:
+async def test_a_cancelled_caller_gets_the_error_of_the_store() -> None:
     waited_for, errors = pending_commit(), list[StoreError]()
     scope = anyio.CancelScope()
 
@@ -152,9 +152,7 @@ async def test_a_native_cancel_of_the_caller_is_raised_after_the_answer(
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
-async def test_a_caller_that_waits_uninterrupted_takes_no_turn_of_the_loop_when_it_is_cancelled(
-    anyio_backend: Any,
-) -> None:
+async def test_a_native_cancel_does_not_wake_an_uninterrupted_wait(anyio_backend: Any) -> None:
     waited_for, turns = pending_commit(), 0
 
     async def wait() -> str:
@@ -193,9 +191,7 @@ async def test_a_caller_that_waits_uninterrupted_takes_no_turn_of_the_loop_when_
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("limit", ["wait_for", "timeout"])
-async def test_a_caller_with_a_time_limit_gets_its_answer_and_is_not_cancelled_for_it_later(
-    anyio_backend: Any, limit: str
-) -> None:
+async def test_a_callers_timeout_does_not_cancel_it_after_its_answer(anyio_backend: Any, limit: str) -> None:
     waited_for, overdue = pending_commit(), asyncio.Event()
     asyncio.get_running_loop().call_later(0.02, overdue.set)
 
@@ -215,14 +211,14 @@ async def test_a_caller_with_a_time_limit_gets_its_answer_and_is_not_cancelled_f
     assert await task == "committed"
 
 
-async def test_a_signal_that_was_set_before_ends_each_wait_at_once(anyio_backend: Any) -> None:
+async def test_a_wakeup_set_before_the_wait_ends_it_at_once(anyio_backend: Any) -> None:
     done = current_loop().wakeup()
     done.set()
     await done.wait()
     await done.wait_uninterrupted()
 
 
-def test_an_interrupt_that_trio_holds_back_is_returned() -> None:
+def test_an_interrupt_deferred_by_trio_is_returned() -> None:
     @trio.lowlevel.enable_ki_protection
     async def main() -> BaseException | None:
         signal.raise_signal(signal.SIGINT)
@@ -232,7 +228,7 @@ def test_an_interrupt_that_trio_holds_back_is_returned() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE[:1], ids=["asyncio"])
-async def test_a_wait_under_a_cancelled_scope_spends_no_turn_of_the_loop(
+async def test_a_wait_under_a_cancelled_scope_does_not_spin(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop: Any = asyncio.get_running_loop()

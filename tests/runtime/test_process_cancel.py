@@ -95,9 +95,7 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-async def test_a_polite_process_ends_by_sigterm_and_its_last_words_are_heard(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_process_ends_by_sigterm_and_its_last_output_is_read(registry: Registry, scheduler: Scheduler) -> None:
     running = Running(registry, POLITE)
     handle = await scheduler.submit(running.kind())
     await running.printed("ready")
@@ -107,7 +105,7 @@ async def test_a_polite_process_ends_by_sigterm_and_its_last_words_are_heard(
     assert running.lines == ["ready", "leaving"]
 
 
-async def test_a_deaf_process_is_killed_when_its_time_is_over_and_not_before(
+async def test_a_process_that_ignores_sigterm_is_killed_after_the_wait(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     running = Running(registry, DEAF, kill_after_s=7)
@@ -124,7 +122,7 @@ async def test_a_deaf_process_is_killed_when_its_time_is_over_and_not_before(
         os.kill(pid, 0)
 
 
-async def test_a_grandchild_that_ignores_sigterm_is_killed_with_its_group(
+async def test_a_grandchild_that_ignores_sigterm_is_killed(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     running = Running(registry, WITH_A_DEAF_CHILD, DEAF)
@@ -139,7 +137,7 @@ async def test_a_grandchild_that_ignores_sigterm_is_killed_with_its_group(
     await gone(pid)
 
 
-async def test_force_at_the_end_of_the_grace_kills_without_waiting_politely(
+async def test_force_at_the_end_of_the_grace_kills_at_once(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     running = Running(registry, DEAF, kill_after_s=1000, grace_s=10, on_grace_expired="force")
@@ -156,7 +154,7 @@ async def test_force_at_the_end_of_the_grace_kills_without_waiting_politely(
     await gone(pid)
 
 
-async def test_a_descendant_that_left_the_group_and_holds_the_pipe_holds_nobody_up(
+async def test_a_descendant_outside_the_group_does_not_block_the_job(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     running = Running(registry, WITH_A_CHILD_THAT_LEAVES)
@@ -189,9 +187,7 @@ async def test_a_process_whose_group_is_gone_already_is_no_error(
         os.kill(pid, signal.SIGKILL)
 
 
-async def test_two_processes_of_one_job_are_ended_both(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock
-) -> None:
+async def test_both_processes_of_a_job_are_ended(registry: Registry, scheduler: Scheduler, clock: ManualClock) -> None:
     ready = {number: anyio.Event() for number in range(2)}
     asked = {number: anyio.Event() for number in range(2)}
 
@@ -217,7 +213,7 @@ async def test_two_processes_of_one_job_are_ended_both(
     assert (await handle.wait()).state is JobState.CANCELED
 
 
-async def test_a_cancel_before_the_process_started_leaves_none_behind(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_cancel_before_the_process_starts_leaves_no_process(registry: Registry, scheduler: Scheduler) -> None:
     begun = anyio.Event()
     running: list[Callable[[], object]] = []
 

@@ -42,7 +42,7 @@ async def test_a_code_other_than_zero_raises_with_the_outputs(registry: Registry
     assert (await (await scheduler.submit(work())).wait()).state is JobState.SUCCEEDED
 
 
-async def test_a_string_is_the_shells(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_string_is_run_by_the_shell(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> bytes:
         return (await job.run_process("echo one; echo two")).stdout
@@ -71,7 +71,7 @@ async def test_a_process_that_does_not_read_its_input_is_no_error(registry: Regi
     assert await (await scheduler.submit(work())).result() == 0
 
 
-async def test_the_folder_and_the_environment_are_the_ones_that_were_given(
+async def test_the_process_gets_the_given_cwd_and_environment(
     registry: Registry, scheduler: Scheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "import os; print(os.path.basename(os.getcwd()), os.environ.get('COLOR'), os.environ.get('MARK'))"
@@ -89,9 +89,7 @@ async def test_the_folder_and_the_environment_are_the_ones_that_were_given(
     assert inherited.decode() == " None ours\n"
 
 
-async def test_a_program_that_does_not_exist_raises_what_the_system_says(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_missing_program_raises_the_systems_error(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> None:
         with pytest.raises(FileNotFoundError):
@@ -102,7 +100,7 @@ async def test_a_program_that_does_not_exist_raises_what_the_system_says(
     assert (await (await scheduler.submit(work())).wait()).state is JobState.SUCCEEDED
 
 
-async def test_lines_come_as_they_are_printed_whichever_way_they_end(registry: Registry, scheduler: Scheduler) -> None:
+async def test_lines_arrive_as_they_are_printed_with_any_line_ending(registry: Registry, scheduler: Scheduler) -> None:
     code = r"""
 import sys
 sys.stdout.buffer.write(b"one\ntwo\r\n10%\r20%\rinvalid \xff utf-8\n\nhalf a li")
@@ -144,7 +142,7 @@ def test_a_carriage_return_that_comes_last_ends_a_line() -> None:
     assert lines == ["100%"]
 
 
-async def test_an_error_of_on_line_ends_the_process_and_comes_out_bare(
+async def test_an_error_of_on_line_ends_the_process_and_is_raised_bare(
     registry: Registry, scheduler: Scheduler
 ) -> None:
     code = "import os, time; print(os.getpid(), flush=True); time.sleep(3600)"

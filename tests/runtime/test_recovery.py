@@ -17,7 +17,7 @@ from jobcancel.errors import QueueFullError
 from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 
-async def test_jobs_that_waited_wait_again_in_their_order_and_start_one_after_the_other(anyio_backend: Any) -> None:
+async def test_pending_jobs_stay_in_their_order_after_a_restart(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("ingest", max_running=1)
@@ -47,7 +47,7 @@ async def test_the_schedulers_limit_holds_again_after_a_restart(anyio_backend: A
     assert states == ["running", "running", "pending", "pending"]
 
 
-async def test_more_jobs_come_back_than_a_lowered_max_pending_would_take(anyio_backend: Any) -> None:
+async def test_recovered_jobs_may_exceed_a_lowered_max_pending(anyio_backend: Any) -> None:
     host, later = Host(), Host()
     kind = host.kind("ingest", max_running=1)(never)
     smaller = later.kind("ingest", max_running=1, max_pending=1)(never)
@@ -60,7 +60,7 @@ async def test_more_jobs_come_back_than_a_lowered_max_pending_would_take(anyio_b
     assert states == ["running", "pending", "pending", "pending"]
 
 
-async def test_the_time_to_expiry_is_counted_over_a_restart(anyio_backend: Any) -> None:
+async def test_the_time_to_expiry_counts_across_a_restart(anyio_backend: Any) -> None:
     host = Host(max_running=1)
     kind = host.kind("ingest")(never)
     waits = host.kind("waits", expires_s=10)(never)
@@ -77,7 +77,7 @@ async def test_the_time_to_expiry_is_counted_over_a_restart(anyio_backend: Any) 
     assert snapshot.failure.code is FailureCode.EXPIRED
 
 
-async def test_a_job_whose_time_to_wait_ended_while_nothing_ran_does_not_start(anyio_backend: Any) -> None:
+async def test_a_job_that_expired_between_two_processes_does_not_start(anyio_backend: Any) -> None:
     host = Host(max_running=1)
     kind, free = host.kind("ingest")(never), host.kind("free", expires_s=10)(never)
     host.compensation("refund")
@@ -96,7 +96,7 @@ async def test_a_job_whose_time_to_wait_ended_while_nothing_ran_does_not_start(a
     assert host.ran == ["refund it:refund:1"]
 
 
-async def test_a_job_that_ran_has_failed_unless_its_kind_is_run_again(anyio_backend: Any) -> None:
+async def test_a_running_job_fails_at_a_restart_unless_its_kind_reruns(anyio_backend: Any) -> None:
     host = Host()
     host.compensation("refund")
 
@@ -129,7 +129,7 @@ async def test_a_job_that_ran_has_failed_unless_its_kind_is_run_again(anyio_back
     assert ran == ["again 1", "again 2", "again 3", "once 1", "refund it:refund:1"]
 
 
-async def test_settled_jobs_are_as_they_were(anyio_backend: Any) -> None:
+async def test_settled_jobs_are_unchanged_after_a_restart(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work")
@@ -153,7 +153,7 @@ async def test_settled_jobs_are_as_they_were(anyio_backend: Any) -> None:
     assert newest == (before[1], before[0])
 
 
-async def test_a_result_that_is_no_plain_data_is_not_kept_and_said_so(anyio_backend: Any) -> None:
+async def test_a_result_that_is_no_plain_data_is_shown_as_not_committed(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work")
@@ -170,7 +170,7 @@ async def test_a_result_that_is_no_plain_data_is_not_kept_and_said_so(anyio_back
     assert notes == [("noted", {"repr": "{1, 2}"})]
 
 
-async def test_pages_go_on_where_they_were_after_a_restart(anyio_backend: Any) -> None:
+async def test_paging_resumes_after_a_restart(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work")
@@ -192,7 +192,7 @@ async def test_pages_go_on_where_they_were_after_a_restart(anyio_backend: Any) -
     assert [job.id for job in every.jobs] == [newer.id, *ids]
 
 
-async def test_a_job_that_is_said_to_wait_and_may_have_begun_is_lost_with_its_process(anyio_backend: Any) -> None:
+async def test_a_pending_job_that_may_have_begun_is_lost(anyio_backend: Any) -> None:
     host = Host()
     kind = host.kind("work", on_restart="fail")(never)
     async with host.running() as scheduler:
@@ -204,7 +204,7 @@ async def test_a_job_that_is_said_to_wait_and_may_have_begun_is_lost_with_its_pr
     assert (job.state, job.failure.code) == ("failed", "WORKER_LOST")
 
 
-async def test_a_job_that_may_have_begun_and_is_not_to_be_run_again_is_lost(anyio_backend: Any) -> None:
+async def test_a_job_that_may_have_begun_and_does_not_rerun_is_lost(anyio_backend: Any) -> None:
     host, begun = Host(), anyio.Event()
 
     @host.kind("once", on_restart="fail")
@@ -224,7 +224,7 @@ async def test_a_job_that_may_have_begun_and_is_not_to_be_run_again_is_lost(anyi
     assert snapshot.failure.code is FailureCode.WORKER_LOST
 
 
-async def test_the_next_attempt_of_a_job_waits_where_the_limit_is_lower_now(anyio_backend: Any) -> None:
+async def test_the_next_attempt_waits_under_a_lowered_limit(anyio_backend: Any) -> None:
     host = Host()
     kind = host.kind("work")(never)
     async with host.running(max_running=2) as scheduler:

@@ -33,9 +33,7 @@ def undone(snapshot: Snapshot[Any]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("on_restart", ["fail", "rerun"])
-async def test_a_job_that_was_canceling_is_undone_newest_first_and_canceled(
-    anyio_backend: Any, on_restart: str
-) -> None:
+async def test_a_canceling_job_is_undone_newest_first_and_canceled(anyio_backend: Any, on_restart: str) -> None:
     host, release = Host(), anyio.Event()
     host.compensation("refund", "delete")
 
@@ -62,7 +60,7 @@ async def test_a_job_that_was_canceling_is_undone_newest_first_and_canceled(
     assert undone(snapshot) == [("refund", "compensated"), ("delete", "compensated"), ("refund", "compensated")]
 
 
-async def test_a_compensation_that_a_crash_interrupted_runs_again_with_the_same_token(anyio_backend: Any) -> None:
+async def test_an_interrupted_compensation_runs_again_with_its_token(anyio_backend: Any) -> None:
     host, tokens, calls = Host(), list[str](), list[str]()
 
     @host.registry.compensation("refund")
@@ -97,7 +95,7 @@ async def test_a_compensation_that_a_crash_interrupted_runs_again_with_the_same_
     assert snapshot.cancel.compensated
 
 
-async def test_a_function_without_a_name_is_recorded_as_what_nobody_can_run_any_more(anyio_backend: Any) -> None:
+async def test_an_unregistered_undo_is_recorded_as_lost_after_a_crash(anyio_backend: Any) -> None:
     host = Host()
     host.compensation("refund")
 
@@ -128,7 +126,7 @@ async def test_a_function_without_a_name_is_recorded_as_what_nobody_can_run_any_
     assert "registry.compensation" in advice
 
 
-async def test_what_failed_to_be_undone_before_the_crash_still_counts_after_it(anyio_backend: Any) -> None:
+async def test_an_undo_that_failed_before_the_crash_still_counts(anyio_backend: Any) -> None:
     host, tried = Host(), list[str]()
 
     @host.registry.compensation("fails")
@@ -161,7 +159,7 @@ async def test_what_failed_to_be_undone_before_the_crash_still_counts_after_it(a
     assert undone(snapshot) == [("fails", "CLEANUP_FAILED"), ("hangs", "compensated")]
 
 
-async def test_a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start(anyio_backend: Any) -> None:
+async def test_a_committed_undecided_cancel_is_decided_at_the_start(anyio_backend: Any) -> None:
     host = Host(max_running=1)
     kind = host.kind("work")(never)
     async with host.running() as scheduler:
@@ -180,7 +178,7 @@ async def test_a_cancel_that_was_kept_and_not_decided_is_decided_at_the_start(an
     assert [snapshot.attempt for snapshot in snapshots] == [1, 1]
 
 
-async def test_a_cancel_that_was_refused_is_not_decided_anew_at_the_start(anyio_backend: Any) -> None:
+async def test_a_refused_cancel_is_not_decided_again_at_the_start(anyio_backend: Any) -> None:
     host, go_in, inside, release = Host(), anyio.Event(), anyio.Event(), anyio.Event()
     verdicts: list[Verdict] = []
 
@@ -212,7 +210,7 @@ async def test_a_cancel_that_was_refused_is_not_decided_anew_at_the_start(anyio_
     assert [verdict.outcome for verdict in verdicts] == [Outcome.REFUSED]
 
 
-async def test_a_cancel_that_could_not_be_kept_is_not_kept_later(anyio_backend: Any) -> None:
+async def test_a_cancel_that_failed_to_commit_is_not_committed_later(anyio_backend: Any) -> None:
     host, begun, release = Host(), anyio.Event(), anyio.Event()
 
     @host.kind("work")
@@ -238,7 +236,7 @@ async def test_a_cancel_that_could_not_be_kept_is_not_kept_later(anyio_backend: 
 
 
 @pytest.mark.parametrize("force", [False, True])
-async def test_a_held_cancel_is_held_no_longer_when_what_it_shielded_is_gone(anyio_backend: Any, force: bool) -> None:
+async def test_a_held_cancel_takes_effect_after_a_crash(anyio_backend: Any, force: bool) -> None:
     host, release = Host(), anyio.Event()
 
     @host.kind("work", stages=[Stage("charge", on_cancel="defer")])
@@ -262,7 +260,7 @@ async def test_a_held_cancel_is_held_no_longer_when_what_it_shielded_is_gone(any
     assert ("charge", "interrupted") in [(entry.step, entry.status) for entry in snapshot.history]
 
 
-async def test_a_job_whose_time_was_over_ends_failed_after_the_restart_too(anyio_backend: Any) -> None:
+async def test_a_timed_out_job_fails_after_the_restart(anyio_backend: Any) -> None:
     host, release = Host(), anyio.Event()
 
     @host.kind("work", timeout_s=5)
@@ -282,7 +280,7 @@ async def test_a_job_whose_time_was_over_ends_failed_after_the_restart_too(anyio
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-async def test_the_next_attempt_has_the_time_that_its_submit_gave_it(anyio_backend: Any, key: str | None) -> None:
+async def test_the_next_attempt_has_the_timeout_of_its_submit(anyio_backend: Any, key: str | None) -> None:
     host = Host()
     kind = host.kind("work", timeout_s=5)(never)
     async with host.running() as scheduler:
@@ -296,7 +294,7 @@ async def test_the_next_attempt_has_the_time_that_its_submit_gave_it(anyio_backe
     assert (snapshot.failure.code, snapshot.attempt) == (FailureCode.TIMED_OUT, 2)
 
 
-async def test_the_time_of_its_kind_is_not_kept_and_may_change_over_a_restart(anyio_backend: Any) -> None:
+async def test_a_kinds_timeout_may_change_at_a_restart(anyio_backend: Any) -> None:
     host, later = Host(), Host()
     kind = host.kind("work", timeout_s=5)(never)
     later.kind("work", timeout_s=2)(never)

@@ -12,9 +12,7 @@ from tests.runtime.restarts import Host, TestedStore, never, settle, written
 
 
 @pytest.mark.parametrize("on_restart", ["fail", "rerun"])
-async def test_a_child_of_an_attempt_that_is_over_settles_before_its_parent(
-    anyio_backend: Any, on_restart: str
-) -> None:
+async def test_a_child_of_a_past_attempt_settles_before_its_parent(anyio_backend: Any, on_restart: str) -> None:
     host, refunding, release = Host(), anyio.Event(), anyio.Event()
 
     @host.registry.compensation("refund")
@@ -55,7 +53,7 @@ async def test_a_child_of_an_attempt_that_is_over_settles_before_its_parent(
     assert snapshot.progress.batch.pending == 0
 
 
-async def test_a_child_that_waited_is_withdrawn_and_one_that_has_settled_stays(anyio_backend: Any) -> None:
+async def test_a_pending_child_is_withdrawn_and_a_settled_one_stays(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("child", max_running=2)
@@ -127,7 +125,7 @@ async def test_a_child_whose_parent_settled_is_canceled_alone(anyio_backend: Any
                 assert (await third.wait(young.id)).state is JobState.CANCELED
 
 
-async def test_a_parent_and_its_child_never_settle_in_the_wrong_order_in_the_journal(anyio_backend: Any) -> None:
+async def test_a_child_settles_before_its_parent_in_the_journal(anyio_backend: Any) -> None:
     host, release = Host(), anyio.Event()
 
     @host.kind("child")

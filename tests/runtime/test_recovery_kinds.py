@@ -23,7 +23,7 @@ GONE = "its kind 'work' is registered no longer, so that it cannot go on"
 
 
 @pytest.mark.parametrize("waits", [True, False])
-async def test_a_job_of_a_kind_that_is_gone_has_failed_is_readable_and_undone(anyio_backend: Any, waits: bool) -> None:
+async def test_a_job_of_a_removed_kind_fails_is_undone_and_readable(anyio_backend: Any, waits: bool) -> None:
     host, later = Host(max_running=1), Host()
     later.compensation("refund")
     kind = host.kind("work")(never)
@@ -46,7 +46,7 @@ async def test_a_job_of_a_kind_that_is_gone_has_failed_is_readable_and_undone(an
     assert later.ran == ["refund it:refund:1"]
 
 
-async def test_a_canceling_job_of_a_kind_that_is_gone_is_canceled(anyio_backend: Any) -> None:
+async def test_a_canceling_job_of_a_removed_kind_is_canceled(anyio_backend: Any) -> None:
     host, later = Host(), Host()
     kind = host.kind("work", stages=[], on_cancel="defer")(never)
     async with host.running() as scheduler:
@@ -62,7 +62,7 @@ async def test_a_canceling_job_of_a_kind_that_is_gone_is_canceled(anyio_backend:
 @pytest.mark.parametrize(
     ("handler", "message"), [(other, "missing a required argument: 'path'"), (None, "handler")], ids=["args", "handler"]
 )
-async def test_a_job_that_cannot_be_called_any_more_has_failed_and_says_why(
+async def test_a_job_that_can_no_longer_be_called_fails_with_the_reason(
     anyio_backend: Any, handler: Any, message: str
 ) -> None:
     host = Host()
@@ -83,7 +83,7 @@ async def test_a_job_that_cannot_be_called_any_more_has_failed_and_says_why(
     assert message in snapshot.failure.message
 
 
-async def test_a_stage_that_is_declared_no_longer_is_known_by_its_name(anyio_backend: Any) -> None:
+async def test_a_stage_no_longer_declared_is_known_by_its_name(anyio_backend: Any) -> None:
     host, later = Host(), Host()
 
     @host.kind("work", stages=[Stage("old")])
@@ -101,7 +101,7 @@ async def test_a_stage_that_is_declared_no_longer_is_known_by_its_name(anyio_bac
     assert ("old", "interrupted") in [(entry.step, entry.status) for entry in snapshot.history]
 
 
-async def test_keys_lead_to_the_same_job_after_a_restart_as_long_as_was_promised(anyio_backend: Any) -> None:
+async def test_keys_find_their_job_after_a_restart_until_their_ttl(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work", key_ttl_s=100, retain_s=10)
@@ -132,9 +132,7 @@ async def test_keys_lead_to_the_same_job_after_a_restart_as_long_as_was_promised
 
 @pytest.mark.parametrize("rerun_on", [["failed"], ["canceled"], []], ids=["failed", "canceled", "never"])
 @pytest.mark.parametrize("settles", ["before", "after"])
-async def test_a_key_whose_job_failed_starts_a_new_one_if_the_kind_says_so(
-    anyio_backend: Any, rerun_on: list[str], settles: str
-) -> None:
+async def test_a_key_reruns_a_failed_job_after_a_restart(anyio_backend: Any, rerun_on: list[str], settles: str) -> None:
     host = Host()
 
     @host.kind("work", on_restart="fail", rerun_on=rerun_on, retain_s=10)
@@ -155,7 +153,7 @@ async def test_a_key_whose_job_failed_starts_a_new_one_if_the_kind_says_so(
 
 @pytest.mark.parametrize("rerun_on", [["failed"], ["canceled"], []], ids=["failed", "canceled", "never"])
 @pytest.mark.parametrize("retired", [False, True], ids=["retained", "retired"])
-async def test_a_key_whose_job_was_canceled_starts_a_new_one_if_the_kind_says_so(
+async def test_a_key_reruns_a_canceled_job_after_a_restart(
     anyio_backend: Any, rerun_on: list[str], retired: bool
 ) -> None:
     host = Host()
@@ -174,7 +172,7 @@ async def test_a_key_whose_job_was_canceled_starts_a_new_one_if_the_kind_says_so
                 assert (second.id != first.id) is (rerun_on == ["canceled"])
 
 
-async def test_the_key_of_a_job_that_goes_on_leads_to_it(anyio_backend: Any) -> None:
+async def test_the_key_of_a_resumed_job_finds_it(anyio_backend: Any) -> None:
     host = Host()
     kind = host.kind("work")(never)
     async with host.running() as scheduler:
@@ -183,7 +181,7 @@ async def test_the_key_of_a_job_that_goes_on_leads_to_it(anyio_backend: Any) -> 
             assert (await again.submit(kind(), key="k")).id == first.id
 
 
-async def test_jobs_are_let_go_by_age_and_count_over_restarts_and_leave_the_journal(anyio_backend: Any) -> None:
+async def test_jobs_are_retired_by_age_and_count_across_restarts(anyio_backend: Any) -> None:
     host = Host()
     aged, counted = host.kind("aged", retain_s=10)(none), host.kind("counted", retain_count=2)(none)
     async with host.running() as scheduler:
@@ -206,7 +204,7 @@ async def test_jobs_are_let_go_by_age_and_count_over_restarts_and_leave_the_jour
                 assert {entry.job_id for entry in store.read()} == set(ids)
 
 
-async def test_retention_that_was_lowered_lets_go_at_the_start(anyio_backend: Any) -> None:
+async def test_a_lowered_retention_retires_jobs_at_the_start(anyio_backend: Any) -> None:
     host, later = Host(), Host()
     kind = host.kind("work")(none)
     later.kind("work", retain_count=1)(none)

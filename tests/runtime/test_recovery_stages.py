@@ -14,7 +14,7 @@ from tests.runtime.restarts import Host, TestedStore, never, settle, written
 COMMITS = Stage("publish", commits=True)
 
 
-async def test_finished_stages_are_not_repeated_also_in_a_loop(anyio_backend: Any) -> None:
+async def test_finished_stages_are_not_repeated_in_a_loop_either(anyio_backend: Any) -> None:
     host, parts = Host(), [[1], [2], [3]]
 
     async def ingest(part: list[int]) -> list[int]:
@@ -51,7 +51,7 @@ async def test_finished_stages_are_not_repeated_also_in_a_loop(anyio_backend: An
     ]
 
 
-async def test_a_kept_result_stands_though_the_next_attempt_passes_other_arguments(anyio_backend: Any) -> None:
+async def test_a_committed_result_is_reused_for_other_arguments_too(anyio_backend: Any) -> None:
     host = Host()
 
     async def name(attempt: int) -> str:
@@ -70,7 +70,7 @@ async def test_a_kept_result_stands_though_the_next_attempt_passes_other_argumen
             assert (await again.wait(handle.id)).result == "of attempt 1"
 
 
-async def test_results_are_not_kept_for_a_kind_that_is_not_run_again(anyio_backend: Any) -> None:
+async def test_results_are_committed_only_for_kinds_that_rerun(anyio_backend: Any) -> None:
     host = Host()
 
     async def thing() -> set[int]:
@@ -84,7 +84,7 @@ async def test_results_are_not_kept_for_a_kind_that_is_not_run_again(anyio_backe
         assert await (await scheduler.submit(work())).result() == 1
 
 
-async def test_a_result_that_is_no_plain_data_is_refused_with_the_stages_name(anyio_backend: Any) -> None:
+async def test_a_stage_result_that_is_no_plain_data_is_refused(anyio_backend: Any) -> None:
     host = Host()
 
     async def thing() -> set[int]:
@@ -100,7 +100,7 @@ async def test_a_result_that_is_no_plain_data_is_refused_with_the_stages_name(an
     assert "result of stage 'make', which is kept for later attempts" in snapshot.failure.message
 
 
-async def test_a_job_killed_in_a_stage_that_commits_has_failed_and_names_it(anyio_backend: Any) -> None:
+async def test_a_job_killed_in_a_committing_stage_fails_and_names_it(anyio_backend: Any) -> None:
     host, release = Host(), anyio.Event()
     host.compensation("before", "inside")
 
@@ -127,7 +127,7 @@ async def test_a_job_killed_in_a_stage_that_commits_has_failed_and_names_it(anyi
     assert "before it:before:1" not in host.ran  # the point of no return may have been passed
 
 
-async def test_what_was_before_a_stage_that_commits_is_not_undone_if_that_may_have_begun(anyio_backend: Any) -> None:
+async def test_no_undo_runs_once_a_committing_stage_may_have_begun(anyio_backend: Any) -> None:
     host = Host()
     host.compensation("before")
 
@@ -146,9 +146,7 @@ async def test_what_was_before_a_stage_that_commits_is_not_undone_if_that_may_ha
     assert (snapshot.state, host.ran) == (JobState.FAILED, [])
 
 
-async def test_a_cancel_that_was_kept_with_the_point_of_no_return_is_undone_though_nobody_decided_it(
-    anyio_backend: Any,
-) -> None:
+async def test_an_undecided_cancel_committed_with_a_stage_is_undone(anyio_backend: Any) -> None:
     host, go_in, at_it = Host(), anyio.Event(), anyio.Event()
     host.compensation("refund")
 
@@ -181,7 +179,7 @@ async def test_a_cancel_that_was_kept_with_the_point_of_no_return_is_undone_thou
     assert host.ran == ["refund it:refund:1"] * 2
 
 
-async def test_a_stage_that_commits_begins_when_that_is_kept_and_not_before(anyio_backend: Any) -> None:
+async def test_a_committing_stage_begins_only_once_that_is_committed(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work", stages=[COMMITS])
@@ -201,7 +199,7 @@ async def test_a_stage_that_commits_begins_when_that_is_kept_and_not_before(anyi
     assert host.ran == ["published"]
 
 
-async def test_a_stage_that_commits_and_ended_is_not_repeated_and_run_stage_is_named(anyio_backend: Any) -> None:
+async def test_a_finished_committing_stage_fails_and_points_to_run_stage(anyio_backend: Any) -> None:
     host = Host()
 
     @host.kind("work", stages=[COMMITS])
@@ -223,7 +221,7 @@ async def test_a_stage_that_commits_and_ended_is_not_repeated_and_run_stage_is_n
     assert host.ran == ["published"]
 
 
-async def test_a_stage_that_commits_and_was_run_by_run_stage_is_reused(anyio_backend: Any) -> None:
+async def test_a_committing_stage_run_by_run_stage_is_reused(anyio_backend: Any) -> None:
     host = Host()
 
     async def publish() -> str:
@@ -246,7 +244,7 @@ async def test_a_stage_that_commits_and_was_run_by_run_stage_is_reused(anyio_bac
 
 
 @pytest.mark.parametrize("canceled", [True, False])
-async def test_a_reused_stage_is_a_place_where_a_cancel_lands(anyio_backend: Any, canceled: bool) -> None:
+async def test_a_cancel_lands_at_a_reused_stage(anyio_backend: Any, canceled: bool) -> None:
     host, begun, go_on = Host(), anyio.Event(), anyio.Event()
 
     async def one() -> int:
@@ -277,7 +275,7 @@ async def test_a_reused_stage_is_a_place_where_a_cancel_lands(anyio_backend: Any
     assert host.ran == ["after 1"] if canceled else ["after 1", "after 2"]
 
 
-async def test_that_a_result_was_reused_is_kept(anyio_backend: Any) -> None:
+async def test_the_reuse_of_a_result_is_committed(anyio_backend: Any) -> None:
     host, go_on = Host(), anyio.Event()
 
     async def one() -> int:
@@ -319,7 +317,7 @@ async def test_run_stage_passes_the_arguments_on(anyio_backend: Any, on_restart:
         assert await (await scheduler.submit(work())).result() == 3
 
 
-async def test_run_stage_refuses_code_that_outlived_its_job(anyio_backend: Any) -> None:
+async def test_run_stage_refuses_a_settled_job(anyio_backend: Any) -> None:
     host = Host()
     kept: list[JobContext] = []
 

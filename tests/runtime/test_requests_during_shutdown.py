@@ -20,9 +20,7 @@ NATIVE: list[tuple[str, dict[str, bool]]] = [
 
 
 @pytest.mark.parametrize("has_undo", [False, True], ids=["nothing_to_undo", "with_an_undo"])
-async def test_a_cancel_of_an_interrupted_job_during_the_shutdown_is_answered_and_holds(
-    anyio_backend: Any, has_undo: bool
-) -> None:
+async def test_a_cancel_of_an_interrupted_job_is_answered_and_lasts(anyio_backend: Any, has_undo: bool) -> None:
     host, sending, release = Host(), anyio.Event(), anyio.Event()
     host.compensation("refund")
 
@@ -57,9 +55,7 @@ async def test_a_cancel_of_an_interrupted_job_during_the_shutdown_is_answered_an
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["in_memory", "with_a_store"])
-async def test_a_shutdown_ends_though_a_shielded_job_waits_for_one_that_will_not_start(
-    anyio_backend: Any, stored: bool
-) -> None:
+async def test_a_shutdown_ends_though_a_job_waits_for_a_pending_one(anyio_backend: Any, stored: bool) -> None:
     host, seen = Host(), list[JobState]()
     part: Kind[[], None] = host.kind("part", max_running=1)(never)
     waiting = anyio.Event()
@@ -81,7 +77,7 @@ async def test_a_shutdown_ends_though_a_shielded_job_waits_for_one_that_will_not
     assert seen == ["pending" if stored else "canceled"]
 
 
-async def test_a_child_gets_the_slot_that_no_job_of_the_next_start_keeps_from_it(anyio_backend: Any) -> None:
+async def test_a_child_starts_though_pending_jobs_are_left_for_later(anyio_backend: Any) -> None:
     host, go = Host(), anyio.Event()
 
     @host.kind("part", max_running=1, on_restart="fail")
@@ -109,9 +105,7 @@ async def test_a_child_gets_the_slot_that_no_job_of_the_next_start_keeps_from_it
 
 
 @pytest.mark.parametrize("between", ["stages", "kept_stages"])
-async def test_no_stage_begins_once_a_shutdown_has_reached_a_job_that_is_run_again(
-    anyio_backend: Any, between: str
-) -> None:
+async def test_no_stage_begins_once_a_shutdown_interrupts_the_job(anyio_backend: Any, between: str) -> None:
     host, running, go = Host(), anyio.Event(), anyio.Event()
 
     async def send(number: int) -> None:
@@ -143,9 +137,7 @@ async def test_no_stage_begins_once_a_shutdown_has_reached_a_job_that_is_run_aga
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("asks", ["submit", "submit_by_key", "cancel", "cancel_many"])
-async def test_a_caller_whose_time_is_over_while_the_store_is_slow_gets_its_answer(
-    anyio_backend: Any, asks: str
-) -> None:
+async def test_a_timed_out_caller_of_a_slow_store_gets_its_answer(anyio_backend: Any, asks: str) -> None:
     host = Host()
     kind = host.kind("work")(never)
     async with host.running() as scheduler:
@@ -205,7 +197,7 @@ print("ended", flush=True)
 
 @pytest.mark.parametrize("store", ["store", "memory"])
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_a_loop_ends_around_a_scheduler_that_nobody_has_left(loop: str, store: str) -> None:
+def test_a_loop_ends_with_a_scheduler_that_was_never_left(loop: str, store: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", FORGOTTEN, loop, store], capture_output=True, text=True, timeout=60, check=False
     )

@@ -18,7 +18,7 @@ async def found(scheduler: Scheduler) -> list[str]:
     return [job.id for job in (await scheduler.find()).jobs]
 
 
-async def test_a_settled_job_is_let_go_when_its_time_is_over(
+async def test_a_settled_job_is_retired_after_its_retention(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     kind = registry.kind("work", retain_s=60)(at_once)
@@ -57,7 +57,7 @@ async def test_the_age_counts_from_the_settlement(registry: Registry, scheduler:
     assert await found(scheduler) == [handle.id]
 
 
-async def test_only_the_newest_of_a_kind_are_kept(registry: Registry, scheduler: Scheduler) -> None:
+async def test_only_the_newest_of_a_kind_are_retained(registry: Registry, scheduler: Scheduler) -> None:
     kind, other = registry.kind("work", retain_count=2)(at_once), registry.kind("other")(at_once)
     unlimited = registry.kind("unlimited", retain_count=None, retain_s=inf)(at_once)
     first = await settled(scheduler, await scheduler.submit(kind()))
@@ -76,9 +76,7 @@ async def settled(scheduler: Scheduler, handle: JobHandle[None]) -> str:
     return handle.id
 
 
-async def test_the_oldest_settlement_goes_first_not_the_oldest_submission(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_the_oldest_settlement_is_retired_first(registry: Registry, scheduler: Scheduler) -> None:
     release = anyio.Event()
 
     @registry.kind("work", retain_count=1)
@@ -94,7 +92,7 @@ async def test_the_oldest_settlement_goes_first_not_the_oldest_submission(
     assert await found(scheduler) == [slow.id]
 
 
-async def test_what_is_kept_is_what_it_was(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_retained_job_is_unchanged(registry: Registry, scheduler: Scheduler) -> None:
     seen: list[object] = []
 
     @registry.kind("work")

@@ -13,7 +13,7 @@ from jobcancel.stores.sqlite import SqliteStore
 
 
 @pytest.mark.parametrize("name", ["memory", "sqlite"])
-async def test_a_settled_job_is_as_it_ended_and_its_key_leads_to_it(name: str, tmp_path: Path) -> None:
+async def test_a_settled_job_and_its_key_are_unchanged_after_a_restart(name: str, tmp_path: Path) -> None:
     store: Store = MemoryStore() if name == "memory" else SqliteStore(tmp_path / "jobs.db")
     registry, ran = Registry(), list[str]()
 

@@ -40,9 +40,7 @@ async def refuses_jobs(scheduler: Scheduler, kind: Kind[[], None]) -> None:
         await scheduler.submit(kind())
 
 
-async def test_a_running_job_may_finish_within_the_drain_and_a_pending_one_may_not_start(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_drain_lets_running_jobs_finish_and_starts_no_other(registry: Registry, scheduler: Scheduler) -> None:
     work = Job(registry)
     running = await scheduler.submit(work.kind())
     await work.inside.wait()
@@ -84,7 +82,7 @@ async def test_a_shutdown_of_many_jobs_lets_the_loop_turn_between(registry: Regi
     assert {(await handle.wait()).state for handle in handles} == {JobState.CANCELED}
 
 
-async def test_what_still_runs_after_the_drain_is_canceled(
+async def test_jobs_that_run_after_the_drain_are_canceled(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     work = Job(registry)
@@ -105,7 +103,7 @@ async def test_what_still_runs_after_the_drain_is_canceled(
     assert snapshot.cancel.cause is CancelCause.SHUTDOWN
 
 
-async def test_leaving_drains_as_the_scheduler_was_told(registry: Registry, anyio_backend: Any) -> None:
+async def test_leaving_the_scheduler_drains_for_its_drain_s(registry: Registry, anyio_backend: Any) -> None:
     work, clock = Job(registry), ManualClock()
     handles: list[JobHandle[None]] = []
 
@@ -154,7 +152,7 @@ async def test_children_may_still_be_submitted_while_their_parent_drains(
         blocker.release.set()
 
 
-async def test_a_shutdown_leaves_the_children_to_a_parent_that_must_not_be_torn(
+async def test_a_shutdown_does_not_cancel_children_of_a_shielded_parent(
     registry: Registry, scheduler: Scheduler
 ) -> None:
     work = Job(registry)
@@ -217,7 +215,7 @@ async def leave_while_a_stage_refuses(
 
 
 @pytest.mark.parametrize("drain_s", [0, 3600])
-async def test_a_cancelled_scope_around_the_scheduler_shortens_the_drain_and_tears_nothing(
+async def test_a_cancelled_scope_around_the_scheduler_ends_the_drain(
     registry: Registry, anyio_backend: Any, drain_s: float
 ) -> None:
     scope = anyio.CancelScope()
@@ -236,7 +234,7 @@ async def test_a_cancelled_scope_around_the_scheduler_shortens_the_drain_and_tea
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("drain_s", [0, 3600])
-async def test_a_native_cancel_of_the_host_is_raised_after_the_last_job_has_ended(
+async def test_a_native_cancel_of_the_host_is_raised_at_its_end(
     registry: Registry, anyio_backend: Any, drain_s: float
 ) -> None:
     hosts: list[asyncio.Task[Any]] = []

@@ -11,7 +11,7 @@ from jobcancel.testing import ManualClock
 
 
 @pytest.mark.parametrize("on_cancel", ["interrupt", "defer", "refuse"])
-async def test_a_stage_that_takes_too_long_is_torn_whatever_its_policy(
+async def test_a_stage_past_its_timeout_is_interrupted_under_any_policy(
     registry: Registry, scheduler: Scheduler, clock: ManualClock, on_cancel: str
 ) -> None:
     inside = anyio.Event()
@@ -41,7 +41,7 @@ async def test_a_stage_that_takes_too_long_is_torn_whatever_its_policy(
     assert (entry.step, entry.status, entry.duration_ms) == ("slow", "timed_out", 60_000)
 
 
-async def test_a_stage_timeout_that_nobody_catches_fails_the_job(
+async def test_an_uncaught_stage_timeout_fails_the_job(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside = anyio.Event()
@@ -86,7 +86,7 @@ async def test_a_stage_timeout_releases_a_held_cancel_that_then_lands(
     assert went_on.is_set()
 
 
-async def test_a_stage_that_ends_in_time_is_not_torn_afterwards(
+async def test_a_stage_that_ends_in_time_is_not_interrupted_later(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     outside, release = anyio.Event(), anyio.Event()
@@ -131,7 +131,7 @@ async def test_a_stage_that_swallows_its_timeout_has_not_timed_out(
     assert [entry.status for entry in snapshot.history if entry.step == "slow"] == ["done"]
 
 
-async def test_a_stage_whose_timeout_meets_an_error_of_its_own_ends_and_the_error_wins(
+async def test_a_stages_own_error_wins_over_its_timeout(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside = anyio.Event()

@@ -50,9 +50,7 @@ async def entered(scheduler: Scheduler, error: Exception | None = None) -> None:
 
 
 @pytest.mark.parametrize("method", ["open", "read"])
-async def test_a_store_that_cannot_be_opened_leaves_the_scheduler_to_be_entered_again(
-    anyio_backend: Any, method: str
-) -> None:
+async def test_a_scheduler_can_be_entered_again_after_a_failed_open(anyio_backend: Any, method: str) -> None:
     host = Host()
     store = FaultyStore()
     scheduler = Scheduler(host.registry, store=store, clock=host.clock)
@@ -70,7 +68,7 @@ async def test_a_store_that_cannot_be_opened_leaves_the_scheduler_to_be_entered_
 
 @pytest.mark.parametrize(("error", "told"), [(StoreError("in memory", "x"), "x"), (OSError("disk"), "disk")])
 @pytest.mark.parametrize("raises", [True, False])
-async def test_a_store_that_cannot_be_closed_is_told_and_all_else_is_closed(
+async def test_a_store_that_fails_to_close_raises_and_the_rest_is_closed(
     anyio_backend: Any, error: Exception, told: str, raises: bool
 ) -> None:
     host, store = Host(), FaultyStore()
@@ -83,7 +81,7 @@ async def test_a_store_that_cannot_be_closed_is_told_and_all_else_is_closed(
         pass
 
 
-async def test_what_is_left_and_cannot_be_written_is_told_at_the_end(anyio_backend: Any) -> None:
+async def test_changes_that_cannot_be_committed_raise_at_exit(anyio_backend: Any) -> None:
     host = Host()
     kind = host.kind("work", on_restart="fail")(never)
     handles: list[JobHandle[Any]] = []
@@ -107,7 +105,7 @@ async def test_what_is_left_and_cannot_be_written_is_told_at_the_end(anyio_backe
     assert snapshot.state is JobState.FAILED
 
 
-async def test_a_submit_and_a_cancel_that_are_not_kept_change_nothing(anyio_backend: Any) -> None:
+async def test_a_submit_and_a_cancel_that_fail_to_commit_change_nothing(anyio_backend: Any) -> None:
     host = Host(max_running=1)
     kind = host.kind("work", max_pending=1, max_running=1)(never)
     async with host.running() as scheduler:
@@ -125,7 +123,7 @@ async def test_a_submit_and_a_cancel_that_are_not_kept_change_nothing(anyio_back
         assert (await handle.cancel()).accepted
 
 
-async def test_a_submit_that_had_a_slot_and_was_not_kept_gives_it_to_the_next(anyio_backend: Any) -> None:
+async def test_a_submit_that_fails_to_commit_passes_its_slot_on(anyio_backend: Any) -> None:
     host = Host(max_running=1)
     kind = host.kind("work")(never)
     async with host.running() as scheduler:
@@ -146,7 +144,7 @@ async def test_a_submit_that_had_a_slot_and_was_not_kept_gives_it_to_the_next(an
         assert (await scheduler.get(handle.id)).state is JobState.RUNNING
 
 
-async def test_two_submits_with_one_key_at_once_are_one_job(anyio_backend: Any) -> None:
+async def test_two_submits_at_once_with_one_key_are_one_job(anyio_backend: Any) -> None:
     host, handles = Host(), list[JobHandle[Any]]()
     kind = host.kind("work")(never)
 
@@ -160,7 +158,7 @@ async def test_two_submits_with_one_key_at_once_are_one_job(anyio_backend: Any) 
     assert sorted(handle.created for handle in handles) == [False, False, True]
 
 
-async def test_a_second_scheduler_on_one_store_is_refused_and_the_first_goes_on(anyio_backend: Any) -> None:
+async def test_a_second_scheduler_on_a_store_is_refused(anyio_backend: Any) -> None:
     host = Host()
     kind = host.kind("work")(never)
     async with host.running() as scheduler:
@@ -171,7 +169,7 @@ async def test_a_second_scheduler_on_one_store_is_refused_and_the_first_goes_on(
         assert (await scheduler.get(handle.id)).state is JobState.RUNNING
 
 
-async def test_one_scheduler_is_entered_again_and_has_its_jobs_and_handles(anyio_backend: Any) -> None:
+async def test_a_scheduler_entered_again_has_its_jobs_and_handles(anyio_backend: Any) -> None:
     host = Host(max_running=1)
 
     @host.kind("work", max_running=1)
@@ -190,7 +188,7 @@ async def test_one_scheduler_is_entered_again_and_has_its_jobs_and_handles(anyio
 
 
 @pytest.mark.parametrize("native", [False, True])
-async def test_a_host_that_is_canceled_while_the_store_opens_closes_it_again(anyio_backend: Any, native: bool) -> None:
+async def test_a_host_cancelled_while_the_store_opens_closes_it(anyio_backend: Any, native: bool) -> None:
     if native and anyio_backend[0] == "trio":
         pytest.skip("trio has no native cancel")
     host, store = Host(), FaultyStore()

@@ -42,7 +42,7 @@ async def test_a_name_and_arguments_reach_the_same_handler(registry: Registry, s
     assert await handle.result() == 22
 
 
-async def test_a_call_that_has_its_arguments_takes_no_more(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_call_with_its_arguments_takes_no_more(registry: Registry, scheduler: Scheduler) -> None:
     kind = registry.kind("add")(add)
     submit: Any = scheduler.submit
 
@@ -106,7 +106,7 @@ async def test_an_option_of_the_wrong_type_leaves_no_job_behind(
     assert (await scheduler.find()).jobs == ()
 
 
-async def test_what_was_said_at_submit_stands_in_the_snapshot(registry: Registry, scheduler: Scheduler) -> None:
+async def test_the_snapshot_shows_the_options_of_submit(registry: Registry, scheduler: Scheduler) -> None:
     kind = registry.kind("add")(add)
 
     handle = await scheduler.submit(kind(1), key="k", owner="me", labels={"size": "big"}, timeout_s=9)
@@ -116,9 +116,7 @@ async def test_what_was_said_at_submit_stands_in_the_snapshot(registry: Registry
     assert (snapshot.labels, snapshot.result, snapshot.state) == ({"size": "big"}, 11, JobState.SUCCEEDED)
 
 
-async def test_labels_are_copied_so_that_changing_them_later_changes_no_job(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_changing_labels_after_submit_changes_no_job(registry: Registry, scheduler: Scheduler) -> None:
     kind = registry.kind("add")(add)
     labels = {"size": "big"}
 
@@ -134,7 +132,7 @@ class Name(StrEnum):
     OWNER = "owner"
 
 
-async def test_names_that_are_members_of_an_enum_do_not_break_the_settling(
+async def test_names_that_are_enum_members_do_not_break_the_settlement(
     registry: Registry, scheduler: Scheduler
 ) -> None:
     @registry.kind(Name.KIND, stages=[Stage(Name.STAGE)])
@@ -170,7 +168,7 @@ async def test_a_kind_added_while_the_scheduler_runs_can_be_submitted(registry: 
     assert await (await scheduler.submit("add", 1)).result() == 11
 
 
-async def test_a_scheduler_that_does_not_run_takes_no_job(registry: Registry, anyio_backend: Any) -> None:
+async def test_a_scheduler_that_does_not_run_refuses_jobs(registry: Registry, anyio_backend: Any) -> None:
     kind = registry.kind("add")(add)
     scheduler = Scheduler(registry)
 
@@ -198,7 +196,7 @@ async def test_two_jobs_of_one_id_are_refused(registry: Registry, anyio_backend:
 
 @pytest.mark.parametrize("stored", [False, True], ids=["in_memory", "with_a_store"])
 @pytest.mark.parametrize("asks", ["submit", "cancel", "cancel_many", "wait", "handle_cancel", "handle_wait"])
-async def test_another_threads_loop_is_refused_before_anything_happens(
+async def test_a_submit_from_another_threads_loop_is_refused(
     registry: Registry, anyio_backend: tuple[str, dict[str, Any]], asks: str, stored: bool
 ) -> None:
     @registry.kind("endless")
@@ -226,7 +224,7 @@ async def test_another_threads_loop_is_refused_before_anything_happens(
         await scheduler.cancel_many()
 
 
-async def test_a_kind_of_another_registry_and_an_id_that_is_taken_are_refused(anyio_backend: Any) -> None:
+async def test_another_registrys_kind_and_a_used_id_are_refused(anyio_backend: Any) -> None:
     host, other = Host(new_id=lambda: "job_1"), Host()
     kind = host.kind("work")(never)
     async with host.running() as scheduler:

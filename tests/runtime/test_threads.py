@@ -23,7 +23,7 @@ NATIVE: list[tuple[str, dict[str, bool]]] = [
 TIMEOUT_S = 60  # for a thread that nobody releases: a test that is broken ends
 
 
-async def test_the_value_and_the_error_of_the_thread_are_the_jobs(registry: Registry, scheduler: Scheduler) -> None:
+async def test_the_value_or_error_of_the_thread_is_the_jobs(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> tuple[int, int]:
         with pytest.raises(ZeroDivisionError):
@@ -33,9 +33,7 @@ async def test_the_value_and_the_error_of_the_thread_are_the_jobs(registry: Regi
     assert await (await scheduler.submit(work())).result() == (3, 1)
 
 
-async def test_a_job_stays_canceling_until_its_thread_ends_and_the_value_is_not_lost(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_job_stays_canceling_until_its_thread_ends(registry: Registry, scheduler: Scheduler) -> None:
     inside, release = anyio.Event(), threading.Event()
     values: list[str] = []
 
@@ -65,7 +63,7 @@ async def test_a_job_stays_canceling_until_its_thread_ends_and_the_value_is_not_
     assert values == ["the number of the pull request", "checkpoint"]
 
 
-async def test_a_thread_that_asks_may_stop_itself(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_thread_may_check_for_a_cancel_and_stop(registry: Registry, scheduler: Scheduler) -> None:
     inside, release = anyio.Event(), threading.Event()
     steps: list[str] = []
 
@@ -117,7 +115,7 @@ async def test_no_more_threads_run_than_the_scheduler_allows(registry: Registry,
     assert (running, most) == (0, 2)
 
 
-async def test_a_compensation_needs_no_thread_of_the_schedulers(registry: Registry, anyio_backend: object) -> None:
+async def test_a_compensation_needs_no_slot_of_the_scheduler_threads(registry: Registry, anyio_backend: object) -> None:
     inside, release, undone = anyio.Event(), threading.Event(), list[str]()
 
     def blocking() -> None:
@@ -156,7 +154,7 @@ async def test_a_thread_sees_the_submitters_context(registry: Registry, schedule
     assert await handle.result() == "of the submitter"
 
 
-async def test_a_thread_does_not_begin_under_a_scope_that_was_cancelled_before(anyio_backend: Any) -> None:
+async def test_a_thread_does_not_begin_under_a_cancelled_scope(anyio_backend: Any) -> None:
     ran: list[int] = []
     with anyio.CancelScope() as scope:
         scope.cancel()
@@ -167,7 +165,7 @@ async def test_a_thread_does_not_begin_under_a_scope_that_was_cancelled_before(a
 @pytest.mark.parametrize(
     "anyio_backend", [("asyncio", {}), ("asyncio", {"use_uvloop": True})], ids=["asyncio", "uvloop"]
 )
-async def test_a_thread_that_comes_after_its_callers_cancel_does_nothing(
+async def test_a_thread_started_after_its_callers_cancel_does_nothing(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late, ran = list[Callable[[], object]](), list[int]()
@@ -184,7 +182,7 @@ async def test_a_thread_that_comes_after_its_callers_cancel_does_nothing(
     assert ran == []
 
 
-async def test_a_closed_thread_of_a_store_takes_no_call(anyio_backend: Any) -> None:
+async def test_a_closed_store_thread_refuses_calls(anyio_backend: Any) -> None:
     thread = threads.StoreThread(current_loop())
     assert await thread.run(lambda: 1) == 1
     thread.close()

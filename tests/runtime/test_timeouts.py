@@ -29,7 +29,7 @@ def assert_timed_out(snapshot: Snapshot[None], reason: str) -> None:
 
 
 @pytest.mark.parametrize(("of_kind", "of_submit", "limit"), [(60, None, 60), (60, 5, 5), (5, 60, 60), (None, 60, 60)])
-async def test_a_job_that_runs_too_long_is_torn_and_has_failed(
+async def test_a_job_past_its_timeout_is_interrupted_and_fails(
     registry: Registry, scheduler: Scheduler, clock: ManualClock, of_kind: int | None, of_submit: int | None, limit: int
 ) -> None:
     async def work(job: JobContext) -> None:
@@ -44,7 +44,7 @@ async def test_a_job_that_runs_too_long_is_torn_and_has_failed(
     assert_timed_out(await handle.wait(), f"timeout_s={limit} is over")
 
 
-async def test_the_time_counts_from_the_start_and_not_from_the_submission(
+async def test_the_timeout_counts_from_the_start_of_the_job(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     @registry.kind("work", max_running=1)
@@ -64,7 +64,7 @@ async def test_the_time_counts_from_the_start_and_not_from_the_submission(
 
 
 @pytest.mark.parametrize("on_cancel", ["defer", "refuse"])
-async def test_a_timeout_waits_for_the_end_of_a_stage_that_must_not_be_torn(
+async def test_a_timeout_waits_for_the_end_of_a_shielded_stage(
     registry: Registry, scheduler: Scheduler, clock: ManualClock, on_cancel: str
 ) -> None:
     inside, release, after = anyio.Event(), anyio.Event(), anyio.Event()
@@ -89,7 +89,7 @@ async def test_a_timeout_waits_for_the_end_of_a_stage_that_must_not_be_torn(
     assert not after.is_set()
 
 
-async def test_a_job_that_finishes_after_its_timeout_was_held_has_succeeded(
+async def test_a_job_that_returns_while_its_timeout_is_held_succeeds(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:
     inside, release = anyio.Event(), anyio.Event()

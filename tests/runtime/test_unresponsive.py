@@ -20,7 +20,7 @@ async def recorded(scheduler: Scheduler, clock: ManualClock, job_id: str, step: 
         await clock.advance(1)
 
 
-async def test_a_job_that_swallows_its_cancellation_is_recorded_once_and_logged(
+async def test_a_job_that_swallows_its_cancel_is_recorded_once_and_logged(
     registry: Registry, clock: ManualClock, anyio_backend: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     give_up, begun = False, anyio.Event()
@@ -58,7 +58,7 @@ async def test_a_job_that_swallows_its_cancellation_is_recorded_once_and_logged(
     assert "swallows its cancellation over and over" in ours[0].getMessage()
 
 
-async def test_a_job_that_unwinds_slowly_under_its_own_shield_is_not_called_unresponsive(
+async def test_a_slow_unwind_under_its_own_shield_is_not_unresponsive(
     registry: Registry, clock: ManualClock, anyio_backend: object
 ) -> None:
     shielding, swallowing, release = anyio.Event(), anyio.Event(), anyio.Event()

@@ -12,7 +12,7 @@ from anyio.lowlevel import checkpoint
 from jobcancel import JobContext, JobState, Registry, Scheduler
 
 
-async def test_a_slow_reader_misses_steps_but_never_the_last(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_slow_reader_may_miss_changes_but_not_the_last(registry: Registry, scheduler: Scheduler) -> None:
     go = anyio.Event()
 
     @registry.kind("work")
@@ -34,7 +34,7 @@ async def test_a_slow_reader_misses_steps_but_never_the_last(registry: Registry,
     assert rest[0].progress.done == 99
 
 
-async def test_a_reader_that_keeps_up_sees_every_change(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_fast_reader_sees_every_change(registry: Registry, scheduler: Scheduler) -> None:
     inside, turn, seen = anyio.Event(), anyio.Event(), list[tuple[str, str | None, float | None]]()
 
     @registry.kind("work")
@@ -64,9 +64,7 @@ async def test_a_reader_that_keeps_up_sees_every_change(registry: Registry, sche
     ]
 
 
-async def test_a_reader_sees_that_a_cancel_has_reached_the_code_while_the_code_unwinds(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_reader_sees_the_delivery_while_the_code_unwinds(registry: Registry, scheduler: Scheduler) -> None:
     inside, unwinding, unwind = anyio.Event(), anyio.Event(), anyio.Event()
     seen, before = list[tuple[str, bool]](), list[tuple[str, bool]]()
 
@@ -100,7 +98,7 @@ async def test_a_reader_sees_that_a_cancel_has_reached_the_code_while_the_code_u
     assert seen[-1] == ("canceled", True)
 
 
-async def test_a_job_lets_go_of_readers_that_have_left(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_job_drops_readers_that_have_left(registry: Registry, scheduler: Scheduler) -> None:
     inside, release = anyio.Event(), anyio.Event()
 
     @registry.kind("work")
@@ -167,9 +165,7 @@ async def test_a_settled_job_is_shown_once(registry: Registry, scheduler: Schedu
             await anext(snapshots)
 
 
-async def test_a_job_that_settles_before_the_watch_is_entered_is_shown_once(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_job_that_settles_before_the_watch_is_shown_once(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> int:
         return 1
@@ -181,9 +177,7 @@ async def test_a_job_that_settles_before_the_watch_is_entered_is_shown_once(
         assert [snapshot.result async for snapshot in snapshots] == [1]
 
 
-async def test_several_watchers_see_the_end_and_one_that_left_early_stops_nobody(
-    registry: Registry, scheduler: Scheduler
-) -> None:
+async def test_a_watch_that_is_left_early_does_not_stop_the_others(registry: Registry, scheduler: Scheduler) -> None:
     release = anyio.Event()
     ends: list[JobState] = []
 
@@ -209,7 +203,7 @@ async def test_several_watchers_see_the_end_and_one_that_left_early_stops_nobody
         pass  # leaving without reading is fine too
 
 
-async def test_a_watch_that_is_left_after_the_end_is_left_in_peace(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_watch_may_be_left_after_the_scheduler_closed(registry: Registry, scheduler: Scheduler) -> None:
     @registry.kind("work")
     async def work(job: JobContext) -> None:
         pass

@@ -70,7 +70,7 @@ NO_BATCHES: dict[str, tuple[Callable[[Kind[..., Any]], Any], str]] = {
 
 
 @pytest.mark.parametrize("what", NO_CALLS)
-async def test_what_is_no_call_is_refused_by_submit_with_what_to_pass(
+async def test_submit_refuses_what_is_no_call_and_says_what_to_pass(
     registry: Registry, scheduler: Scheduler, what: str
 ) -> None:
     make, message = NO_CALLS[what]
@@ -84,7 +84,7 @@ async def test_what_is_no_call_is_refused_by_submit_with_what_to_pass(
 
 
 @pytest.mark.parametrize("what", NO_BATCHES)
-async def test_what_is_no_call_is_refused_by_a_batch_and_no_child_exists(
+async def test_a_batch_refuses_what_is_no_call_and_submits_no_child(
     registry: Registry, scheduler: Scheduler, what: str
 ) -> None:
     make, message = NO_BATCHES[what]
@@ -102,7 +102,7 @@ async def test_what_is_no_call_is_refused_by_a_batch_and_no_child_exists(
     assert (await scheduler.find(kind="add")).jobs == ()
 
 
-async def test_a_coroutine_that_is_refused_is_closed_since_nobody_will_await_it(scheduler: Scheduler) -> None:
+async def test_a_refused_coroutine_is_closed(scheduler: Scheduler) -> None:
     coroutine, submit = plain_coroutine(), cast("Any", scheduler.submit)
     with pytest.raises(TypeError):
         await submit(coroutine)
@@ -131,7 +131,7 @@ async def test_a_jobs_own_submit_refuses_what_is_no_call(registry: Registry, sch
     ]
 
 
-async def test_a_kind_of_another_registry_is_refused_as_such(registry: Registry, scheduler: Scheduler) -> None:
+async def test_a_kind_of_another_registry_is_refused(registry: Registry, scheduler: Scheduler) -> None:
     registry.kind("add")(add)
     foreign = Registry().kind("add")(add)
 
@@ -160,7 +160,7 @@ STORE = "store must be a Store, as jobcancel.stores.SqliteStore(path) is one, or
         ({"store": False}, STORE + "False (bool)"),
     ],
 )
-def test_a_scheduler_refuses_what_is_no_registry_or_store_when_it_is_made(options: Any, message: str) -> None:
+def test_a_scheduler_refuses_a_wrong_registry_or_store(options: Any, message: str) -> None:
     made: Any = Scheduler
     with pytest.raises(TypeError) as refused:
         made(**{"registry": Registry(), **options})
@@ -177,7 +177,7 @@ async def forever(job: JobContext) -> None:
 @pytest.mark.parametrize(
     ("value", "said"), [("no", "'no' (str)"), ("false", "'false' (str)"), (1, "1 (int)"), (None, "None (NoneType)")]
 )
-async def test_a_word_for_no_does_not_force_a_cancel(
+async def test_a_flag_of_cancel_must_be_a_bool(
     anyio_backend: Any, registry: Registry, durable: bool, option: str, value: Any, said: str
 ) -> None:
     kind = registry.kind("work")(forever)
