@@ -29,7 +29,7 @@ async def forever(job: JobContext) -> None:
     await anyio.sleep_forever()
 
 
-async def test_1_nothing_runs_between_the_decision_and_the_transition(live: Live) -> None:
+async def test_1_nothing_runs_between_decision_and_transition(live: Live) -> None:
     handle = await live.submit(forever)
     request = live.scheduler.cancel(handle.id)
     with pytest.raises(StopIteration) as answer:
@@ -38,7 +38,7 @@ async def test_1_nothing_runs_between_the_decision_and_the_transition(live: Live
     assert live.inside(handle).state is JobState.CANCELING
 
 
-async def test_1_of_many_racing_requests_one_is_accepted_first(live: Live) -> None:
+async def test_1_exactly_one_of_many_racing_requests_is_first(live: Live) -> None:
     handle = await live.submit(forever)
     verdicts: list[Verdict] = []
 
@@ -85,7 +85,7 @@ async def test_2_a_terminal_state_is_never_left(live: Live) -> None:
     assert [entry.step for entry in settled.history if entry.status in terminal] == ["unwound"]
 
 
-async def test_2_what_abandoned_code_returns_later_changes_nothing(live: Live) -> None:
+async def test_2_a_late_return_of_abandoned_code_changes_nothing(live: Live) -> None:
     release = anyio.Event()
 
     async def stubborn(job: JobContext) -> str:
@@ -126,7 +126,7 @@ async def test_4_a_refused_request_leaves_no_trace_and_cancels_nothing(live: Liv
     assert (snapshot.state, snapshot.result, snapshot.cancel) == (JobState.SUCCEEDED, "published", None)
 
 
-async def test_6_work_that_finishes_is_reported_finished_though_a_cancel_was_accepted(live: Live) -> None:
+async def test_6_work_that_finishes_after_an_accepted_cancel_succeeds(live: Live) -> None:
     async def finishes(job: JobContext) -> str:
         try:
             await anyio.sleep_forever()
@@ -144,7 +144,7 @@ async def test_6_work_that_finishes_is_reported_finished_though_a_cancel_was_acc
     assert snapshot.cancel.delivered_at is not None
 
 
-async def test_6_an_error_raised_while_unwinding_ends_the_job_failed(live: Live) -> None:
+async def test_6_an_error_while_unwinding_fails_the_job(live: Live) -> None:
     async def trips(job: JobContext) -> None:
         try:
             await anyio.sleep_forever()
@@ -160,7 +160,7 @@ async def test_6_an_error_raised_while_unwinding_ends_the_job_failed(live: Live)
     assert (snapshot.failure.code, snapshot.failure.message) == (FailureCode.HANDLER_ERROR, "no such row")
 
 
-async def test_6_a_group_of_cancellations_alone_is_a_cancellation(live: Live) -> None:
+async def test_6_a_group_of_cancellations_only_is_a_cancellation(live: Live) -> None:
     async def groups(job: JobContext) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(anyio.sleep_forever)
@@ -172,7 +172,7 @@ async def test_6_a_group_of_cancellations_alone_is_a_cancellation(live: Live) ->
     assert (await handle.wait()).state is JobState.CANCELED
 
 
-async def test_6_one_error_among_cancellations_makes_the_job_failed(live: Live) -> None:
+async def test_6_one_error_among_cancellations_fails_the_job(live: Live) -> None:
     async def trips() -> None:
         try:
             await anyio.sleep_forever()
@@ -209,20 +209,20 @@ async def _race(live: Live, *, cancel_first: bool) -> tuple[Verdict, Snapshot[st
     return verdict, await handle.wait()
 
 
-async def test_13_a_cancel_that_comes_first_is_accepted_and_recorded(live: Live) -> None:
+async def test_13_a_cancel_before_the_end_is_accepted_and_recorded(live: Live) -> None:
     verdict, snapshot = await _race(live, cancel_first=True)
     assert verdict.outcome is Outcome.CANCELING
     assert snapshot.state in {JobState.CANCELED, JobState.SUCCEEDED}
     assert snapshot.cancel is not None
 
 
-async def test_13_a_cancel_that_comes_second_is_told_the_end(live: Live) -> None:
+async def test_13_a_cancel_after_the_end_is_already_terminal(live: Live) -> None:
     verdict, snapshot = await _race(live, cancel_first=False)
     assert (verdict.outcome, verdict.state) == (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED)
     assert (snapshot.state, snapshot.cancel) == (JobState.SUCCEEDED, None)
 
 
-async def test_16_submit_and_cancel_are_not_lost_to_the_callers_own_cancellation(live: Live) -> None:
+async def test_16_submit_and_cancel_survive_caller_cancellation(live: Live) -> None:
     kind, verdicts = live.kind(forever), list[Verdict]()
     with anyio.CancelScope() as scope:
         scope.cancel()
@@ -232,7 +232,7 @@ async def test_16_submit_and_cancel_are_not_lost_to_the_callers_own_cancellation
     assert (await live.scheduler.wait(verdicts[0].job_id)).state is JobState.CANCELED
 
 
-async def test_16_a_job_that_cancels_itself_gets_its_verdict_before_it_is_interrupted(live: Live) -> None:
+async def test_16_a_job_that_cancels_itself_gets_its_verdict_first(live: Live) -> None:
     async def quits(job: JobContext) -> None:
         seen.append((await live.scheduler.cancel(job.id)).outcome)
         seen.append("ran on to its next checkpoint")
@@ -261,7 +261,7 @@ async def test_a_snapshot_shares_nothing_with_the_live_job(live: Live) -> None:
     assert (again.labels, again.history[-1].details) == ({"team": "a"}, {"what": "first"})
 
 
-async def test_waiting_with_a_timeout_goes_by_the_schedulers_clock(live: Live) -> None:
+async def test_a_wait_timeout_uses_the_schedulers_clock(live: Live) -> None:
     async def forever(job: JobContext) -> None:
         await anyio.sleep_forever()
 

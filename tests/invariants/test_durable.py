@@ -45,7 +45,7 @@ async def forever(job: JobContext) -> None:
     await anyio.sleep_forever()
 
 
-async def test_1_the_decision_the_transition_and_the_commit_are_known_in_one_step(anyio_backend: Any) -> None:
+async def test_1_decision_transition_and_commit_become_visible_together(anyio_backend: Any) -> None:
     store = HeldStore()
     live, verdicts, states = Live(store=store), list[Verdict](), list[JobState]()
     async with live.scheduler:
@@ -66,7 +66,7 @@ async def test_1_the_decision_the_transition_and_the_commit_are_known_in_one_ste
         assert (await handle.wait()).state is JobState.CANCELED
 
 
-async def test_1_a_request_is_decided_again_when_it_is_kept(anyio_backend: Any) -> None:
+async def test_1_a_request_is_decided_again_once_it_is_committed(anyio_backend: Any) -> None:
     store, finish = HeldStore(), anyio.Event()
     live, verdicts = Live(store=store), list[Verdict]()
 
@@ -95,7 +95,7 @@ async def test_1_a_request_is_decided_again_when_it_is_kept(anyio_backend: Any) 
         assert (await handle.wait()).cancel is None
 
 
-async def test_9_a_child_whose_parent_is_canceled_while_it_is_kept_never_begins(anyio_backend: Any) -> None:
+async def test_9_a_child_never_begins_after_a_cancel_during_its_commit(anyio_backend: Any) -> None:
     store = HeldStore()
     live, begun = Live(store=store), anyio.Event()
 
@@ -122,7 +122,7 @@ async def test_9_a_child_whose_parent_is_canceled_while_it_is_kept_never_begins(
         assert snapshot.state is JobState.CANCELED
 
 
-async def test_9_a_cancel_that_is_kept_after_a_stages_end_is_not_lost(anyio_backend: Any) -> None:
+async def test_9_a_cancel_committed_after_a_stages_end_is_not_lost(anyio_backend: Any) -> None:
     store, begun, finish, left = HeldStore(), anyio.Event(), anyio.Event(), anyio.Event()
     live, verdicts = Live(store=store), list[Verdict]()
 
@@ -153,9 +153,7 @@ async def test_9_a_cancel_that_is_kept_after_a_stages_end_is_not_lost(anyio_back
 
 
 @pytest.mark.parametrize("asks", ["submit", "cancel"])
-async def test_16_an_answer_is_not_lost_to_a_cancel_of_the_caller_while_it_is_kept(
-    anyio_backend: Any, asks: str
-) -> None:
+async def test_16_an_answer_survives_caller_cancellation_while_committing(anyio_backend: Any, asks: str) -> None:
     store, answers = HeldStore(), list[object]()
     live = Live(store=store)
     kind = live.kind(forever)

@@ -23,7 +23,7 @@ async def settle_by_cancel(handle: JobHandle[Any]) -> Snapshot[Any]:
     return await handle.wait()
 
 
-async def test_7_compensations_run_newest_first_and_once_after_the_code_and_before_the_end(live: Live) -> None:
+async def test_7_compensations_run_once_newest_first_before_the_end(live: Live) -> None:
     order: list[str] = []
     states: list[JobState] = []
 
@@ -47,7 +47,7 @@ async def test_7_compensations_run_newest_first_and_once_after_the_code_and_befo
     assert (snapshot.state, snapshot.cancel.compensated) == (JobState.CANCELED, True)
 
 
-async def test_7_a_compensation_that_raises_or_overruns_stops_no_other_and_is_recorded(live: Live) -> None:
+async def test_7_a_failing_compensation_is_recorded_and_stops_no_other(live: Live) -> None:
     order: list[str] = []
 
     async def overruns() -> None:
@@ -105,7 +105,7 @@ async def test_7_a_second_cancel_does_not_disturb_compensations(live: Live) -> N
     assert whole.is_set()
 
 
-async def test_7_the_point_of_no_return_drops_earlier_compensations_and_keeps_later_ones(live: Live) -> None:
+async def test_7_a_committing_stage_drops_only_earlier_compensations(live: Live) -> None:
     order: list[str] = []
 
     async def handler(job: JobContext) -> None:
@@ -119,7 +119,7 @@ async def test_7_the_point_of_no_return_drops_earlier_compensations_and_keeps_la
     assert order == ["inside"]
 
 
-async def test_7_compensations_given_at_submit_run_though_the_job_never_began(anyio_backend: Any) -> None:
+async def test_7_compensations_of_submit_run_though_the_job_never_began(anyio_backend: Any) -> None:
     live, order = Live(max_running=1), list[str]()
     async with live.scheduler:
 
@@ -134,7 +134,7 @@ async def test_7_compensations_given_at_submit_run_though_the_job_never_began(an
     assert (snapshot.state, snapshot.started_at, order) == (JobState.CANCELED, None, ["refund"])
 
 
-async def test_7_compensations_run_only_in_the_states_of_compensate_on(live: Live) -> None:
+async def test_7_compensations_run_only_in_states_of_compensate_on(live: Live) -> None:
     order: list[str] = []
 
     async def handler(job: JobContext) -> None:
@@ -153,7 +153,7 @@ async def stubborn(release: anyio.Event, done: anyio.Event, job: JobContext) -> 
     return "late"
 
 
-async def test_8_grace_wait_records_the_job_as_stuck_once(live: Live) -> None:
+async def test_8_a_job_past_its_grace_is_recorded_as_stuck_once(live: Live) -> None:
     release, done = anyio.Event(), anyio.Event()
     handle = await live.submit(partial(stubborn, release, done), grace_s=9)
     await turns()
@@ -169,7 +169,7 @@ async def test_8_grace_wait_records_the_job_as_stuck_once(live: Live) -> None:
     assert [entry.step for entry in snapshot.history].count("stuck") == 1
 
 
-async def test_8_grace_abandon_settles_and_keeps_slot_and_compensations_until_the_code_ends(anyio_backend: Any) -> None:
+async def test_8_an_abandoned_job_holds_its_slot_until_its_code_ends(anyio_backend: Any) -> None:
     release, done, undone = anyio.Event(), anyio.Event(), anyio.Event()
     live = Live(max_running=1)
 
@@ -204,7 +204,7 @@ async def test_8_grace_abandon_settles_and_keeps_slot_and_compensations_until_th
     assert later.cancel.compensated
 
 
-async def test_8_grace_counts_from_the_delivery_and_stops_when_the_handler_has_ended(live: Live) -> None:
+async def test_8_grace_counts_from_delivery_to_the_end_of_the_handler(live: Live) -> None:
     undo_begun, release = anyio.Event(), anyio.Event()
 
     async def undo() -> None:
@@ -235,7 +235,7 @@ async def test_8_grace_counts_from_the_delivery_and_stops_when_the_handler_has_e
     assert (snapshot.cancel.abandoned, snapshot.cancel.compensated) == (False, True)
 
 
-async def test_8_a_timeouts_unwinding_ends_the_job_failed(live: Live) -> None:
+async def test_8_a_job_unwound_by_a_timeout_fails(live: Live) -> None:
     async def forever(job: JobContext) -> None:
         await anyio.sleep_forever()
 
@@ -247,7 +247,7 @@ async def test_8_a_timeouts_unwinding_ends_the_job_failed(live: Live) -> None:
     assert (snapshot.state, snapshot.failure.code) == (JobState.FAILED, FailureCode.TIMED_OUT)
 
 
-async def test_11_a_job_in_a_thread_stays_canceling_until_the_thread_ends(live: Live) -> None:
+async def test_11_a_job_stays_canceling_until_its_thread_ends(live: Live) -> None:
     begun, release = threading.Event(), threading.Event()
     after: list[str] = []
 
@@ -290,9 +290,7 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
 
 
-async def test_11_a_subprocess_is_asked_then_killed_with_its_group_and_reaped_before_the_job_settles(
-    live: Live,
-) -> None:
+async def test_11_a_process_group_is_terminated_killed_and_reaped_first(live: Live) -> None:
     pids: list[int] = []
     child_ready, asked = anyio.Event(), anyio.Event()
 
@@ -323,7 +321,7 @@ async def test_11_a_subprocess_is_asked_then_killed_with_its_group_and_reaped_be
         await turns(1)
 
 
-async def test_12_children_settle_before_their_parent_and_are_canceled_at_its_delivery(live: Live) -> None:
+async def test_12_children_settle_first_and_are_canceled_at_the_delivery(live: Live) -> None:
     order: list[str] = []
 
     async def child(job: JobContext) -> None:
@@ -354,7 +352,7 @@ async def test_12_children_settle_before_their_parent_and_are_canceled_at_its_de
     assert child_snapshot.cancel.cause is CancelCause.PARENT
 
 
-async def test_12_children_run_on_while_the_parents_cancel_is_refused_or_held(live: Live) -> None:
+async def test_12_children_run_while_their_parents_cancel_is_held(live: Live) -> None:
     child_release = anyio.Event()
 
     async def child(job: JobContext) -> str:
@@ -379,7 +377,7 @@ async def test_12_children_run_on_while_the_parents_cancel_is_refused_or_held(li
     assert await handles[0].result() == "child's value"
 
 
-async def test_12_a_handler_that_returned_waits_for_its_children_still_running(live: Live) -> None:
+async def test_12_a_returned_parent_waits_for_its_running_children(live: Live) -> None:
     release = anyio.Event()
 
     async def child(job: JobContext) -> None:

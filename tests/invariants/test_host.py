@@ -28,7 +28,7 @@ COLOUR: ContextVar[str] = ContextVar("colour", default="none")
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), ZeroDivisionError(), BaseException("bare")])
-async def test_14_whatever_a_job_raises_ends_that_job_and_no_other(live: Live, error: BaseException) -> None:
+async def test_14_an_exception_of_any_type_ends_only_its_job(live: Live, error: BaseException) -> None:
     release = anyio.Event()
 
     async def raises(job: JobContext) -> None:
@@ -81,7 +81,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_14_a_keyboard_interrupt_ends_the_job_and_then_reaches_the_host(backend: str) -> None:
+def test_14_a_keyboard_interrupt_ends_the_job_and_reaches_the_host(backend: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, backend], capture_output=True, text=True, timeout=60, check=False
     )
@@ -92,7 +92,7 @@ def test_14_a_keyboard_interrupt_ends_the_job_and_then_reaches_the_host(backend:
     ], run.stderr
 
 
-async def test_15_a_job_inherits_its_submitters_variables_and_keeps_its_own(anyio_backend: Any) -> None:
+async def test_15_a_job_inherits_context_variables_and_leaks_none(anyio_backend: Any) -> None:
     live, seen = Live(max_running=1), list[str]()
 
     async def paints(job: JobContext) -> None:
@@ -111,7 +111,7 @@ async def test_15_a_job_inherits_its_submitters_variables_and_keeps_its_own(anyi
         assert COLOUR.get() == "the submitter's"
 
 
-async def test_17_a_job_that_waits_for_itself_or_an_ancestor_is_told(live: Live) -> None:
+async def test_17_a_wait_for_itself_or_an_ancestor_is_a_deadlock_error(live: Live) -> None:
     told: list[str] = []
 
     async def child(job: JobContext, parent_id: str) -> None:
@@ -133,7 +133,7 @@ async def test_17_a_job_that_waits_for_itself_or_an_ancestor_is_told(live: Live)
     assert told == ["wait", "wait", "wait with a timeout"]
 
 
-async def test_17_a_job_that_shuts_its_scheduler_down_is_told(live: Live) -> None:
+async def test_17_a_job_that_shuts_down_its_scheduler_is_refused(live: Live) -> None:
     async def handler(job: JobContext) -> str:
         with pytest.raises(DeadlockError):
             await live.scheduler.shutdown()
@@ -142,7 +142,7 @@ async def test_17_a_job_that_shuts_its_scheduler_down_is_told(live: Live) -> Non
     assert await (await live.submit(handler)).result() == "told"
 
 
-async def test_17_a_limited_kind_among_its_own_ancestors_is_refused(live: Live) -> None:
+async def test_17_a_limited_kind_below_itself_is_refused(live: Live) -> None:
     async def recurses(job: JobContext, depth: int) -> str:
         with pytest.raises(DeadlockError):
             await job.submit(kind(depth + 1))
@@ -154,7 +154,7 @@ async def test_17_a_limited_kind_among_its_own_ancestors_is_refused(live: Live) 
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_deliveries_that_a_session_left_behind_do_not_stop_those_of_the_next(backend: str) -> None:
+def test_leftover_deliveries_do_not_block_the_next_session(backend: str) -> None:
     live = Live()
 
     async def quick(job: JobContext) -> None: ...
@@ -181,7 +181,7 @@ def test_deliveries_that_a_session_left_behind_do_not_stop_those_of_the_next(bac
     anyio.run(second, backend=backend)
 
 
-async def test_a_log_that_raises_costs_no_job(live: Live) -> None:
+async def test_a_log_handler_that_raises_ends_no_job(live: Live) -> None:
     def raises(record: logging.LogRecord) -> bool:
         raise OSError("the log's disk is full")
 
@@ -196,7 +196,7 @@ async def test_a_log_that_raises_costs_no_job(live: Live) -> None:
         logger.removeFilter(raises)
 
 
-async def test_a_compensation_that_shuts_the_scheduler_down_is_told(live: Live) -> None:
+async def test_a_compensation_that_shuts_down_its_scheduler_is_refused(live: Live) -> None:
     async def handler(job: JobContext) -> None:
         job.add_compensation(live.scheduler.shutdown)
         raise LookupError
@@ -205,7 +205,7 @@ async def test_a_compensation_that_shuts_the_scheduler_down_is_told(live: Live) 
     assert [entry.status for entry in snapshot.history if entry.step == "shutdown"] == [FailureCode.CLEANUP_FAILED]
 
 
-def test_a_job_that_closes_its_blocking_scheduler_is_told() -> None:
+def test_a_job_that_closes_its_blocking_scheduler_is_refused() -> None:
     registry, told = Registry(), list[type[BaseException]]()
 
     def close() -> None:
@@ -251,15 +251,13 @@ async def test_two_tasks_cannot_both_enter_a_scheduler(anyio_backend: Any) -> No
 
 
 @pytest.mark.parametrize("options", [{"max_running": 0}, {"max_threads": 0}, {"drain_s": -1}])
-def test_limits_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+def test_invalid_limits_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Scheduler(Registry(), **options)
 
 
 @pytest.mark.parametrize("value", [1, Partial(1)], ids=["returned", "partial"])
-async def test_a_job_that_leaves_a_scope_of_its_own_open_has_failed_whatever_it_returned(
-    live: Live, value: object
-) -> None:
+async def test_a_job_that_leaves_its_own_scope_open_fails(live: Live, value: object) -> None:
     async def leaks(job: JobContext) -> object:
         anyio.CancelScope().__enter__()
         return value  # the job's own scope cannot be left: an error comes out after the value

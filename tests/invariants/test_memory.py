@@ -26,7 +26,7 @@ def alive(live: Live) -> int:
     return sum(job.host is live.dispatcher for job in jobs)
 
 
-async def test_jobs_withdrawn_behind_a_head_that_waits_are_not_kept_whole(live: Live) -> None:
+async def test_jobs_withdrawn_behind_a_waiting_head_are_released(live: Live) -> None:
     release = anyio.Event()
 
     async def handler(job: JobContext) -> None:
@@ -42,7 +42,7 @@ async def test_jobs_withdrawn_behind_a_head_that_waits_are_not_kept_whole(live: 
     release.set()
 
 
-async def test_the_last_withdrawn_job_of_a_line_is_not_kept_whole(live: Live) -> None:
+async def test_the_last_withdrawn_job_of_a_queue_is_released(live: Live) -> None:
     release = anyio.Event()
 
     async def handler(job: JobContext) -> None:
@@ -58,7 +58,7 @@ async def test_the_last_withdrawn_job_of_a_line_is_not_kept_whole(live: Live) ->
     release.set()
 
 
-async def test_a_scheduler_that_was_left_keeps_no_job_whole(anyio_backend: Any) -> None:
+async def test_a_closed_scheduler_releases_its_jobs(anyio_backend: Any) -> None:
     live = Live()
 
     async def handler(job: JobContext) -> None:
@@ -73,7 +73,7 @@ async def test_a_scheduler_that_was_left_keeps_no_job_whole(anyio_backend: Any) 
 
 
 @TRIO
-async def test_tasks_that_have_ended_are_counted_no_longer_while_others_unwind(live: Live, anyio_backend: Any) -> None:
+async def test_ended_tasks_are_not_counted_while_others_unwind(live: Live, anyio_backend: Any) -> None:
     release = anyio.Event()
 
     until = [release]
@@ -104,7 +104,7 @@ async def test_tasks_that_have_ended_are_counted_no_longer_while_others_unwind(l
     release.set()
 
 
-async def test_an_abandoned_job_is_not_kept_longer_because_another_settled_before_its_code_ended(live: Live) -> None:
+async def test_an_abandoned_job_is_retired_in_order_of_settlement(live: Live) -> None:
     release = anyio.Event()
 
     async def stubborn(job: JobContext, *, waits: bool) -> None:

@@ -16,7 +16,7 @@ from jobcancel import (
 from tests.invariants.conftest import Live, turns
 
 
-async def test_settled_children_do_not_free_slots_that_they_never_held(anyio_backend: Any) -> None:
+async def test_settled_children_free_only_slots_that_they_held(anyio_backend: Any) -> None:
     live, running, peak = Live(max_running=1), 0, 0
 
     async def child(job: JobContext) -> None: ...
@@ -36,7 +36,7 @@ async def test_settled_children_do_not_free_slots_that_they_never_held(anyio_bac
     assert peak == 1
 
 
-async def test_a_child_that_was_canceled_for_itself_does_not_undo_its_parents_success(live: Live) -> None:
+async def test_a_child_canceled_alone_does_not_undo_its_parents_success(live: Live) -> None:
     in_commit, release = anyio.Event(), anyio.Event()
 
     async def speculative(job: JobContext) -> None:
@@ -61,7 +61,7 @@ async def test_a_child_that_was_canceled_for_itself_does_not_undo_its_parents_su
 
 
 @pytest.mark.parametrize("policy", ["defer", "refuse"])
-async def test_a_kinds_policy_shields_its_code_and_no_longer(live: Live, policy: str) -> None:
+async def test_a_kinds_policy_ends_with_its_code(live: Live, policy: str) -> None:
     returned = anyio.Event()
 
     async def child(job: JobContext) -> None:
@@ -80,7 +80,7 @@ async def test_a_kinds_policy_shields_its_code_and_no_longer(live: Live, policy:
     assert (await handle.wait()).state is JobState.CANCELED
 
 
-async def test_a_cancel_that_the_kind_held_is_released_when_the_code_has_ended(live: Live) -> None:
+async def test_a_cancel_held_by_the_kind_is_released_when_the_code_ends(live: Live) -> None:
     submitted, release = anyio.Event(), anyio.Event()
 
     async def child(job: JobContext) -> None:

@@ -38,7 +38,7 @@ def gated(gate: Gate, stage: str = "work") -> Callable[[JobContext], Any]:
     return handler
 
 
-async def test_3_no_stage_begins_after_an_accepted_cancel_though_the_code_swallows_it(live: Live) -> None:
+async def test_3_no_stage_begins_after_a_swallowed_cancel(live: Live) -> None:
     begun: list[str] = []
 
     async def swallows(job: JobContext) -> None:
@@ -58,7 +58,7 @@ async def test_3_no_stage_begins_after_an_accepted_cancel_though_the_code_swallo
     assert begun == ["first", "swallowed", "swallowed", "swallowed"]
 
 
-async def test_3_entering_a_stage_delivers_a_cancel_that_was_just_accepted(live: Live) -> None:
+async def test_3_entering_a_stage_delivers_an_accepted_cancel(live: Live) -> None:
     async def handler(job: JobContext) -> None:
         await live.scheduler.cancel(job.id)
         try:
@@ -74,7 +74,7 @@ async def test_3_entering_a_stage_delivers_a_cancel_that_was_just_accepted(live:
     assert raised == [anyio.get_cancelled_exc_class()]
 
 
-async def test_3_under_a_shield_of_the_jobs_own_entry_raises_and_counts_as_unwinding(live: Live) -> None:
+async def test_3_stage_entry_raises_under_a_jobs_own_shield_too(live: Live) -> None:
     raised: list[type[BaseException]] = []
 
     async def handler(job: JobContext) -> None:
@@ -108,7 +108,7 @@ CAUSES = {CancelCause.USER: user, CancelCause.TIMEOUT: timeout}
 
 @pytest.mark.parametrize("policy", ["defer", "refuse"])
 @pytest.mark.parametrize("cause", CAUSES)
-async def test_5_a_stage_is_whole_and_the_cancel_lands_at_its_end(live: Live, policy: str, cause: CancelCause) -> None:
+async def test_5_a_shielded_stage_finishes_before_the_cancel_lands(live: Live, policy: str, cause: CancelCause) -> None:
     gate = Gate()
     handle = await live.submit(gated(gate), stages=[Stage("work", on_cancel=OnCancel(policy))], timeout_s=60)
     await gate.begun.wait()
@@ -124,7 +124,7 @@ async def test_5_a_stage_is_whole_and_the_cancel_lands_at_its_end(live: Live, po
 
 
 @pytest.mark.parametrize("leave", ["body returns", "body raises", "host scope cancelled"])
-async def test_5_a_stage_is_whole_though_the_scheduler_is_left(anyio_backend: Any, leave: str) -> None:
+async def test_5_a_shielded_stage_finishes_though_the_scheduler_is_left(anyio_backend: Any, leave: str) -> None:
     live, gate = Live(), Gate()
     left = anyio.Event()
 
@@ -194,7 +194,7 @@ async def test_5_a_held_cancel_holds_all_tasks_of_the_job(live: Live) -> None:
     assert all(gate.whole.is_set() for gate in gates)
 
 
-async def test_5_force_opens_the_shield_at_once_and_is_recorded(live: Live) -> None:
+async def test_5_force_pierces_the_shield_and_is_recorded(live: Live) -> None:
     gate = Gate()
     handle = await live.submit(gated(gate), stages=[Stage("work", on_cancel="refuse")])
     await gate.begun.wait()
@@ -207,7 +207,7 @@ async def test_5_force_opens_the_shield_at_once_and_is_recorded(live: Live) -> N
     assert (snapshot.state, snapshot.cancel.by, snapshot.cancel.forced) == (JobState.CANCELED, "ada", True)
 
 
-async def test_5_the_stages_own_timeout_tears_it_and_releases_a_held_cancel(live: Live) -> None:
+async def test_5_a_stage_timeout_tears_it_and_releases_a_held_cancel(live: Live) -> None:
     gate, errors = Gate(), list[type[BaseException]]()
 
     async def handler(job: JobContext) -> None:
@@ -227,7 +227,7 @@ async def test_5_the_stages_own_timeout_tears_it_and_releases_a_held_cancel(live
     assert not gate.after.is_set()
 
 
-async def test_5_a_commit_is_released_without_raising_and_a_return_wins(live: Live) -> None:
+async def test_5_a_committing_stage_releases_silently_and_a_return_wins(live: Live) -> None:
     gate = Gate()
 
     async def handler(job: JobContext) -> str:
@@ -243,7 +243,7 @@ async def test_5_a_commit_is_released_without_raising_and_a_return_wins(live: Li
     assert (snapshot.state, snapshot.result) == (JobState.SUCCEEDED, "committed")
 
 
-async def test_5_a_return_inside_a_deferring_stage_is_lost_to_a_held_cancel(live: Live) -> None:
+async def test_5_a_held_cancel_wins_over_a_return_in_a_deferring_stage(live: Live) -> None:
     gate = Gate()
 
     async def handler(job: JobContext) -> str:
@@ -276,9 +276,7 @@ async def test_5_an_exception_that_leaves_the_stage_wins(live: Live) -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", [("asyncio", {})], indirect=False, ids=["asyncio"])
-async def test_5_a_native_cancel_that_pierces_a_held_one_is_detected_and_recorded(
-    anyio_backend: Any, live: Live
-) -> None:
+async def test_5_a_native_cancel_that_pierces_the_shield_is_recorded(anyio_backend: Any, live: Live) -> None:
     gate = Gate()
     handle = await live.submit(gated(gate), stages=[Stage("work", on_cancel="defer")])
     await gate.begun.wait()
@@ -292,7 +290,7 @@ async def test_5_a_native_cancel_that_pierces_a_held_one_is_detected_and_recorde
     assert snapshot.cancel.pierced
 
 
-async def test_5_a_jobs_own_scope_tears_its_stage_and_is_no_piercing(live: Live) -> None:
+async def test_5_a_jobs_own_scope_may_tear_its_stage(live: Live) -> None:
     begun, own = anyio.Event(), anyio.CancelScope()
 
     async def handler(job: JobContext) -> None:
@@ -320,7 +318,7 @@ async def test_9_a_cancel_between_admission_and_first_step_is_not_lost(live: Liv
     assert (verdict.outcome, (await handle.wait()).state) == (Outcome.CANCELING, JobState.CANCELED)
 
 
-async def test_9_a_cancel_while_the_job_waits_behind_a_full_pool_is_not_lost(anyio_backend: Any) -> None:
+async def test_9_a_cancel_while_the_job_waits_for_a_slot_is_not_lost(anyio_backend: Any) -> None:
     live, gate = Live(max_running=1), Gate()
 
     async def handler(job: JobContext, canceled: bool) -> None:

@@ -17,7 +17,7 @@ ASYNCIO = pytest.mark.parametrize("anyio_backend", [("asyncio", {})], ids=["asyn
 
 
 @pytest.mark.parametrize("policy", ["defer", "refuse"])
-async def test_5_a_stage_within_a_stage_is_refused_and_does_not_let_a_held_cancel_in(live: Live, policy: str) -> None:
+async def test_5_a_nested_stage_is_refused_and_releases_no_held_cancel(live: Live, policy: str) -> None:
     charging, release, whole = anyio.Event(), anyio.Event(), list[str]()
 
     async def pays(job: JobContext) -> None:
@@ -49,7 +49,7 @@ async def leaked() -> BaseException:
     raise AssertionError("a cancelled scope did not cancel")
 
 
-async def test_5_a_cancellation_that_tears_a_stage_under_a_held_one_is_foreign_on_every_loop(live: Live) -> None:
+async def test_5_a_cancellation_that_tears_a_shielded_stage_is_foreign(live: Live) -> None:
     charging, release = anyio.Event(), anyio.Event()
 
     async def pays(job: JobContext) -> None:
@@ -68,7 +68,7 @@ async def test_5_a_cancellation_that_tears_a_stage_under_a_held_one_is_foreign_o
     assert (snapshot.failure.code, snapshot.cancel.pierced) == (FailureCode.FOREIGN_CANCEL, True)
 
 
-async def test_a_job_that_deals_with_what_tore_its_stage_is_canceled_by_the_cancel_that_was_held(live: Live) -> None:
+async def test_a_job_that_catches_a_foreign_cancel_gets_its_held_cancel(live: Live) -> None:
     charging, release = anyio.Event(), anyio.Event()
 
     async def pays(job: JobContext) -> None:
@@ -90,7 +90,7 @@ async def test_a_job_that_deals_with_what_tore_its_stage_is_canceled_by_the_canc
 
 
 @ASYNCIO
-async def test_a_native_timeout_of_the_jobs_own_is_no_foreign_cancel(anyio_backend: Any, live: Live) -> None:
+async def test_a_jobs_own_native_timeout_is_no_foreign_cancel(anyio_backend: Any, live: Live) -> None:
     begun = anyio.Event()
 
     async def handler(job: JobContext) -> None:
@@ -113,7 +113,7 @@ async def test_a_native_timeout_of_the_jobs_own_is_no_foreign_cancel(anyio_backe
 
 
 @ASYNCIO
-async def test_a_native_cancel_of_the_last_step_does_not_tear_a_compensation(anyio_backend: Any, live: Live) -> None:
+async def test_a_native_cancel_at_the_end_tears_no_compensation(anyio_backend: Any, live: Live) -> None:
     undone: list[str] = []
 
     async def refund() -> None:
