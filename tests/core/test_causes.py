@@ -20,7 +20,7 @@ def test_causes_and_failure_codes_are_the_specified_words() -> None:
     ]
 
 
-def test_a_failure_of_which_nothing_is_kept_has_empty_details_of_its_own() -> None:
+def test_a_failure_without_details_has_its_own_empty_mapping() -> None:
     first, second = Failure(FailureCode.EXPIRED, "late"), Failure(FailureCode.EXPIRED, "late")
     assert first.details == {}
     assert first.details is not second.details
@@ -34,5 +34,5 @@ def test_a_failure_of_which_nothing_is_kept_has_empty_details_of_its_own() -> No
         ("EXPIRED", "the job waited longer than its kind's expires_s for its start"),
     ],
 )
-def test_a_failure_without_an_error_says_in_a_line_what_happened(code: str, message: str) -> None:
+def test_a_failure_without_an_error_has_a_one_line_message(code: str, message: str) -> None:
     assert MESSAGES[FailureCode(code)] == message

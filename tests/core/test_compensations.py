@@ -54,13 +54,13 @@ def test_a_keyword_that_its_function_does_not_take_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("args", "kwargs", "where"), [(({1},), {}, "args[0]"), ((1,), {"to": {1}}, "kwargs.to")])
-def test_arguments_that_are_no_plain_data_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
+def test_arguments_that_are_not_plain_are_refused_with_their_path(args: Any, kwargs: Any, where: str) -> None:
     with pytest.raises(TypeError) as refused:
         REFUND(*args, **kwargs)
     assert str(refused.value).startswith(f"compensation 'refund': {where} must be plain data")
 
 
-def test_it_is_told_its_job_its_name_its_number_and_the_app() -> None:
+def test_a_compensation_gets_its_job_name_number_and_app() -> None:
     calls.clear()
     undo = REFUND(5, to="bob")
     undo.n = 3
@@ -71,7 +71,7 @@ def test_it_is_told_its_job_its_name_its_number_and_the_app() -> None:
 
 
 @pytest.mark.parametrize(("named", "n"), [({}, 1), (NAMED, 0)], ids=["no such name", "a function's"])
-def test_what_has_no_function_any_more_cannot_be_bound(named: Any, n: int) -> None:
+def test_an_undo_without_a_registered_function_cannot_be_bound(named: Any, n: int) -> None:
     with pytest.raises(UnknownCompensationError) as refused:
         Undo("refund", [5], {}, n).bound(named, "job_1", None)
     assert (refused.value.args[0], tuple(refused.value.args[1])) == ("refund", tuple(named))
@@ -80,7 +80,7 @@ def test_what_has_no_function_any_more_cannot_be_bound(named: Any, n: int) -> No
 @pytest.mark.parametrize(
     "fn", ["refund", REFUND, partial(REFUND), partial(REFUND, to="bob")], ids=["name", "it", "partial", "arguments"]
 )
-def test_a_name_the_compensation_and_a_partial_of_it_mean_the_same(fn: Any) -> None:
+def test_a_name_a_compensation_and_its_partial_are_equivalent(fn: Any) -> None:
     to = {"to": "bob"} if getattr(fn, "keywords", None) else {}
     assert said(undo_of(NAMED, fn, (5,))) == ("refund", [5], to, 0)
 
@@ -94,7 +94,7 @@ def test_arguments_of_a_partial_come_first_and_later_keywords_win() -> None:
     )
 
 
-def test_an_undo_may_be_given_to_many_jobs_and_each_has_its_own() -> None:
+def test_an_undo_given_to_many_jobs_is_copied_for_each() -> None:
     undo = REFUND(5)
     first, second = undo_of(NAMED, undo), undo_of(NAMED, undo)
     assert first is not second
@@ -103,13 +103,13 @@ def test_an_undo_may_be_given_to_many_jobs_and_each_has_its_own() -> None:
 
 
 @pytest.mark.parametrize("fn", ["delete", Compensation("delete", refund), Undo("delete", [], {})])
-def test_what_this_registry_does_not_know_is_refused(fn: Any) -> None:
+def test_an_unknown_compensation_is_refused(fn: Any) -> None:
     with pytest.raises(UnknownCompensationError) as refused:
         undo_of(NAMED, fn)
     assert refused.value.args == ("delete", ("refund",))
 
 
-def test_a_function_keeps_its_arguments_and_nothing_of_it_is_asked_again() -> None:
+def test_a_function_is_bound_to_its_arguments_once() -> None:
     alone: Any = undo_of(NAMED, calls.clear)
     assert type(alone) is partial
     assert (alone.func, alone.args, alone.keywords) == (calls.clear, (), {})
@@ -119,20 +119,20 @@ def test_a_function_keeps_its_arguments_and_nothing_of_it_is_asked_again() -> No
 
 
 @pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"to": "bob"})])
-def test_one_that_has_its_arguments_takes_no_more(args: Any, kwargs: Any) -> None:
+def test_an_undo_with_its_arguments_takes_no_more(args: Any, kwargs: Any) -> None:
     with pytest.raises(TypeError, match=r"a compensation must be a callable .*, not <undo by refund>"):
         undo_of(NAMED, REFUND(5), args, kwargs)
 
 
 @pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"path": "a"})])
-def test_a_function_keeps_arguments_of_one_sort_too(args: Any, kwargs: Any) -> None:
+def test_a_function_is_bound_with_only_args_or_only_kwargs(args: Any, kwargs: Any) -> None:
     bound = undo_of(NAMED, delete, args, kwargs)
     assert isinstance(bound, partial)
     assert (bound.args, bound.keywords) == (args, kwargs)
 
 
 @pytest.mark.parametrize("fn", [5, None])
-def test_what_cannot_be_called_is_refused(fn: Any) -> None:
+def test_an_object_that_is_not_callable_is_refused(fn: Any) -> None:
     with pytest.raises(TypeError) as refused:
         undo_of(NAMED, fn)
     assert str(refused.value) == (
@@ -140,7 +140,7 @@ def test_what_cannot_be_called_is_refused(fn: Any) -> None:
     )
 
 
-def test_those_with_a_name_are_numbered_from_one_in_their_order() -> None:
+def test_named_undos_are_numbered_from_one_in_order() -> None:
     undos: list[Any] = [REFUND(1), calls.clear, REFUND(2)]
     assert number(undos) == 2
     assert [undos[0].n, undos[2].n] == [1, 2]
@@ -170,7 +170,7 @@ class Nameless:
         (Nameless(), "Nameless"),
     ],
 )
-def test_the_history_calls_an_undo_by_its_name(undo: Any, name: str) -> None:
+def test_the_history_shows_an_undos_name(undo: Any, name: str) -> None:
     assert name_of(undo) == name
 
 
@@ -204,13 +204,13 @@ NO_YIELD = "the function of compensation 'undo' must have no `yield`: it is a ge
         (5, "the function of compensation 'undo' must be callable, not 5"),
     ],
 )
-def test_a_function_that_cannot_undo_anything_is_refused_when_it_is_registered(fn: Any, message: str) -> None:
+def test_an_unusable_function_is_refused_at_registration(fn: Any, message: str) -> None:
     with pytest.raises(TypeError) as refused:
         Compensation("undo", fn)
     assert str(refused.value) == message
 
 
-def test_a_function_that_takes_whatever_comes_takes_the_context_too() -> None:
+def test_a_function_with_star_args_takes_the_context() -> None:
     def takes_all(*everything: object) -> None: ...
 
     assert said(Compensation("undo", takes_all)(5)) == ("undo", [5], {}, 0)
@@ -225,9 +225,7 @@ def test_a_function_that_takes_whatever_comes_takes_the_context_too() -> None:
         (partial(delete, "a"), ("b",), {}, "too many positional arguments"),
     ],
 )
-def test_arguments_that_do_not_fit_a_plain_function_are_refused_when_it_is_registered(
-    fn: Any, args: Any, kwargs: Any, message: str
-) -> None:
+def test_unfit_arguments_of_a_plain_function_are_refused_at_once(fn: Any, args: Any, kwargs: Any, message: str) -> None:
     with pytest.raises(TypeError) as refused:
         undo_of(NAMED, fn, args, kwargs)
     assert str(refused.value) == (
@@ -235,7 +233,7 @@ def test_arguments_that_do_not_fit_a_plain_function_are_refused_when_it_is_regis
     )
 
 
-def test_what_has_no_signature_is_registered_unchecked() -> None:
+def test_a_function_without_a_signature_is_registered_unchecked() -> None:
     class Odd:
         @property
         def __signature__(self) -> object:
@@ -248,5 +246,5 @@ def test_what_has_no_signature_is_registered_unchecked() -> None:
     assert callable(undo_of(NAMED, update, ({},)))
 
 
-def test_an_undo_whose_name_raises_is_called_by_its_type() -> None:
+def test_an_undo_whose_name_raises_is_named_by_its_type() -> None:
     assert name_of(ODD["a call without a name"]) == "Call"

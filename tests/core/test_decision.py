@@ -55,7 +55,7 @@ def decide(situation: Situation) -> tuple[str, str | None]:
     return decide_cancel(JobState(state), OnCancel(policy), request, before, undos)
 
 
-def test_every_request_gets_the_specified_answer_in_every_situation() -> None:
+def test_every_request_gets_its_answer_in_every_situation() -> None:
     assert len(SITUATIONS) == 7 * 3 * 4 * 2 * 2 * 3 * 3
     wrong = [
         (situation, expected(situation), decide(situation))
@@ -65,7 +65,7 @@ def test_every_request_gets_the_specified_answer_in_every_situation() -> None:
     assert wrong == []
 
 
-def test_only_a_user_who_neither_defers_nor_forces_is_ever_refused() -> None:
+def test_only_users_without_defer_or_force_are_refused() -> None:
     refused = {situation[:5] for situation in SITUATIONS if decide(situation)[0] == "refused"}
     assert refused == {("running", "refuse", "user", False, False)}
 
@@ -91,7 +91,7 @@ def test_the_outcomes_are_the_specified_words() -> None:
     assert list(Outcome) == ["canceled", "canceling", "deferred", "refused", "already_canceling", "already_terminal"]
 
 
-def test_a_new_request_says_nothing_yet_of_what_becomes_of_it() -> None:
+def test_a_new_request_has_no_outcome() -> None:
     request = Cancellation(CancelCause.USER)
     assert (request.by, request.reason, request.defer, request.force) == (None, None, False, False)
     assert (request.requested_at, request.outcome, request.delivered_at) == (0.0, "canceling", None)

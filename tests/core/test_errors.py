@@ -201,7 +201,7 @@ def test_an_example_of_every_error_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize(("error", "facts", "message"), EXAMPLES, ids=IDS)
-def test_an_error_keeps_its_facts_and_says_what_is_wrong(
+def test_an_error_has_its_attributes_and_message(
     error: errors.JobCancelError, facts: dict[str, Any], message: str
 ) -> None:
     assert str(error) == message
@@ -216,12 +216,12 @@ def test_an_error_survives_pickling(error: errors.JobCancelError, facts: dict[st
     assert {name: getattr(copy, name) for name in facts} == facts
 
 
-def test_errors_can_be_caught_as_what_python_calls_them() -> None:
+def test_errors_can_be_caught_as_builtin_errors() -> None:
     assert issubclass(errors.KindDataError, ValueError)
     assert issubclass(errors.StageTimeoutError, TimeoutError)
 
 
-def test_a_cancel_without_a_reason_is_told_without_one() -> None:
+def test_the_message_of_a_cancel_without_a_reason_has_none() -> None:
     cancel = CancelStatus(
         CancelCause.PARENT, None, None, AT, Outcome.CANCELING, None, False, False, False, False, True, False, False
     )

@@ -36,7 +36,7 @@ def shown(job: JobRecord) -> list[tuple[str, float, str]]:
 
 
 @pytest.mark.parametrize("end", ["succeeded", "partially_succeeded", "failed"])
-def test_start_and_end_of_a_plain_job_are_shown_and_not_kept(end: str) -> None:
+def test_start_and_end_of_a_plain_job_are_shown_but_not_stored(end: str) -> None:
     job = submitted()
     assert (job.history, shown(job)) == (None, [])
     job.apply(Event.STARTED, 2.0)
@@ -58,7 +58,7 @@ def test_a_job_that_failed_before_its_start_shows_that_alone() -> None:
     assert job.log() == [("failed", 3.0, None, "failed", None)]
 
 
-def test_looking_at_a_history_keeps_none() -> None:
+def test_reading_a_history_stores_nothing() -> None:
     job = started()
     snapshot_of(job)
     assert job.history is None
@@ -79,7 +79,7 @@ CHANGES: dict[str, tuple[Change, tuple[str, float, str]]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_else_happens_to_a_job_comes_after_its_start(what: str) -> None:
+def test_other_entries_come_after_the_start(what: str) -> None:
     change, entry = CHANGES[what]
     job = started()
     change(job)
@@ -90,7 +90,7 @@ WORKING, DONE = ("work", 3.0, "running"), ("work", 3.0, "done")
 
 
 @pytest.mark.parametrize("noted_at", [3.0, 3.5])
-def test_what_happens_in_a_stage_comes_after_its_begin_while_it_is_open_and_when_it_is_over(noted_at: float) -> None:
+def test_entries_of_a_stage_come_after_its_begin(noted_at: float) -> None:
     job = started()
     job.note("before", 2.5)
     job.enter_stage(stage("refuse"), 3.0)
@@ -106,7 +106,7 @@ def test_what_happens_in_a_stage_comes_after_its_begin_while_it_is_open_and_when
 
 
 @pytest.mark.parametrize("status", ["canceled", "abandoned", "failed"])
-def test_a_cancel_in_a_stage_comes_after_the_stages_begin_though_no_time_passed(status: str) -> None:
+def test_a_cancel_at_a_stages_begin_comes_after_it(status: str) -> None:
     job = started()
     job.enter_stage(stage(), 3.0)
     job.request_cancel(user(), 3.0)
@@ -121,7 +121,7 @@ def test_a_cancel_in_a_stage_comes_after_the_stages_begin_though_no_time_passed(
     ]
 
 
-def test_a_stage_comes_after_what_was_noted_in_the_stage_before_it_though_no_time_passed() -> None:
+def test_a_stage_comes_after_notes_of_the_stage_before_it() -> None:
     job = started()
     job.enter_stage(stage(), 3.0)
     job.note("halfway", 4.0)
@@ -132,7 +132,7 @@ def test_a_stage_comes_after_what_was_noted_in_the_stage_before_it_though_no_tim
     assert shown(job)[1:] == [DONE, ("halfway", 4.0, "noted"), ("work", 4.0, "failed")]
 
 
-def test_a_compensation_stands_where_it_began_after_the_cancel_that_asked_for_it() -> None:
+def test_a_compensation_comes_after_its_cancel() -> None:
     job = submitted()
     job.undo = [print]
     job.request_cancel(user(), 3.0)
@@ -148,7 +148,7 @@ def test_a_compensation_stands_where_it_began_after_the_cancel_that_asked_for_it
     ]
 
 
-def test_a_stage_that_a_dead_process_left_open_stands_where_it_began() -> None:
+def test_a_stage_left_open_by_a_dead_process_is_where_it_began() -> None:
     job = started()
     job.note("halfway", 3.5)
     job.log().append(("work", 3.0, None, "interrupted", None))  # as a recovery writes it
@@ -163,7 +163,7 @@ def test_a_stage_that_a_dead_process_left_open_stands_where_it_began() -> None:
 
 
 @pytest.mark.parametrize("end", ["unwound", "succeeded", "failed"])
-def test_the_end_of_a_canceled_job_comes_after_all_that_happened_to_it(end: str) -> None:
+def test_the_end_of_a_canceled_job_comes_last(end: str) -> None:
     job = started()
     job.request_cancel(user(), 3.0)
     job.deliver(4.0)
@@ -178,7 +178,7 @@ def test_the_end_of_a_canceled_job_comes_after_all_that_happened_to_it(end: str)
     ]
 
 
-def test_a_withdrawn_job_keeps_how_it_ended() -> None:
+def test_a_withdrawn_job_shows_its_end() -> None:
     job = submitted()
     job.request_cancel(user(), 3.0)
     assert shown(job) == [("withdrawn", 3.0, "canceled")]
@@ -192,7 +192,7 @@ def test_a_note_on_a_settled_job_comes_after_its_end() -> None:
 
 
 @given(st.lists(st.integers(0, 6), max_size=8))
-def test_whatever_happens_the_history_tells_all_of_it_in_order(picks: list[int]) -> None:
+def test_the_history_has_every_event_in_order(picks: list[int]) -> None:
     job = submitted()
     happened: list[RawEntry] = []
     for now, pick in enumerate(picks, 2):
@@ -213,7 +213,7 @@ def test_whatever_happens_the_history_tells_all_of_it_in_order(picks: list[int])
 
 
 @given(st.lists(st.tuples(st.sampled_from(["enter", "leave", "note", "cancel", "deliver", "undo"]), st.booleans())))
-def test_a_history_is_in_the_order_of_time_whatever_takes_long(steps: list[tuple[str, bool]]) -> None:
+def test_a_history_is_in_the_order_of_time(steps: list[tuple[str, bool]]) -> None:
     job, now = started(), 2.0
     for step, later in steps:
         now += later
@@ -244,7 +244,7 @@ def _happen(job: JobRecord, event: Event, now: float) -> None:
         job.apply(event, now)
 
 
-def test_start_cancel_and_end_of_a_canceled_job_are_shown_and_not_kept() -> None:
+def test_start_cancel_and_end_are_shown_but_not_stored() -> None:
     job = started()
     job.request_cancel(user(), 3.0)
     job.deliver(4.0)
@@ -262,7 +262,7 @@ def test_nothing_reaches_a_settled_job() -> None:
     assert shown(job)[1:] == [("cancel_accepted", 3.0, "canceling"), ("succeeded", 4.0, "succeeded")]
 
 
-def test_an_implied_history_says_when_the_job_began_and_how_it_ended() -> None:
+def test_an_implied_history_has_the_start_and_the_end() -> None:
     assert implied_history(JobState.PENDING, None, None) == []
     assert implied_history(JobState.RUNNING, 2.0, None) == [("started", 2.0, None, "running", None)]
     assert implied_history(JobState.FAILED, None, 3.0) == [("failed", 3.0, None, "failed", None)]

@@ -110,7 +110,7 @@ def test_pending_jobs_share_one_record_of_what_is_committed() -> None:
     assert said[0] is said[1]
 
 
-def test_undos_are_committed_after_some_have_run_and_not_after_new_ones() -> None:
+def test_undos_are_committed_after_some_ran_but_not_after_new_ones() -> None:
     job, journal = journaled()
     job.register(Undo("refund", [], {}))
     journal.changes()
@@ -172,7 +172,7 @@ def test_an_entry_has_a_cancel_with_its_marks() -> None:
     assert body_of(journal.changes())["cancel"][-1] == ["pierced", "stuck"]
 
 
-def test_an_entry_has_undecided_requests_and_the_stage_that_is_about_to_commit() -> None:
+def test_an_entry_has_undecided_requests_and_the_committing_stage() -> None:
     _, journal = journaled()
     journal.changes()
     journal.mark_committed()
@@ -185,7 +185,7 @@ def test_an_entry_has_undecided_requests_and_the_stage_that_is_about_to_commit()
     assert journal.changes().body == {"asked": None, "committing": None}
 
 
-def test_an_entry_has_how_many_undos_stay_and_the_new_ones() -> None:
+def test_an_entry_has_the_count_of_old_undos_and_the_new_ones() -> None:
     job, journal = journaled()
     job.register(Undo("refund", [5], {"to": "ada"}))
     job.register(partial(print, "tidy"))
@@ -203,7 +203,7 @@ def test_an_entry_has_how_many_undos_stay_and_the_new_ones() -> None:
     assert journal.changes().body == {"undo": [0, []]}
 
 
-def test_what_grows_while_a_job_is_pending_is_written_once() -> None:
+def test_growing_parts_of_a_pending_job_are_written_once() -> None:
     job, journal = journaled()
     job.register(partial(print, "tidy"))
     assert body_of(journal.changes())["undo"] == [0, [["print", 0, [], {}]]]
@@ -267,7 +267,7 @@ def test_a_tombstone_has_what_the_key_of_a_retired_job_needs() -> None:
 
 
 @pytest.mark.parametrize("gone", [Stage("gone"), Stage("gone", commits=True)])
-def test_a_stage_that_is_not_declared_any_more_is_replayed_by_its_name(gone: Stage) -> None:
+def test_a_stage_no_longer_declared_is_replayed_by_its_name(gone: Stage) -> None:
     job, journal = journaled()
     job.apply(Event.STARTED, 11.0)
     job.enter_stage(gone, 12.0)
@@ -283,7 +283,7 @@ def test_a_stage_is_replayed_as_it_is_declared() -> None:
     assert replayed([journal.changes()]).stage is STAGES[1]
 
 
-def test_a_replay_gives_the_whole_job_with_its_times_on_this_process_s_clock() -> None:
+def test_a_replay_returns_the_whole_job_with_times_of_this_process() -> None:
     job, journal = journaled(owner="ada", key="k")
     job.apply(Event.STARTED, 11.0)
     replay = replay_of([journal.changes()])
@@ -390,7 +390,7 @@ STEPS = st.lists(st.one_of(st.tuples(st.sampled_from(ACTS), st.integers(0, 30)),
 
 @settings(deadline=None, max_examples=400)
 @given(STEPS)
-def test_committed_entries_give_the_job_as_of_the_last_one(
+def test_committed_entries_replay_the_job_as_of_the_last_one(
     steps: list[tuple[str, int] | bool],
 ) -> None:
     life = Life()

@@ -83,7 +83,7 @@ def test_anything_can_be_written_as_strict_json_in_utf_8(value: object) -> None:
 
 
 @given(PLAIN)
-def test_what_json_can_hold_stays_as_it_is(value: object) -> None:
+def test_json_values_are_unchanged(value: object) -> None:
     assert json_form(value) == value
 
 
@@ -104,40 +104,40 @@ def test_what_json_can_hold_stays_as_it_is(value: object) -> None:
     ],
     ids=str,
 )
-def test_what_json_cannot_hold_stands_as_its_repr(value: object, form: object) -> None:
+def test_other_values_become_their_repr(value: object, form: object) -> None:
     assert json_form(value) == form
     written(form)
 
 
-def test_a_mapping_that_holds_itself_ends_in_dots() -> None:
+def test_a_mapping_that_contains_itself_ends_in_dots() -> None:
     table: dict[str, Any] = {}
     table["self"] = table
     assert json_form(table) == {"self": "{...}"}
 
 
-def test_a_list_that_stands_twice_is_no_cycle() -> None:
+def test_a_list_that_occurs_twice_is_no_cycle() -> None:
     twice = [1]
     assert json_form([twice, twice]) == [[1], [1]]
 
 
-def test_what_is_nested_too_deep_ends_in_dots() -> None:
+def test_values_nested_too_deep_end_in_dots() -> None:
     assert json_form(deep(100)) == deep(100)
     assert written(json_form(deep(101))) == "[" * 100 + '"[...]"' + "]" * 100
     written(json_form(deep(100_000)))
 
 
-def test_a_float_that_is_not_finite_may_stand_as_something_else() -> None:
+def test_a_float_that_is_not_finite_can_be_replaced() -> None:
     assert json_form([nan, 1.5, inf], not_finite=lambda _: None) == [None, 1.5, None]
 
 
-def test_more_values_than_a_loop_can_wait_for_are_not_shown() -> None:
+def test_values_above_the_limit_are_not_shown() -> None:
     assert json_form(doubled(100)) == "<list of too many values>"
     assert json_form(Endless()) == "<Endless of too many values>"
     assert len(json_form([1] * 1_000_000)) == 1_000_000
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_object_whose_methods_raise_is_shown_all_the_same(name: str) -> None:
+def test_an_object_whose_methods_raise_is_shown(name: str) -> None:
     assert written(json_form([ODD[name]]))
 
 
@@ -153,5 +153,5 @@ def test_an_object_whose_methods_raise_is_shown_all_the_same(name: str) -> None:
         ("a dict of its own", {"a": 1}),
     ],
 )
-def test_what_an_odd_object_is_shown_as(name: str, form: object) -> None:
+def test_the_json_form_of_odd_objects(name: str, form: object) -> None:
     assert json_form(ODD[name]) == form

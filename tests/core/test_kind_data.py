@@ -131,15 +131,13 @@ WRONG: list[tuple[Any, str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("data", "path", "value", "allowed"), WRONG)
-def test_what_is_wrong_is_told_with_path_value_and_what_is_allowed(
-    data: Any, path: str, value: Any, allowed: str
-) -> None:
+def test_an_error_names_path_value_and_what_is_allowed(data: Any, path: str, value: Any, allowed: str) -> None:
     with pytest.raises(KindDataError) as caught:
         Registry.from_mapping(data)
     assert (caught.value.path, caught.value.value, caught.value.allowed) == (path, value, allowed)
 
 
-def test_kinds_from_a_mapping_are_what_it_says() -> None:
+def test_kinds_are_built_from_a_mapping() -> None:
     assert specs_from(DATA) == [
         KindSpec(
             name="ingest",
@@ -154,30 +152,30 @@ def test_kinds_from_a_mapping_are_what_it_says() -> None:
 
 
 @pytest.mark.parametrize("registry", [Registry.from_toml(TOML), Registry.from_json(json.dumps(DATA))])
-def test_kinds_from_text_are_those_of_the_mapping(registry: Registry) -> None:
+def test_kinds_from_text_equal_those_of_the_mapping(registry: Registry) -> None:
     assert [kind.spec for kind in registry] == specs_from(DATA)
     assert [kind.handler for kind in registry] == [None, None]
 
 
-def test_text_that_is_no_toml_is_told_where() -> None:
+def test_invalid_toml_is_reported_with_its_position() -> None:
     with pytest.raises(KindDataError, match="line 2") as caught:
         Registry.from_toml("[kinds]\nx = = 1\n")
     assert (caught.value.path, caught.value.allowed) == ("the document", "TOML")
 
 
-def test_text_that_is_no_json_is_told_where() -> None:
+def test_invalid_json_is_reported_with_its_position() -> None:
     with pytest.raises(KindDataError, match="line 1") as caught:
         Registry.from_json("{")
     assert (caught.value.path, caught.value.allowed) == ("the document", "JSON")
 
 
-def test_json_that_is_no_table_is_told() -> None:
+def test_json_that_is_no_table_is_refused() -> None:
     with pytest.raises(KindDataError) as caught:
         Registry.from_json("[]")
     assert (caught.value.path, caught.value.value, caught.value.allowed) == ("the document", [], "a table")
 
 
-def test_an_error_of_data_is_a_value_error_for_a_host_that_knows_no_other() -> None:
+def test_an_error_of_data_is_a_value_error() -> None:
     with pytest.raises(
         ValueError, match=r"kinds\.ingest\.grace_s: 0 is not allowed here; allowed: a number of seconds"
     ):

@@ -104,7 +104,7 @@ UNFITTING: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("handler", "args", "kwargs"), FITTING)
-def test_a_call_keeps_fitting_arguments_and_starts_nothing(handler: Any, args: Any, kwargs: Any) -> None:
+def test_a_call_binds_fitting_arguments_and_starts_nothing(handler: Any, args: Any, kwargs: Any) -> None:
     kind = kind_of(handler)
     call = kind(*args, **kwargs)
     assert (call.kind, call.args, call.kwargs) == (kind, args, kwargs)
@@ -127,14 +127,14 @@ class Text(str):
     """Not the plain type, though equal to it."""
 
 
-def test_a_call_whose_arguments_are_scalars_is_kept_as_it_is() -> None:
+def test_a_call_with_scalar_arguments_is_committed_unchanged() -> None:
     call = kind_of(ingest)("u", 2)
     assert call.with_plain_arguments() is call
     kept = kind_of(ingest)(Text("u")).with_plain_arguments()
     assert [type(each) for each in kept.args] == [str]
 
 
-def test_a_call_that_is_kept_has_copies_of_its_arguments_in_plain_data() -> None:
+def test_a_committed_call_has_plain_copies_of_its_arguments() -> None:
     kind, urls = kind_of(ingest), ["u"]
     call = kind(urls, depth=2)
     kept = call.with_plain_arguments()
@@ -155,7 +155,7 @@ def test_a_call_that_is_kept_has_copies_of_its_arguments_in_plain_data() -> None
         (("u",), {"depth": {1}}, "args.depth"),
     ],
 )
-def test_arguments_that_cannot_be_kept_are_refused_with_their_place(args: Any, kwargs: Any, where: str) -> None:
+def test_arguments_that_are_not_plain_are_refused_with_their_path(args: Any, kwargs: Any, where: str) -> None:
     with pytest.raises(TypeError) as caught:
         kind_of(ingest)(*args, **kwargs).with_plain_arguments()
     assert str(caught.value).startswith(f"kind 'ingest', whose jobs are journaled: {where} must be plain data")
@@ -172,7 +172,7 @@ def test_a_plain_function_is_refused_with_a_pointer_to_run_sync(handler: Any) ->
 
 
 @pytest.mark.parametrize("handler", [generates, generates_plainly, Generates()])
-def test_a_generator_is_refused_with_what_reports_instead(handler: Any) -> None:
+def test_a_generator_is_refused_with_a_pointer_to_progress(handler: Any) -> None:
     with pytest.raises(TypeError) as caught:
         kind_of(handler)
     assert str(caught.value) == (
@@ -263,9 +263,7 @@ async def everything(job: JobContext, *args: object, **kwargs: object) -> tuple[
 
 
 @pytest.mark.parametrize(("args", "kwargs"), [((1, 2), {}), ((1,), {"depth": 2}), ((), {})])
-def test_a_call_starts_its_handler_with_the_job_and_all_its_arguments(
-    args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+def test_a_call_starts_its_handler_with_job_and_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     job: Any = object()
     coroutine = kind_of(everything)(*args, **kwargs).start(job)
     with pytest.raises(StopIteration) as returned:

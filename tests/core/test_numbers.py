@@ -38,14 +38,14 @@ class Level(IntEnum):
 
 @pytest.mark.parametrize("numbers", ALL)
 @pytest.mark.parametrize("value", [True, False, "5", b"6", None, Decimal(5), Fraction(5), 5j, [5], object()])
-def test_what_is_no_number_is_refused_by_its_type(numbers: Range[float], value: Any) -> None:
+def test_a_value_that_is_no_number_is_a_type_error(numbers: Range[float], value: Any) -> None:
     with pytest.raises(TypeError, match=rf"^wait must be a .*number.*, not .* \({type(value).__name__}\)$"):
         numbers.check(value, "wait")
 
 
 @pytest.mark.parametrize("numbers", ALL)
 @pytest.mark.parametrize("value", [nan, -1, -0.5, -inf, 10**400, 2**1024], ids=str)
-def test_a_number_that_makes_no_sense_anywhere_is_refused(numbers: Range[float], value: float) -> None:
+def test_an_invalid_number_is_refused_everywhere(numbers: Range[float], value: float) -> None:
     wrong = TypeError if numbers in WHOLE and type(value) is float else ValueError
     with pytest.raises(wrong, match=r"^wait must be "):
         numbers.check(value, "wait")
@@ -59,14 +59,14 @@ def test_more_than_a_hundred_years_are_refused(numbers: Range[float], value: flo
         numbers.check(value, "wait")
 
 
-def test_only_where_no_limit_makes_sense_a_time_may_be_infinite() -> None:
+def test_infinity_is_allowed_only_where_no_limit_is() -> None:
     assert (TIMEOUT.check(inf, "wait"), PATIENCE.check(inf, "wait")) == (inf, inf)
     for numbers in (DELAY, AMOUNT):
         with pytest.raises(ValueError, match=r"^wait must be .*, not inf$"):
             numbers.check(inf, "wait")
 
 
-def test_only_where_nothing_makes_sense_it_may_be_0() -> None:
+def test_zero_is_allowed_only_where_specified() -> None:
     assert [numbers.check(0, "wait") for numbers in (PATIENCE, DELAY, AMOUNT, NATURAL)] == [0, 0, 0, 0]
     for numbers in (TIMEOUT, COUNT):
         with pytest.raises(ValueError, match=r"^wait must be .*, not 0$"):
@@ -89,19 +89,19 @@ def test_a_count_is_whole(numbers: Range[int], value: float) -> None:
         numbers.check(value, "limit")
 
 
-def test_a_number_of_another_class_becomes_one_of_pythons_own_and_is_asked_for_nothing() -> None:
+def test_a_number_of_a_subclass_becomes_a_plain_one() -> None:
     own = TIMEOUT.check(Odd(2.5), "wait")
     assert (own, type(own)) == (2.5, float)
     whole = COUNT.check(Level.TWO, "limit")
     assert (whole, type(whole)) == (2, int)
 
 
-def test_a_refusal_says_what_is_taken_beside_a_number() -> None:
+def test_a_refusal_names_what_else_is_allowed() -> None:
     with pytest.raises(TypeError, match=r"^limit must be a whole number from 1, .*, or None for no limit, not 'x'"):
         COUNT.check("x", "limit", "None for no limit")
 
 
-def test_a_refusal_is_short_whatever_was_given() -> None:
+def test_a_refusal_is_short_for_any_value() -> None:
     with pytest.raises(ValueError, match=r"not <int of more than 4300 digits>$"):
         COUNT.check(10**5000, "limit")
     with pytest.raises(TypeError) as refused:

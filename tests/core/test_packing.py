@@ -115,7 +115,7 @@ def plain() -> JobRecord:
     return job
 
 
-def test_a_plain_job_is_kept_as_a_few_numbers_and_its_kinds_name() -> None:
+def test_a_plain_job_is_packed_as_numbers_and_its_kinds_name() -> None:
     job = plain()
     packed = pack(job)
     assert type(packed) is bytes
@@ -131,7 +131,7 @@ def test_a_plain_job_is_kept_as_a_few_numbers_and_its_kinds_name() -> None:
 
 
 @pytest.mark.parametrize("state", ["succeeded", "partially_succeeded", "failed", "canceled"])
-def test_a_plain_job_is_kept_with_its_state(state: str) -> None:
+def test_a_packed_plain_job_has_its_state(state: str) -> None:
     job = plain()
     job.state = JobState(state)
     packed = pack(job)
@@ -140,13 +140,13 @@ def test_a_plain_job_is_kept_with_its_state(state: str) -> None:
     assert snapshot_of(Settled("job_1", packed)) == snapshot_of(job)
 
 
-def test_a_place_of_64_bits_is_kept() -> None:
+def test_a_sequence_number_of_64_bits_is_packed() -> None:
     job = plain()
     job.seq = 2**64 - 1
     assert Settled("job_1", pack(job)).facts.seq == 2**64 - 1
 
 
-def test_what_few_jobs_have_takes_no_room_in_the_others() -> None:
+def test_rare_fields_take_no_room_in_other_jobs() -> None:
     noted, again = plain(), plain()
     noted.note("halfway", 3.0)
     again.note("halfway", 3.0)
@@ -165,7 +165,7 @@ class OddFloat(float):
     """As a host's clock may give: marshal knows it not."""
 
 
-def test_a_job_of_a_clock_whose_numbers_are_of_its_own_class_is_kept_all_the_same() -> None:
+def test_times_of_a_float_subclass_are_packed() -> None:
     job = plain()
     job.created_at, job.created, job.started, job.settled = map(OddFloat, (100.0, 1.0, 2.0, 3.0))
     job.note("halfway", OddFloat(2.5), details={"half": [0.5]})
@@ -175,7 +175,7 @@ def test_a_job_of_a_clock_whose_numbers_are_of_its_own_class_is_kept_all_the_sam
 
 
 @pytest.mark.parametrize("what", RARE)
-def test_a_job_of_which_more_was_said_is_kept_with_all_of_it(what: str) -> None:
+def test_a_job_with_every_field_is_packed_completely(what: str) -> None:
     job = plain()
     RARE[what](job)
     packed, before = pack(job), snapshot_of(job)
@@ -201,7 +201,7 @@ def at(second: int) -> datetime:
     return datetime.fromtimestamp(99 + second, UTC)
 
 
-def test_a_snapshot_says_what_the_record_knows() -> None:
+def test_a_snapshot_shows_the_fields_of_the_record() -> None:
     snapshot = snapshot_of(lived())
     assert (snapshot.id, snapshot.kind, snapshot.owner, snapshot.labels) == ("job_1", "ingest", "ada", {"team": "blue"})
     assert (snapshot.parent_id, snapshot.key, snapshot.attempt) == ("job_0", "k", 1)
@@ -211,7 +211,7 @@ def test_a_snapshot_says_what_the_record_knows() -> None:
     assert (snapshot.result, snapshot.failure) == (None, None)
 
 
-def test_a_snapshot_tells_what_was_asked() -> None:
+def test_a_snapshot_shows_the_cancel_request() -> None:
     cancel = snapshot_of(lived()).cancel
     assert cancel is not None
     assert (cancel.cause, cancel.by, cancel.reason) == (CancelCause.USER, "ada", "enough")
@@ -220,7 +220,7 @@ def test_a_snapshot_tells_what_was_asked() -> None:
     assert (*marks, cancel.stuck, cancel.unresponsive) == (False,) * 7
 
 
-def test_an_open_stage_stands_in_the_history_where_it_began() -> None:
+def test_an_open_stage_is_in_the_history_where_it_began() -> None:
     assert snapshot_of(lived()).history == (
         HistoryEntry("cloning", at(3), None, "running", {}),
         HistoryEntry("cancel_accepted", at(4), None, "canceling", {}),
@@ -234,13 +234,13 @@ def test_a_stages_duration_is_in_milliseconds() -> None:
     assert snapshot_of(job).history[0] == HistoryEntry("cloning", at(3), 250.0, "canceled", {})
 
 
-def test_a_failure_is_kept_as_a_record() -> None:
+def test_a_failure_is_unpacked_as_a_record() -> None:
     job = job_in("failed")
     job.failure = Failure(FailureCode.EXPIRED, "too late", {"type": "x"})
     assert snapshot_of(Settled("job_1", pack(job))).failure == job.failure
 
 
-def test_only_a_result_is_kept_beside_the_bytes() -> None:
+def test_only_the_result_is_stored_beside_the_bytes() -> None:
     job = job_in("succeeded")
     assert type(pack(job)) is bytes
     result: list[Any] = [1]
@@ -250,7 +250,7 @@ def test_only_a_result_is_kept_beside_the_bytes() -> None:
     assert kept is result
 
 
-def test_a_kept_job_is_found_by_the_same_facts() -> None:
+def test_a_packed_job_is_found_by_the_same_facts() -> None:
     job = job_in("failed")
     job.origin = Origin("ada", {"team": "blue"})
     facts = Facts(1, "failed", "ingest", "ada", {"team": "blue"})
@@ -262,7 +262,7 @@ def test_a_kept_job_is_found_by_the_same_facts() -> None:
     ("origin", "key"),
     [(NO_ORIGIN, None), (Origin("ada"), None), (Origin(key="k"), "k"), (Origin("ada", None, "k"), "k")],
 )
-def test_a_kept_job_knows_its_key_and_when_it_was_submitted(origin: Origin, key: str | None) -> None:
+def test_a_packed_job_has_its_key_and_submission_time(origin: Origin, key: str | None) -> None:
     job = JobRecord("job_1", 7, KindSpec(name="ingest"), 1800.0, 10.0, origin)
     job.apply(Event.STARTED, 11.0)
     job.apply(Event.SUCCEEDED, 12.0)
@@ -270,7 +270,7 @@ def test_a_kept_job_knows_its_key_and_when_it_was_submitted(origin: Origin, key:
     assert (kept.key, kept.created_at, kept.settled) == (key, 1800.0, 12.0)
 
 
-def test_a_kept_job_answers_that_it_is_too_late() -> None:
+def test_a_packed_job_answers_already_terminal() -> None:
     verdict = Settled("job_1", pack(job_in("partially_succeeded"))).verdict(user(force=True))
     assert (verdict.job_id, verdict.outcome, verdict.state, verdict.stage) == (
         "job_1",

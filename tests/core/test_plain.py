@@ -37,7 +37,7 @@ def test_plain_data_is_copied_into_plain_types(value: Any, copy: Any) -> None:
     assert type(found) is type(copy)
 
 
-def test_a_copy_shares_nothing_with_what_was_given() -> None:
+def test_a_copy_shares_nothing_with_the_original() -> None:
     inner = [1]
     copy = plain({"a": inner}, "here")
     inner.append(2)
@@ -53,7 +53,7 @@ def test_a_copy_shares_nothing_with_what_was_given() -> None:
         ({"a": {1: "b"}}, r"here\.a must have strings as keys, not int"),
     ],
 )
-def test_anything_else_is_refused_with_its_place(value: Any, message: str) -> None:
+def test_other_values_are_refused_with_their_path(value: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         plain(value, "here")
 
@@ -113,30 +113,30 @@ PAIR = "has two halves of a surrogate pair side by side"
         pytest.param({"\ud83d\ude00": 1}, rf"^here {PAIR}", id="a key that is one"),
     ],
 )
-def test_plain_data_that_no_journal_could_give_back_is_refused(value: Any, message: str) -> None:
+def test_data_that_a_journal_cannot_restore_is_refused(value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         plain(value, "here")
 
 
-def test_plain_data_may_be_a_hundred_levels_deep_and_have_a_million_values() -> None:
+def test_plain_data_may_be_deep_and_large() -> None:
     assert plain(deep(100), "here") == deep(100)
     assert plain([0] * 1_000_000, "here") == [0] * 1_000_000
 
 
-def test_a_list_may_stand_in_a_hundred_thousand_places_again() -> None:
+def test_a_list_may_occur_a_hundred_thousand_times() -> None:
     row = [1]
     assert plain([row] * 100_001, "here") == [row] * 100_001
     with pytest.raises(ValueError, match=r"at most 100000 lists and mappings .* again; at here\[100001\] there are"):
         plain([row] * 100_002, "here")
 
 
-def test_what_a_journal_gives_back_is_plain_though_json_in_utf_8_has_no_form_for_it() -> None:
+def test_values_read_from_a_journal_are_plain() -> None:
     assert repr(plain([nan, inf, -inf, "caf\ud800", "\ude00\ud83d"], "here")) == repr(
         [nan, inf, -inf, "caf\ud800", "\ude00\ud83d"]
     )
 
 
-def test_a_list_that_stands_twice_is_copied_twice() -> None:
+def test_a_list_that_occurs_twice_is_copied_twice() -> None:
     twice = [1]
     copy = plain([twice, twice], "here")
     copy[0].append(2)
@@ -152,7 +152,7 @@ def test_a_list_that_stands_twice_is_copied_twice() -> None:
         ("a dict of its own", {"a": 1}),
     ],
 )
-def test_a_copy_is_made_of_what_an_odd_object_holds_without_asking_it(name: str, copy: Any) -> None:
+def test_an_odd_object_is_copied_without_calling_its_methods(name: str, copy: Any) -> None:
     found = plain([ODD[name]], "here")[0]
     assert (found, type(found)) == (copy, type(copy))
 
@@ -160,7 +160,7 @@ def test_a_copy_is_made_of_what_an_odd_object_holds_without_asking_it(name: str,
 @pytest.mark.parametrize(
     "name", ["everything raises", "a class without a name", "an int of its own", "a float of its own"]
 )
-def test_an_odd_object_that_is_no_plain_data_is_refused_without_asking_it(name: str) -> None:
+def test_an_odd_object_is_refused_without_calling_its_methods(name: str) -> None:
     with pytest.raises(TypeError, match=r"^here\[0\] must be plain data .*, not "):
         plain([ODD[name]], "here")
 
@@ -175,7 +175,7 @@ class Refuses(BrokenMapping):
         raise LookupError("asked")
 
 
-def test_text_and_labels_are_refused_if_a_journal_would_give_back_others() -> None:
+def test_text_and_labels_that_a_journal_would_change_are_refused() -> None:
     assert text("caf\ud800", "owner") == "caf\ud800"
     with pytest.raises(ValueError, match=f"^owner {PAIR}"):
         text("\ud83d\ude00", "owner")
@@ -184,11 +184,11 @@ def test_text_and_labels_are_refused_if_a_journal_would_give_back_others() -> No
 
 
 @pytest.mark.parametrize("value", [[], "", 0])
-def test_labels_that_are_no_mapping_are_refused_though_they_are_empty(value: Any) -> None:
+def test_empty_labels_that_are_no_mapping_are_refused(value: Any) -> None:
     with pytest.raises(TypeError, match=r"^labels must be "):
         labels(value)
 
 
-def test_what_could_change_in_a_journal_is_no_scalar_that_needs_no_look() -> None:
+def test_text_that_a_journal_could_change_is_not_a_safe_scalar() -> None:
     assert all_scalar([None, True, 1, 1.5, "ascii"])
     assert not all_scalar(["\ud83d\ude00"])

@@ -9,11 +9,11 @@ from jobcancel._core.job import ProgressRecord
 from jobcancel._core.view import progress_of
 
 
-def test_a_job_that_said_nothing_has_no_progress() -> None:
+def test_a_job_without_reports_has_no_progress() -> None:
     assert progress_of(None) is None
 
 
-def test_progress_without_a_batch_is_what_the_job_said() -> None:
+def test_progress_without_a_batch_is_the_jobs_own_report() -> None:
     record = ProgressRecord(done=3, total=7, message="cloning")
     assert progress_of(record.plain()) == Progress(3, 7, "cloning", None)
 
@@ -25,7 +25,7 @@ def test_a_batch_alone_shows_its_settled_children_of_all() -> None:
     assert progress_of(record.plain()) == Progress(4, 5, None, BatchProgress(5, 2, 1, 1, 1, ("a", "b", "c", "d", "e")))
 
 
-def test_what_the_job_said_is_not_overwritten_by_its_batch() -> None:
+def test_a_batch_does_not_overwrite_the_jobs_own_report() -> None:
     record = ProgressRecord(done=10, total=None, message="half", children=["a"])
     assert progress_of(record.plain()) == Progress(10, None, "half", BatchProgress(1, 0, 0, 0, 1, ("a",)))
 
@@ -52,11 +52,11 @@ def test_every_child_counts_not_only_the_first() -> None:
     assert (record.succeeded, record.failed, record.canceled) == (2, 2, 2)
 
 
-def test_what_was_not_said_of_a_progress_is_none() -> None:
+def test_missing_parts_of_a_progress_are_none() -> None:
     assert Progress(3) == Progress(3, None, None, None)
     assert ProgressRecord().plain() == (None, None, None, (), 0, 0, 0)
 
 
-def test_two_jobs_that_are_equally_far_have_a_progress_each() -> None:
+def test_two_jobs_with_equal_progress_do_not_share_it() -> None:
     assert ProgressRecord(done=1) != ProgressRecord(done=1)
     assert len({ProgressRecord(done=1), ProgressRecord(done=1)}) == 2

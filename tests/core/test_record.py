@@ -12,7 +12,7 @@ from jobcancel.errors import StageActiveError, StageUnavailableError
 from tests.core.jobs import job_in, stage, timeout, user
 
 
-def test_an_accepted_request_is_remembered_as_it_was_answered() -> None:
+def test_an_accepted_request_is_recorded_as_answered() -> None:
     job, request = job_in("running"), user(by="ada", reason="enough")
     verdict = job.request_cancel(request, 5.0)
 
@@ -37,7 +37,7 @@ def test_a_refused_request_leaves_no_trace() -> None:
     assert (job.cancel, job.history, job.state) == (None, [], "running")
 
 
-def test_between_stages_the_kinds_policy_is_in_force() -> None:
+def test_the_kinds_policy_applies_between_stages() -> None:
     job = job_in("running", on_cancel="refuse")
     assert job.on_cancel == "refuse"
     job.enter_stage(stage("interrupt"), 2.0)
@@ -54,7 +54,7 @@ def test_a_withdrawn_job_has_nothing_left_to_undo() -> None:
     assert job.settled == 5.0
 
 
-def test_a_pending_job_with_compensations_is_canceling_until_they_have_run() -> None:
+def test_a_canceled_pending_job_is_canceling_until_it_is_undone() -> None:
     job = job_in("pending", undo=["refund"])
     assert job.request_cancel(user(), 5.0).outcome is Outcome.CANCELING
     assert job.settled is None
@@ -68,7 +68,7 @@ def test_a_force_at_once_is_recorded() -> None:
     assert (request.held, request.forced) == (False, True)
 
 
-def test_a_force_opens_a_held_cancel_and_the_first_request_stays() -> None:
+def test_a_force_releases_a_held_cancel_of_the_first_request() -> None:
     job, first = job_in("running"), user(by="ada")
     job.enter_stage(stage("defer"), 2.0)
     job.request_cancel(first, 5.0)
@@ -100,7 +100,7 @@ def test_a_second_request_has_no_effect() -> None:
         ("failed", "interrupt", "already_terminal", "failed"),
     ],
 )
-def test_a_dry_run_answers_as_the_request_would_and_changes_nothing(
+def test_a_dry_run_answers_as_the_request_and_changes_nothing(
     state: str, policy: str, outcome: str, after: str
 ) -> None:
     job = job_in(state, on_cancel=policy)
@@ -139,7 +139,7 @@ def test_stages_do_not_nest() -> None:
     assert (job.stage_at, job.undo) == (2.0, ["refund"])
 
 
-def test_entering_a_stage_that_commits_drops_what_was_to_be_undone() -> None:
+def test_entering_a_committing_stage_drops_the_undos() -> None:
     job = job_in("running", undo=["refund"])
     job.enter_stage(stage(), 2.0)
     job.leave_stage("done", 3.0, raised=False)
@@ -159,7 +159,7 @@ def test_entering_a_stage_that_commits_drops_what_was_to_be_undone() -> None:
         (True, True, True, Release.DELIVER),
     ],
 )
-def test_what_a_stages_end_does_with_a_cancel(held: bool, commits: bool, raised: bool, release: Release) -> None:
+def test_the_effect_of_a_stages_end_on_a_cancel(held: bool, commits: bool, raised: bool, release: Release) -> None:
     job = job_in("running")
     job.enter_stage(stage("defer", commits=commits), 2.0)
     if held:
@@ -170,7 +170,7 @@ def test_what_a_stages_end_does_with_a_cancel(held: bool, commits: bool, raised:
     assert job.log()[-1] == ("work", 2.0, 3.0, "done", None)
 
 
-def test_a_delivered_cancel_is_not_raised_a_second_time_at_the_stages_end() -> None:
+def test_a_delivered_cancel_is_not_raised_again_at_the_stages_end() -> None:
     job = job_in("running")
     job.enter_stage(stage(), 2.0)
     job.request_cancel(user(), 3.0)
@@ -184,7 +184,7 @@ def test_leaving_without_an_open_stage_has_no_effect() -> None:
     assert job.history == []
 
 
-def test_each_change_is_told_once_and_what_changes_nothing_is_not() -> None:
+def test_each_change_is_notified_once_and_no_changes_are_not() -> None:
     job = job_in("running")
     job.observed = True
     told = list[list[tuple[str, str | None]]]()
@@ -219,7 +219,7 @@ def test_each_change_is_told_once_and_what_changes_nothing_is_not() -> None:
     assert job.log()[0] == ("halfway", 3.0, None, "noted", {"n": 1})
 
 
-def test_an_ending_brings_the_failure_that_it_is() -> None:
+def test_an_ending_has_its_failure() -> None:
     job = job_in("running")
     event, failure = job.ending(Ending.RAISED, "boom", {"type": "builtins.ValueError"})
     assert event is Event.FAILED
@@ -229,7 +229,7 @@ def test_an_ending_brings_the_failure_that_it_is() -> None:
     assert job.ending(Ending.RETURNED) == (Event.SUCCEEDED, None)
 
 
-def test_an_unwound_timeout_says_so_in_words() -> None:
+def test_an_unwound_timeout_has_a_message() -> None:
     job = job_in("running")
     job.request_cancel(timeout(), 3.0)
     event, failure = job.ending(Ending.UNWOUND)
@@ -264,7 +264,7 @@ def test_compensations_run_if_the_end_asks_for_them(state: str, event: str, runs
     assert job_in(state).compensates(Event(event)) is runs
 
 
-def test_a_kind_says_after_which_ends_it_is_undone() -> None:
+def test_a_kind_is_compensated_only_after_the_given_ends() -> None:
     job = job_in("running", compensate_on=["succeeded"])
     assert job.compensates(Event.SUCCEEDED)
     assert not job.compensates(Event.FAILED)

@@ -46,7 +46,7 @@ def test_a_dry_run_names_the_stage_that_would_refuse() -> None:
     assert job.verdict(user()) == Verdict("job_1", Outcome.REFUSED, JobState.RUNNING, "work")
 
 
-def test_a_stage_that_does_not_begin_any_more_is_named() -> None:
+def test_a_stage_refused_after_a_cancel_is_named() -> None:
     job = job_in("running")
     job.request_cancel(user(), 5.0)
     with pytest.raises(StageUnavailableError) as caught:
@@ -54,7 +54,7 @@ def test_a_stage_that_does_not_begin_any_more_is_named() -> None:
     assert (caught.value.job_id, caught.value.stage) == ("job_1", "mailing")
 
 
-def test_a_stage_that_would_nest_is_named_beside_the_open_one() -> None:
+def test_a_nested_stage_is_refused_naming_both() -> None:
     job = job_in("running")
     job.enter_stage(stage(), 2.0)
     with pytest.raises(StageActiveError) as caught:
@@ -62,14 +62,14 @@ def test_a_stage_that_would_nest_is_named_beside_the_open_one() -> None:
     assert (caught.value.job_id, caught.value.stage, caught.value.active) == ("job_1", "mailing", "work")
 
 
-def test_an_error_of_which_nothing_is_said_fails_with_an_empty_message() -> None:
+def test_an_error_without_details_has_an_empty_message() -> None:
     event, failure = job_in("running").ending(Ending.RAISED)
     assert event is Event.FAILED
     assert failure is not None
     assert (failure.code, failure.message, failure.details) == (FailureCode.HANDLER_ERROR, "", {})
 
 
-def test_what_becomes_of_a_held_cancel_is_told_in_words() -> None:
+def test_a_held_cancels_release_is_in_the_history() -> None:
     assert [(release.name, release.value) for release in Release] == [
         ("NOTHING", "nothing is held"),
         ("DELIVER", "deliver it, raise nothing here"),
@@ -77,7 +77,7 @@ def test_what_becomes_of_a_held_cancel_is_told_in_words() -> None:
     ]
 
 
-def test_a_shutdown_asks_in_its_own_name_and_a_new_request_is_on_its_way_to_nothing() -> None:
+def test_a_shutdown_request_has_its_own_cause_and_no_outcome() -> None:
     request = shutdown_request()
     assert (request.cause, request.reason) == ("shutdown", "the scheduler shuts down")
     assert (request.by, request.tear) == (None, None)

@@ -43,12 +43,12 @@ def test_a_kind_is_never_replaced() -> None:
     assert registry["ingest"] is first
 
 
-def test_an_option_that_makes_no_sense_is_refused_before_the_handler_is_there() -> None:
+def test_an_invalid_option_is_refused_before_the_handler_is_given() -> None:
     with pytest.raises(ValueError, match="grace_s"):
         Registry().kind("ingest", grace_s=-1)
 
 
-def test_an_unknown_kind_is_told_with_those_that_there_are() -> None:
+def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
     registry = Registry()
     registry.kind("ingest")(work)
     with pytest.raises(UnknownKindError) as caught:
@@ -64,7 +64,7 @@ def test_a_handler_is_registered_for_a_kind_from_data() -> None:
     assert kind("u").args == ("u",)
 
 
-def test_a_misspelled_handler_does_not_become_an_unprotected_kind() -> None:
+def test_a_misspelled_handler_does_not_declare_a_kind() -> None:
     registry = declared()
     with pytest.raises(UnknownKindError):
         registry.handler("ingset")
@@ -174,7 +174,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_slip_in_a_declaration_is_refused_with_what_to_write(what: str) -> None:
+def test_a_mistake_in_a_declaration_is_refused_with_what_to_write(what: str) -> None:
     declare, message = WRONG[what]
     with pytest.raises(TypeError) as refused:
         declare()

@@ -10,7 +10,7 @@ from jobcancel._core.arguments import excerpt, is_too_long, safe_repr, type_name
 from tests.core.odd import ODD, deep, doubled
 
 
-def test_what_has_a_repr_is_described_by_it() -> None:
+def test_a_value_is_described_by_its_repr() -> None:
     assert safe_repr("x") == "'x'"
     assert safe_repr({2}) == "{2}"
 
@@ -31,7 +31,7 @@ def test_an_int_too_long_to_be_written_is_described_by_its_length(sign: int) -> 
         ("cycle", "[1, [1, [1, [1, [...]]]]]"),
     ],
 )
-def test_what_has_no_repr_is_described_by_its_type(name: str, said: str) -> None:
+def test_a_value_whose_repr_raises_is_described_by_its_type(name: str, said: str) -> None:
     assert safe_repr(ODD[name]) == said
 
 
@@ -40,7 +40,7 @@ def test_the_description_of_a_container_is_short(value: Any) -> None:
     assert len(safe_repr(value)) < 500
 
 
-def test_a_types_name_is_said_if_it_tells_it() -> None:
+def test_a_type_without_a_name_is_called_object() -> None:
     assert (type_name(1), type_name(ODD["a class without a name"])) == ("int", "object")
 
 

@@ -118,7 +118,7 @@ def test_the_json_form_is_complete_and_plain() -> None:
 
 
 @pytest.mark.parametrize("snapshot", [FULL, BARE])
-def test_the_json_form_comes_back_from_text_as_it_was(snapshot: Snapshot[Any]) -> None:
+def test_the_json_form_survives_a_round_trip_through_text(snapshot: Snapshot[Any]) -> None:
     assert json.loads(json.dumps(snapshot.to_dict())) == snapshot.to_dict()
 
 
@@ -141,7 +141,7 @@ def test_everything_in_the_json_form_is_strict_json_in_utf_8() -> None:
     assert (shown["labels"], shown["progress"]["done"]) == ({"\\ud800": "\\udfff"}, "nan")
 
 
-def test_what_is_not_there_is_none_or_empty() -> None:
+def test_missing_parts_are_none_or_empty() -> None:
     shown = BARE.to_dict()
     assert (shown["settled"], shown["attempt"], shown["labels"], shown["history"]) == (False, 1, {}, [])
     empty = (
@@ -197,13 +197,13 @@ def test_the_words_of_the_json_form_are_plain_strings() -> None:
     assert [type(word) for word in words] == [str] * 4
 
 
-def test_the_repr_is_one_line_that_names_job_state_attempt_failure_and_cancel() -> None:
+def test_the_repr_is_one_line_with_the_main_facts() -> None:
     assert repr(FULL) == (
         "<Snapshot id='job_1' kind='ingest' state='failed' stage='cloning' attempt=2 failure='TIMED_OUT' "
         "cancel='deferred'>"
     )
 
 
-def test_the_repr_leaves_out_what_is_not_there() -> None:
+def test_the_repr_leaves_out_missing_parts() -> None:
     snapshot = Snapshot[str](id="job\n1", kind="ingest", state=JobState.SUCCEEDED, created_at=AT, result="x" * 1000)
     assert repr(snapshot) == "<Snapshot id='job\\n1' kind='ingest' state='succeeded' attempt=1>"

@@ -18,7 +18,7 @@ from jobcancel._core.specs import KindSpec
 from jobcancel._core.states import RerunValue, StateValue, TerminalValue
 
 
-def test_a_stage_is_interruptible_and_unlimited_unless_it_says_otherwise() -> None:
+def test_a_stage_is_interruptible_and_unlimited_by_default() -> None:
     stage = Stage("cloning")
     assert (stage.on_cancel, stage.commits, stage.timeout_s) == ("interrupt", False, inf)
 
@@ -44,7 +44,7 @@ def test_a_kind_is_frozen() -> None:
         KindSpec(name="ingest").grace_s = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_words_become_members() -> None:
+def test_words_become_enum_members() -> None:
     spec = KindSpec(
         name="ingest",
         on_cancel="refuse",
@@ -84,7 +84,7 @@ def test_a_name_is_lower_case_words_joined_by_underscores(name: str) -> None:
     ("value", "error"),
     [(0, ValueError), (-1, ValueError), (nan, ValueError), (True, TypeError), ("5", TypeError), (None, TypeError)],
 )
-def test_seconds_are_numbers_above_nothing(option: str, value: Any, error: type[Exception]) -> None:
+def test_seconds_are_numbers_above_0(option: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=option):
         KindSpec(name="ingest", **{option: value})
 
@@ -157,7 +157,7 @@ WRONG_KINDS: list[tuple[dict[str, Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(("options", "error", "message"), WRONG_KINDS)
-def test_a_kind_refuses_what_makes_no_sense_and_says_what_is_allowed(
+def test_a_kind_refuses_invalid_options_and_names_what_is_allowed(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     made: Any = KindSpec
@@ -176,7 +176,7 @@ def test_a_kind_refuses_what_makes_no_sense_and_says_what_is_allowed(
         ({"timeout_s": True}, TypeError, f"timeout_s must be {SECONDS}, not True (bool)"),
     ],
 )
-def test_a_stage_refuses_what_makes_no_sense_and_says_what_is_allowed(
+def test_a_stage_refuses_invalid_options_and_names_what_is_allowed(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     made: Any = Stage
@@ -221,7 +221,7 @@ def test_a_stage_has_its_specified_options() -> None:
     )
 
 
-def test_a_part_of_a_second_is_a_time() -> None:
+def test_fractions_of_a_second_are_allowed() -> None:
     assert KindSpec(name="ingest", grace_s=0.001).grace_s == 0.001
     assert Stage("cloning", timeout_s=0.001).timeout_s == 0.001
 

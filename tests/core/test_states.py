@@ -76,7 +76,7 @@ def test_any_other_event_is_an_error_without_effect(state: str, event: str) -> N
     assert next_state(JobState(state), Event(event)) is None
 
 
-def test_an_illegal_event_leaves_no_trace_in_a_history_that_is_implied() -> None:
+def test_an_illegal_event_leaves_an_implied_history_unchanged() -> None:
     job = job_in("running")
     job.history = None
     with pytest.raises(IllegalTransitionError):
@@ -100,5 +100,5 @@ def test_an_illegal_event_leaves_no_trace_in_a_history_that_is_implied() -> None
         ("failed", True),
     ],
 )
-def test_an_event_is_implied_exactly_if_a_jobs_times_and_state_say_all_of_it(event: str, implied: bool) -> None:
+def test_an_event_is_implied_exactly_if_times_and_state_contain_it(event: str, implied: bool) -> None:
     assert (Event(event) in IMPLIED) is implied
