@@ -51,13 +51,13 @@ async def check(program: Program) -> None:
     assert job.cancel.cause is CancelCause.SHUTDOWN
 
 
-def test_sigterm_lets_the_shielded_stage_finish_and_settles_the_job() -> None:
+def test_sigterm_lets_a_shielded_stage_finish_and_settles_the_job() -> None:
     program = Program()
     asyncio.run(program.serve())
     asyncio.run(check(program))
 
 
-def test_an_interrupt_goes_on_its_way_after_the_last_job_has_ended() -> None:
+def test_an_interrupt_is_raised_after_the_last_job_has_ended() -> None:
     program = Program()
     program.signal = signal.SIGINT
     with pytest.raises(KeyboardInterrupt):

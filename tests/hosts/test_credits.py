@@ -113,7 +113,7 @@ async def test_canceled_while_pending_reverses_once() -> None:
     assert studio.account.reversed == ["second", "first"]  # the shutdown canceled the other
 
 
-async def test_canceled_in_a_stage_reverses_once_and_before_the_job_reads_canceled() -> None:
+async def test_canceled_in_a_stage_reverses_once_before_the_settlement() -> None:
     studio = Studio()
     async with studio.scheduler:
         handle = await studio.submit()
@@ -129,7 +129,7 @@ async def test_canceled_in_a_stage_reverses_once_and_before_the_job_reads_cancel
     assert (studio.account.balance, studio.account.reversed) == (2 * COST, ["k"])
 
 
-async def test_refused_while_finalizing_then_succeeded_reverses_nothing() -> None:
+async def test_a_cancel_refused_while_finalizing_reverses_nothing() -> None:
     studio = Studio()
     studio.gates["generating"].set()
     async with studio.scheduler:
@@ -142,7 +142,7 @@ async def test_refused_while_finalizing_then_succeeded_reverses_nothing() -> Non
     assert (studio.account.balance, studio.account.reversed) == (COST, [])
 
 
-async def test_a_cancel_held_back_by_finalizing_reverses_nothing_for_the_content_exists() -> None:
+async def test_a_cancel_held_by_finalizing_reverses_nothing() -> None:
     studio = Studio()
     studio.gates["generating"].set()
     async with studio.scheduler:
@@ -154,7 +154,7 @@ async def test_a_cancel_held_back_by_finalizing_reverses_nothing_for_the_content
     assert (studio.account.balance, studio.account.reversed) == (COST, [])
 
 
-async def test_no_accepted_cancel_slips_past_the_entry_of_finalizing() -> None:
+async def test_no_finalizing_begins_after_an_accepted_cancel() -> None:
     studio = Studio()
     async with studio.scheduler:
         handle = await studio.submit()
@@ -177,7 +177,7 @@ async def test_failed_reverses_nothing(stage: str) -> None:
     assert (studio.account.balance, studio.account.reversed) == (COST, [])
 
 
-async def test_a_replay_of_the_key_reserves_nothing_even_when_the_account_is_empty() -> None:
+async def test_a_replay_of_the_key_reserves_nothing() -> None:
     studio = Studio()
     studio.account.balance = COST
     async with studio.scheduler:
@@ -195,7 +195,7 @@ async def test_a_replay_of_the_key_reserves_nothing_even_when_the_account_is_emp
     assert (studio.account.balance, studio.account.reversed) == (COST, ["k"])
 
 
-async def test_the_key_with_other_arguments_is_a_conflict_that_touches_no_reservation() -> None:
+async def test_a_key_conflict_changes_no_reservation() -> None:
     studio = Studio()
     async with studio.scheduler:
         await studio.submit()
@@ -204,7 +204,7 @@ async def test_the_key_with_other_arguments_is_a_conflict_that_touches_no_reserv
         assert (studio.account.balance, studio.account.reserved) == (COST, {"k": COST})
 
 
-async def test_what_was_not_submitted_costs_nothing() -> None:
+async def test_a_failed_submit_costs_nothing() -> None:
     studio = Studio(max_running=1, max_pending=1)
     studio.account.balance = 3 * COST
     async with studio.scheduler:

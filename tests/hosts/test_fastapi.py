@@ -42,7 +42,7 @@ def server(running: Server, gate: Gate) -> Iterator[Server]:
         running.settled(job_id)
 
 
-def test_a_cancel_in_an_interruptible_stage_is_accepted_and_undoes_what_was_done(server: Server) -> None:
+def test_a_cancel_in_an_interruptible_stage_is_accepted_and_undone(server: Server) -> None:
     job_id = server.submit("interrupted", hold="cloning")
     server.reached(job_id, "cloning")
 
@@ -62,9 +62,7 @@ def test_a_cancel_in_an_interruptible_stage_is_accepted_and_undoes_what_was_done
     ]
 
 
-def test_a_cancel_in_a_refusing_stage_is_a_conflict_that_names_the_stage_and_changes_nothing(
-    server: Server, gate: Gate
-) -> None:
+def test_a_cancel_in_a_refusing_stage_is_a_conflict(server: Server, gate: Gate) -> None:
     job_id = server.submit("refusing", hold="opening_pr", gate=str(gate.path))
     server.reached(job_id, "opening_pr")
 
@@ -79,9 +77,7 @@ def test_a_cancel_in_a_refusing_stage_is_a_conflict_that_names_the_stage_and_cha
     assert (job["state"], job["result"], job["cancel"]) == ("succeeded", "refusing", None)
 
 
-def test_the_second_cancel_of_a_held_job_is_already_canceling_and_the_stage_completes(
-    server: Server, gate: Gate
-) -> None:
+def test_a_second_cancel_of_a_held_job_is_already_canceling(server: Server, gate: Gate) -> None:
     job_id = server.submit("held", hold="recording", gate=str(gate.path))
     server.reached(job_id, "recording")
 
@@ -120,16 +116,14 @@ def test_a_queued_job_is_canceled_at_once_and_never_runs(server: Server) -> None
     assert [line for line in server.marked() if line.startswith("queued:")] == []
 
 
-def test_a_wait_answers_with_the_unsettled_job_when_its_time_is_up(server: Server) -> None:
+def test_a_wait_that_times_out_answers_with_the_unsettled_job(server: Server) -> None:
     job_id = server.submit("waited_for", hold="cloning")
     job = server.client.get(f"/jobs/{job_id}/wait", params={"timeout_s": 0.01}).json()
     assert (job["state"], job["settled"]) == ("running", False)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_sigterm_lets_a_refusing_stage_finish_and_settles_the_rest_before_the_exit(
-    loop: str, tmp_path: Path, gate: Gate
-) -> None:
+def test_sigterm_lets_a_refusing_stage_finish_before_the_exit(loop: str, tmp_path: Path, gate: Gate) -> None:
     with serving(tmp_path, loop) as server:
         opening = server.submit("opening", hold="opening_pr", gate=str(gate.path))
         server.submit("queued", refund=True)
@@ -154,7 +148,7 @@ def test_sigterm_lets_a_refusing_stage_finish_and_settles_the_rest_before_the_ex
     assert "Traceback" not in "".join(server.log)
 
 
-def test_an_open_wait_keeps_the_server_from_ending_its_scheduler(tmp_path: Path, gate: Gate) -> None:
+def test_an_open_wait_delays_the_end_of_the_scheduler(tmp_path: Path, gate: Gate) -> None:
     """The limit that the README names: the lifespan ends after the last request, so a wait wants a timeout."""
     with serving(tmp_path, "asyncio") as server, ThreadPoolExecutor(1) as pool:
         opening = server.submit("opening", hold="opening_pr", gate=str(gate.path))

@@ -36,7 +36,7 @@ def kept(path: str) -> list[dict[str, Any]]:
         return [entry.body or {} for entry in file.entries()]
 
 
-def test_a_killed_service_s_job_goes_on_after_its_finished_stage(
+def test_a_killed_services_job_resumes_after_its_finished_stage(
     tmp_path: Path, gate: Gate, environment: dict[str, str]
 ) -> None:
     with serving(tmp_path, "asyncio", app=APP, **environment) as server:
@@ -61,9 +61,7 @@ def test_a_killed_service_s_job_goes_on_after_its_finished_stage(
     ]
 
 
-def test_a_cancel_that_was_answered_is_true_after_a_kill(
-    tmp_path: Path, gate: Gate, environment: dict[str, str]
-) -> None:
+def test_an_answered_cancel_survives_a_kill(tmp_path: Path, gate: Gate, environment: dict[str, str]) -> None:
     with serving(tmp_path, "asyncio", app=APP, **environment) as server:
         job_id = server.client.post("/jobs", json={"name": "intro"}).json()["id"]
         server.reached(job_id, "rendering")
@@ -85,7 +83,7 @@ def test_a_cancel_that_was_answered_is_true_after_a_kill(
     ]
 
 
-def test_sigterm_is_no_cancel_and_the_next_process_goes_on(
+def test_sigterm_is_no_cancel_and_the_next_process_resumes_the_job(
     tmp_path: Path, gate: Gate, environment: dict[str, str]
 ) -> None:
     with serving(tmp_path, "asyncio", app=APP, **environment) as server:

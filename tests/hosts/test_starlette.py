@@ -41,7 +41,7 @@ def application(scheduler: Scheduler, kind: str) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-async def test_a_job_outlives_its_request_and_the_lifespan_ends_after_its_refusing_stage() -> None:
+async def test_a_job_outlives_its_request_until_the_lifespan_ends() -> None:
     registry = Registry()
     pushing, release = anyio.Event(), anyio.Event()
     ended: list[str] = []

@@ -75,7 +75,7 @@ def serving(jobs: BlockingScheduler) -> Generator[str]:
         server.server_close()
 
 
-def test_requests_in_many_threads_cancel_their_own_jobs_and_each_gets_one_first_verdict(
+def test_requests_in_many_threads_cancel_each_job_once(
     anyio_backend: tuple[str, dict[str, Any]],
 ) -> None:
     registry = Registry()
@@ -115,7 +115,7 @@ def test_requests_in_many_threads_cancel_their_own_jobs_and_each_gets_one_first_
     assert len(undone) == len(set(undone))
 
 
-def test_a_server_that_outlives_its_scheduler_says_so_and_an_unknown_job_is_not_found() -> None:
+def test_a_closed_scheduler_and_an_unknown_job_have_their_statuses() -> None:
     jobs = BlockingScheduler(Registry())
     with serving(jobs) as address, httpx.Client(base_url=address, timeout=30) as client:
         with jobs:
