@@ -28,7 +28,7 @@ def test_the_worst_run_is_judged_by_the_median_of_its_rounds(runs: list[tuple[fl
     assert line(*runs).verdict == verdict
 
 
-def test_what_nobody_promised_has_no_verdict_and_a_smoke_run_neither() -> None:
+def test_a_row_without_a_limit_and_a_smoke_run_have_no_verdict() -> None:
     assert line((9.0,), must=None, aim=None).verdict == ""
     assert line((9.0,), must=None, aim=9.0).verdict == "aim met"
     assert line((9.0,), must=None, aim=8.0).verdict == "MISSED"
@@ -40,7 +40,7 @@ def test_a_line_has_every_run_and_the_spread_of_all_rounds() -> None:
     assert (one.runs, one.low, one.high) == ((2.0, 5.0), 1.0, 9.0)
 
 
-def test_the_table_shows_what_there_is_and_why_there_is_nothing() -> None:
+def test_the_table_shows_figures_and_why_they_are_missing() -> None:
     text = list(as_text([line((1.0, 3.0), (9.0, 9.0)), line(())], {"python": "3.11"}))
     assert text[0] == "python 3.11"
     row, missing = text[-2:]
@@ -48,7 +48,7 @@ def test_the_table_shows_what_there_is_and_why_there_is_nothing() -> None:
     assert missing.split() == ["row", "ratio", "-", "a", "note"]
 
 
-def test_what_is_written_as_json_is_read_again() -> None:
+def test_the_json_of_figures_can_be_read_again() -> None:
     one = line((1.0, 2.0))
     where, lines = read(as_json([one], {"python": "3.11"}))
     assert where == {"python": "3.11"}
@@ -62,7 +62,7 @@ def test_what_is_written_as_json_is_read_again() -> None:
         (["--plot", "x", "floor"], "not installed: matplotlib"),
     ],
 )
-def test_what_cannot_be_measured_is_said_in_a_line(
+def test_a_group_that_cannot_be_measured_is_reported_in_one_line(
     arguments: list[str], problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def find_nothing(_name: str) -> None: ...
@@ -73,5 +73,5 @@ def test_what_cannot_be_measured_is_said_in_a_line(
     assert capsys.readouterr().err.startswith(problem)
 
 
-def test_without_a_name_the_groups_need_nothing_but_the_package() -> None:
+def test_the_default_groups_need_only_the_package() -> None:
     assert all(GROUPS[group][1] == () for group in PLAIN)

@@ -26,7 +26,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=TOP, capture_output=True, text=True, check=False)
 
 
-def test_the_oracle_knows_nothing_of_the_packages_inside() -> None:
+def test_the_oracle_imports_nothing_private() -> None:
     imported: set[str] = set()
     for path in HERE.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -38,7 +38,7 @@ def test_the_oracle_knows_nothing_of_the_packages_inside() -> None:
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_seed_makes_the_same_program_again_and_so_does_its_repr(store: str) -> None:
+def test_a_program_can_be_made_again_from_seed_or_repr(store: str) -> None:
     names = {"Program": Program, "KindPlan": KindPlan, "StagePlan": StagePlan, "inf": float("inf")}
     for seed in range(20):
         program = generate(seed, "asyncio", store)
@@ -46,7 +46,7 @@ def test_a_seed_makes_the_same_program_again_and_so_does_its_repr(store: str) ->
         assert eval(repr(program), names) == program  # noqa: S307  # it is ours
 
 
-def test_every_step_and_act_that_is_drawn_can_be_taken() -> None:
+def test_every_generated_step_and_action_can_run() -> None:
     drawn: set[str] = set()
 
     def walk(steps: tuple[Op, ...]) -> None:
@@ -72,13 +72,13 @@ for acts in ((("submit", "k0", {}, "plain"), ("turns", 9)), (("no_such_act",),))
 
 
 @pytest.mark.exhaustive  # it waits for a hang
-def test_a_program_that_hangs_or_breaks_is_a_finding_and_not_the_runs_end() -> None:
+def test_a_program_that_hangs_or_crashes_is_a_finding() -> None:
     hangs, breaks = python("-c", WRONG).stdout.splitlines()
     assert "rule='18', text='no end within 2 s, " in hangs
     assert "no_such_act raised AttributeError" in breaks
 
 
-def test_a_finding_is_made_shorter_as_long_as_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finding_is_shortened_while_it_reproduces(monkeypatch: pytest.MonkeyPatch) -> None:
     found = (Finding("5", "torn: job_0001"),)
 
     def run(program: Program) -> Report:

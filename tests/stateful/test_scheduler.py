@@ -34,7 +34,7 @@ def test_scheduler_and_reference_agree_after_every_step(anyio_backend: tuple[str
     assert tally["examples"] == EXAMPLES
 
 
-def test_a_scheduler_that_answers_wrongly_is_noticed_and_the_script_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_answer_is_found_and_its_script_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     async def wrongly(self: Machine, number: int) -> None:
         raise AssertionError("wrong")
 
