@@ -22,7 +22,7 @@ async def what_ends_a_job_ends_the_loop(original: Any, job: Any) -> None:
 @fault(
     "14",
     places.INTERRUPTS,
-    "tests/runtime/test_odd_values.py::test_14_an_error_that_cannot_be_formatted_or_has_no_end_ends_its_own_job",
+    "tests/runtime/test_odd_values.py::test_14_an_unformattable_error_ends_only_its_own_job",
 )
 def an_interrupt_does_not_reach_the_host(original: Any, error: BaseException) -> bool:
     return False

@@ -18,7 +18,7 @@ _CANCELS = "tests/runtime/test_recovery_cancels.py::test_"
 @fault(
     "19",
     places.IS_CURRENT,
-    "tests/runtime/test_committed_ends.py::test_who_waits_is_told_when_the_end_is_kept_and_not_before",
+    "tests/runtime/test_committed_ends.py::test_waiters_are_notified_only_once_the_end_is_committed",
 )
 def an_end_is_shown_before_its_commit(original: Any, writer: Any, job_id: str) -> bool:
     return True
@@ -58,7 +58,7 @@ def compensations_are_lost_in_a_restart(original: Any, replay: Any, body: dict[s
 @fault(
     "one entry",
     places.ENTRIES,
-    "tests/runtime/test_isolation.py::test_an_entry_that_cannot_be_made_costs_no_other_job_its_commit",
+    "tests/runtime/test_isolation.py::test_an_entry_that_cannot_be_built_blocks_no_other_commit",
 )
 def an_entry_that_cannot_be_made_stops_the_journal(original: Any, writer: Any, flight: dict[str, Any]) -> Any:
     for item in flight.values():
@@ -83,7 +83,7 @@ def the_last_entry_of_a_commit_is_lost(original: Any, store: Any, entries: Any) 
 @fault(
     "shutdown",
     places.RETAIN_FOR_RESTART,
-    "tests/runtime/test_durable_shutdown.py::test_a_job_that_is_run_again_is_interrupted_and_not_undone",
+    "tests/runtime/test_durable_shutdown.py::test_a_job_that_reruns_is_interrupted_and_not_undone",
 )
 def a_shutdown_cancels_what_could_run_again(original: Any, journal: Any, job: Any) -> Any:
     return job.state is JobState.PENDING and original(journal, job)

@@ -87,7 +87,7 @@ def a_held_cancel_is_delivered_and_shielded(original: Any, dispatcher: Any, job:
 @fault(
     "10",
     places.UNRESPONSIVE,
-    "tests/runtime/test_unresponsive.py::test_a_job_that_swallows_its_cancellation_is_recorded_once_and_logged",
+    "tests/runtime/test_unresponsive.py::test_a_job_that_swallows_its_cancel_is_recorded_once_and_logged",
 )
 def code_that_swallows_its_cancel_is_recorded_at_each_look(original: Any, deliveries: Any, job: Any) -> None:
     job.cancel.unresponsive = False
