@@ -181,7 +181,7 @@ class JobService(Protocol):
         Args:
             job_id: The job.
             owner: Only this owner's.
-            by: The requester, in the host's words; recorded.
+            by: Name of the requester, given by the host; recorded.
             reason: Why; recorded.
             defer: Where the stage would refuse, let the cancel wait for the stage's end instead.
             force: Override refuse and defer, and deliver a held cancel at once. For operators; recorded.

@@ -29,6 +29,7 @@ def blocks(language: str, heading: str | None = None) -> list[str]:
 def evaluated(*headings: str) -> dict[str, Any]:
     """Run the Python blocks of these sections as one program, and return what it has defined."""
     document = Sybil([PythonCodeBlockParser()]).parse(README)
+    document.namespace["__name__"] = "__main__"
     spans = [_span(heading) for heading in headings]
     for example in document.examples():
         if any(start <= example.region.start < end for start, end in spans):

@@ -144,7 +144,7 @@ def test_asking_for_what_python_asks_of_every_module_loads_nothing() -> None:
 
 SPARED = {
     "who enters none": ("_core.snapshot", "_core.view"),
-    "who has no store": ("_runtime.durable", "_runtime.journal_writer", "_runtime.recovery", "stores"),
+    "who has no store": ("_runtime.durable_journal", "_runtime.journal_writer", "_runtime.recovery", "stores"),
     "who blocks no thread": ("_runtime.blocking",),
 }
 

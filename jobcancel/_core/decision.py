@@ -32,15 +32,15 @@ class Cancellation:
 
     Attributes:
         cause: Who asked.
-        by: The requester, in the host's words.
+        by: Name of the requester, given by the host.
         reason: Why, in the requester's words.
         defer: Turn a refusal into a deferral.
-        force: Override refuse and defer, and open a held cancel's shield.
+        force: Override refuse and defer, and interrupt the stage that holds a cancel.
         requested_at: Seconds on the monotonic clock, set when the request is accepted.
         outcome: The verdict's outcome, set when the request is accepted.
         held: Accepted, and waiting for the end of what shields the job.
         delivered_at: When the job's scope was cancelled, in seconds on the monotonic clock.
-        forced: A force was part of it, at once or later.
+        forced: Forced, by this request or by a later one.
         ignored: The job's code returned a value after the delivery: the work was done all the same.
         abandoned: The job was settled while its code still ran.
         pierced: A cancellation that was not requested tore the job while this one was held.
@@ -89,7 +89,7 @@ class Decision(NamedTuple):
 WITHDRAW: Final = Decision(Outcome.CANCELED, Event.WITHDRAWN)
 CANCEL: Final = Decision(Outcome.CANCELING, Event.CANCEL_ACCEPTED)
 HOLD: Final = Decision(Outcome.DEFERRED, Event.CANCEL_ACCEPTED)
-OPEN_SHIELD: Final = Decision(Outcome.CANCELING, None)  # a force reaches a cancel that was held
+OPEN_SHIELD: Final = Decision(Outcome.CANCELING, None)  # a forced request ends the wait of a held cancel
 REFUSE: Final = Decision(Outcome.REFUSED, None)  # without effect
 REPEAT: Final = Decision(Outcome.ALREADY_CANCELING, None)
 TOO_LATE: Final = Decision(Outcome.ALREADY_TERMINAL, None)

@@ -54,7 +54,7 @@ class Failure:
 
 # A handler's error and a lost job have messages of their own.
 MESSAGES: Final = {
-    FailureCode.TIMED_OUT: "the job's time was over and its code has unwound, or was left behind",
+    FailureCode.TIMED_OUT: "the job's time was over and its code has unwound, or still runs (abandoned)",
     FailureCode.FOREIGN_CANCEL: "a cancellation that was not requested came out of the job's code",
     FailureCode.EXPIRED: "the job waited longer than its kind's expires_s for its start",
 }

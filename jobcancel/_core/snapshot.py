@@ -83,11 +83,11 @@ class CancelStatus:
     Attributes:
         cause: Who asked first.
         reason: Why, in the requester's words.
-        by: The requester, in the host's words.
+        by: Name of the requester, given by the host.
         requested_at: When the request was accepted (UTC).
         outcome: The verdict it got.
         delivered_at: When the cancellation reached the job's code; None while it is held.
-        forced: A force was part of it, at once or later.
+        forced: Forced, by this request or by a later one.
         ignored: The code returned a value after the delivery.
         abandoned: The job was settled while its code still ran.
         pierced: A cancellation that was not requested tore the job while this one was held.

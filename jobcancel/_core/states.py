@@ -70,7 +70,7 @@ TRANSITIONS: Final[Mapping[JobState, Mapping[Event, JobState]]] = MappingProxyTy
         _S.CANCELING: {
             _E.UNWOUND: _S.CANCELED,
             _E.ABANDONED: _S.CANCELED,
-            _E.SUCCEEDED: _S.SUCCEEDED,  # the work was done before the cancel landed: the truth wins
+            _E.SUCCEEDED: _S.SUCCEEDED,  # the work was done before the cancel was delivered
             _E.PARTIALLY_SUCCEEDED: _S.PARTIALLY_SUCCEEDED,
             _E.FAILED: _S.FAILED,
         },

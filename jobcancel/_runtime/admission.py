@@ -31,7 +31,7 @@ class Line:
     def __init__(self, kind: KindQueue) -> None:
         self.kind: KindQueue = kind
         self.jobs: deque[Job] = deque()
-        self.offered: bool = False  # whether the line is in one of the heaps of lines whose head may start
+        self.offered: bool = False  # whether the line is in ``_roots`` or ``_children``
 
     def head(self) -> Job | None:
         """Return the oldest job that still waits, or None."""
@@ -182,9 +182,9 @@ class Admission:
 
     def _admitted(self) -> Iterator[Job]:
         while self._children:
-            yield from self._head(self._children)
+            yield from self._admit_head(self._children)
         while self._roots and self._room > 0:
-            yield from self._head(self._roots)
+            yield from self._admit_head(self._roots)
 
     def _offer(self, line: Line) -> None:
         """Offer a line whose kind has room: its head may start."""
@@ -193,7 +193,7 @@ class Admission:
             line.offered = True
             heappush(self._roots if head.parent is None else self._children, (head.seq, line))
 
-    def _head(self, ready: list[tuple[int, Line]]) -> Iterator[Job]:
+    def _admit_head(self, ready: list[tuple[int, Line]]) -> Iterator[Job]:
         """Give the head of the oldest line a slot, if it is still the head; offer the line again."""
         seq, line = heappop(ready)
         line.offered = False

@@ -1,4 +1,4 @@
-"""How an accepted cancel reaches the job's code, and what happens when the code takes no notice.
+"""How an accepted cancel reaches the job's code, and what happens when the code does not stop.
 
 Deliveries are queued and made from a callback of the loop, in chunks: ``CancelScope.cancel()`` inside a task formats
 that task's ``repr``, and a hundred thousand at once would stall the loop.
@@ -20,7 +20,9 @@ from .log import guard, log_job
 
 _CHUNK: Final = 200  # deliveries in one turn of the loop: their jobs all end in the next
 _SAMPLE_S: Final = 0.5  # between two samples of a job whose cancel was delivered
-_CLIMB: Final = 100  # repeated cancellations between two samples of a job that swallows them; a right job has a few
+_MAX_CANCELS: Final = (
+    100  # repeated cancellations between two samples; more mean that the job swallows them, a correct job has a few
+)
 
 
 class Deliveries:
@@ -62,9 +64,9 @@ class Deliveries:
             self._host.loop.soon(self._flush)
 
     def deliver(self, job: Job) -> None:
-        """Deliver now: cancel the job's scope, then its children. No effect on one delivered, settled or undone."""
+        """Deliver now: cancel the job's scope, then its children. No effect on a second delivery, or after the end."""
         if job.code_ended and not job.children:
-            return  # nothing is left that it could reach: compensations are not disturbed
+            return  # the code has ended, and compensations are not disturbed
         if not job.deliver(self._host.now()):
             return
         if job.scope is not None and not job.code_ended:
@@ -72,7 +74,7 @@ class Deliveries:
         if job.children:
             self.cancel_children(job)
         else:
-            self.count_grace(job)
+            self.start_grace(job)
         self._watch(job)
 
     def cancel_children(self, job: Job) -> None:
@@ -80,7 +82,7 @@ class Deliveries:
         for child in list((job.children or {}).values()):
             self._cancel_child(child, job)
 
-    def count_grace(self, job: Job) -> None:
+    def start_grace(self, job: Job) -> None:
         """Start the grace of a job whose cancel was delivered and whose children, if any, have settled."""
         if not job.code_ended and job.settled is None:
             job.grace_ends = self._host.now() + job.spec.grace_s
@@ -93,7 +95,7 @@ class Deliveries:
 
     def open_shields(self, job: Job) -> None:
         """Open the library's own shields inside the job: a polite wait for a process ends."""
-        for scope in job.polite or ():
+        for scope in job.polite_scopes or ():
             scope.shield = False
 
     def _grace_expired(self, job: Job) -> None:
@@ -135,9 +137,9 @@ class Deliveries:
 
     def _sample(self, job: Job) -> None:
         sample = self._host.loop.strain(job.task)
-        if job.strain is not None and sample - job.strain > _CLIMB:
+        if job.cancel_count is not None and sample - job.cancel_count > _MAX_CANCELS:
             self._unresponsive(job)
-        job.strain = sample
+        job.cancel_count = sample
         if job.grace_ends is not None:  # a job that ends before the first sample costs no timer
             self._arm_grace(job, job.grace_ends)
 
@@ -150,5 +152,5 @@ class Deliveries:
         log_job(
             logging.WARNING,
             job,
-            "swallows its cancellation over and over and keeps a processor busy; let the cancellation out",
+            "swallows its cancellation over and over and keeps a processor busy; re-raise the cancellation",
         )

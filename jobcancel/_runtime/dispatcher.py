@@ -1,7 +1,7 @@
 """The dispatcher: where submits, cancels and ends of jobs meet, each in one step without an await.
 
 Everything here runs in the loop's thread. The parts beside it (admission, deliveries, keys, timers, the table of jobs,
-the journal) do one thing each and know each other through it.
+the journal) do one thing each and call each other only through it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Dispatcher:
         event_type: anyio's event for that loop, likewise.
         thread: The identity of the loop's thread.
         limiter: Limits the threads that run at once.
-        main: A job's task, from its first step to its last.
+        main: The coroutine function of a job's task.
         tasks: How many jobs have a task that has not ended.
         closing: Whether a shutdown has begun.
         on_idle: Wakeups that are set when the last task has ended.
@@ -130,7 +130,7 @@ class Dispatcher:
         """
         call = self.journal.plain_call(call)
         if origin.key is not None:
-            first = await self._first(call, origin)
+            first = await self._first_job_of_key(call, origin)
             if first is not None:
                 return Handle(self, first, call.kind.name, False)
         self.registry.require_own(call)
@@ -138,7 +138,7 @@ class Dispatcher:
         await self.journal.submit(job).answer()
         return Handle(self, self.reference(job), call.kind.name)
 
-    async def _first(self, call: Call[Any], origin: Origin) -> Job | Settled | str | None:
+    async def _first_job_of_key(self, call: Call[Any], origin: Origin) -> Job | Settled | str | None:
         """Return the first job of a key, only its id if its retention is over, or None for a new key."""
         assert origin.key is not None  # noqa: S101  # for type checkers
         while (first := self.keys.find(origin.owner, call, origin.key, self.now())) is not None:
@@ -163,7 +163,7 @@ class Dispatcher:
     ) -> Job:
         """Return a new job that has its place in its kind's queue and its key, and is neither visible nor started.
 
-        ``journal.submit`` has to follow. With ``timeout_s`` None the kind's holds; ``in_batch`` counts the job in its
+        ``journal.submit`` has to follow. ``timeout_s`` None stands for the kind's; ``in_batch`` counts the job in its
         parent's progress.
 
         Raises:
@@ -197,8 +197,8 @@ class Dispatcher:
 
     def enter_committed(self, job: Job) -> None:
         """Make a job visible whose submit is committed, and start it unless its end has been requested meanwhile."""
-        unwanted, parent = self.uncommitted.pop(job.id), job.parent
-        if not (self.closing if parent is None else unwanted):
+        cancel_requested, parent = self.uncommitted.pop(job.id), job.parent
+        if not (self.closing if parent is None else cancel_requested):
             self.enter(job, self.now())
             return
         self.table.add(job)
@@ -232,7 +232,7 @@ class Dispatcher:
 
     def _expire(self, job: Job) -> None:
         if job.undo and job.compensates(Event.FAILED):
-            self._doom_pending(job, Ending.EXPIRED)
+            self._end_pending(job, Ending.EXPIRED)
         else:
             self.admission.withdraw(job)
             self.end(job, *job.ending(Ending.EXPIRED))
@@ -263,16 +263,16 @@ class Dispatcher:
         self.tasks += 1
         job.task = self.loop.spawn(self.main, job, job.context, job.id)
 
-    def _doom_pending(self, job: Job, ending: Ending) -> None:
+    def _end_pending(self, job: Job, ending: Ending) -> None:
         """End a job that waits and has compensations: its task runs them and nothing else, and takes no slot."""
-        if job.doomed is None:
+        if job.ending_without_code is None:
             self.admission.withdraw(job)
             job.disarm()  # it does not expire while its compensations run
-            self.doom(job, ending)
+            self.end_without_code(job, ending)
 
-    def doom(self, job: Job, ending: Ending) -> None:
+    def end_without_code(self, job: Job, ending: Ending) -> None:
         """End a job whose code does not begin: its task runs its compensations and nothing else."""
-        job.doomed = ending
+        job.ending_without_code = ending
         if job.context is _NO_CONTEXT:  # it ran, and was interrupted for its next attempt
             job.context = Context()
         self._spawn(job)
@@ -304,7 +304,7 @@ class Dispatcher:
         verdict = job.request_cancel(request, self.now())
         if verdict.outcome is _CANCELING:
             if job.started is None:
-                self._doom_pending(job, Ending.UNWOUND)
+                self._end_pending(job, Ending.UNWOUND)
             else:
                 self.deliveries.queue(job)
         elif verdict.outcome is Outcome.CANCELED:
@@ -361,12 +361,12 @@ class Dispatcher:
             if parent.children_settled is not None:
                 parent.children_settled.set()
             if parent.cancel is not None and parent.cancel.delivered_at is not None:
-                self.deliveries.count_grace(parent)
+                self.deliveries.start_grace(parent)
 
     def retire(self, job: Job) -> None:
         """Free what a job holds whose code has ended: its slot, its code's objects; pack it if it has settled."""
         try:
-            self.journal.retire(job)
+            self.journal.commit_end(job)
             for next_job in self.admission.release(job):
                 self.start(next_job, self._now_or(next_job.created))
             job.code_ended = True

@@ -60,7 +60,7 @@ class Portal:
     """The way into the loop for other threads: what they call runs there as tasks, and ``close`` answers every call.
 
     In anyio's ``BlockingPortal`` a thread waits until the loop has taken its call. A loop that ends just then never
-    takes it, and the thread waits for ever. Here a call is registered before it is posted to the loop.
+    takes it, and the thread waits for ever. Here a call is recorded before it is posted to the loop.
 
     Args:
         loop: The loop that runs now.

@@ -123,14 +123,14 @@ class Job(JobRecord):
         scope: The one scope around its code, entered when the code begins.
         task: The loop's object for its task.
         slot: Where it stands in its kind's queue.
-        doomed: Set if its code must not begin: how the job ends instead.
+        ending_without_code: Set if its code must not begin: how the job ends instead.
         timeout_s: Seconds it may run.
         timers: Its running timers by purpose, or None.
-        polite: The library's own scopes that a force opens, or None.
+        polite_scopes: The library's own scopes that a force opens, or None.
         waiters: The events of the tasks that wait for its settlement, or None.
         observers: The observers of its changes, or None.
         children_settled: Set when its last child has settled, while the job waits for that.
-        strain: The watchdog's last sample, or None.
+        cancel_count: How often its task was cancelled at the watchdog's last sample, or None.
         grace_ends: When its grace is over, until a timer is set for that.
         persistence: What it persists beside its record.
     """
@@ -140,20 +140,20 @@ class Job(JobRecord):
 
     __slots__ = (
         "call",
+        "cancel_count",
         "children",
         "children_settled",
         "context",
-        "doomed",
+        "ending_without_code",
         "grace_ends",
         "host",
         "in_batch",
         "observers",
         "parent",
         "persistence",
-        "polite",
+        "polite_scopes",
         "scope",
         "slot",
-        "strain",
         "task",
         "timeout_s",
         "timers",
@@ -185,13 +185,13 @@ class Job(JobRecord):
         self.scope: anyio.CancelScope | None = None
         self.task: object = None
         self.slot: Slot = _NONE
-        self.doomed: Ending | None = None
+        self.ending_without_code: Ending | None = None
         self.timers: dict[str, Timer] | None = None
-        self.polite: set[anyio.CancelScope] | None = None
+        self.polite_scopes: set[anyio.CancelScope] | None = None
         self.waiters: dict[anyio.Event, None] | None = None
         self.observers: dict[JobObserver, None] | None = None
         self.children_settled: anyio.Event | None = None
-        self.strain: int | None = None
+        self.cancel_count: int | None = None
         self.grace_ends: float | None = None
         self.persistence: Persistence = IN_MEMORY
 
@@ -230,7 +230,7 @@ class Job(JobRecord):
         A host that cancels parent and child at once cancels the work of both, whichever request reaches the child. A
         child of an earlier attempt says nothing about this one.
         """
-        if child.persistence.former:
+        if child.persistence.from_earlier_attempt:
             return False
         by_parent = child.cancel is not None and child.cancel.cause is CancelCause.PARENT
         return by_parent or (self.cancel is not None and not self.cancel.held)

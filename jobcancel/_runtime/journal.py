@@ -95,7 +95,7 @@ class Journal(Protocol[J_contra]):
         """End a job's attempt for a shutdown so that the next start resumes the job; False if that is not possible."""
         ...
 
-    def retire(self, job: J_contra) -> None:
+    def commit_end(self, job: J_contra) -> None:
         """Persist the end of a job whose code has ended."""
         ...
 
@@ -120,8 +120,8 @@ class Persistence:
         stopping: Whether the scheduler shuts down and another attempt follows.
         stopped: Whether the job's scope was cancelled for that.
         detached: Whether the scheduler was left before the job settled: nothing more happens to it here.
-        former: Whether an earlier attempt of the parent submitted the job.
-        lost: Why no other attempt follows, if the job's process ended.
+        from_earlier_attempt: Whether an earlier attempt of the parent submitted the job.
+        why_lost: Why no other attempt follows, if the job's process ended.
     """
 
     __slots__ = ()
@@ -130,8 +130,8 @@ class Persistence:
     stopping: bool = False
     stopped: bool = False
     detached: bool = False
-    former: bool = False
-    lost: str = ""
+    from_earlier_attempt: bool = False
+    why_lost: str = ""
 
     def changed(self) -> None:
         """Write a change of the job."""
@@ -233,7 +233,7 @@ class NoJournal(Generic[J]):
         """See ``Journal``: there is no restart."""
         return False
 
-    def retire(self, job: J) -> None:
+    def commit_end(self, job: J) -> None:
         """See ``Journal``."""
 
     def is_current(self, job_id: str) -> bool:  # noqa: ARG002

@@ -108,10 +108,10 @@ class Pumps:
         """Send SIGTERM to the whole group, wait, send SIGKILL, and reap the process."""
         job, timers = self._job, self._job.host.timers
         _signal(self._process, signal.SIGTERM)
-        if job.polite is None:
-            job.polite = set()
+        if job.polite_scopes is None:
+            job.polite_scopes = set()
         polite = job.host.scope_type(shield=True)
-        job.polite.add(polite)
+        job.polite_scopes.add(polite)
         timer = timers.add(job.host.now() + kill_after_s, polite.cancel)
         try:
             with polite:
@@ -119,7 +119,7 @@ class Pumps:
         except anyio.get_cancelled_exc_class():
             pass  # a force opened the shield and ends the wait. The caller re-raises its own cancellation.
         timer.cancel()
-        job.polite.discard(polite)
+        job.polite_scopes.discard(polite)
         _signal(self._process, signal.SIGKILL)
         with job.host.scope_type(shield=True):
             await self._process.wait()

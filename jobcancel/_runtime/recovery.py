@@ -2,9 +2,9 @@
 
 What may live in this file: how each job goes on after its process has ended. A settled job can be read. All others, in
 the order of their submission: a job that waited waits again. A job that was canceling, or whose cancel request is in
-the journal, never runs again: its compensations run, then it is canceled. A job that ran runs again or has failed, by
-its kind; a stage that commits never begins again blindly. A child of an attempt that is over is canceled: the next
-attempt submits its own.
+the journal, never runs again: its compensations run, then it is canceled. A job that ran runs again or fails, as its
+kind's ``on_restart`` says; a stage that commits is not repeated. A child of an attempt that is over is canceled: the
+next attempt submits new children.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from jobcancel.errors import MissingHandlerError
 from .dispatcher import Dispatcher
 from .idempotency import KeyEntry, plain_arguments
 from .job import Job
+from .job_persistence import JobPersistence, persistence_of
 from .journal_writer import JournalWriter
-from .persistence import JobPersistence, persistence_of
 
 
 @define
@@ -120,7 +120,7 @@ def resume(dispatcher: Dispatcher, writer: JournalWriter, recovered: Recovered) 
     jobs = [_rebuilt(dispatcher, writer, recovered, replay) for replay in recovered.open.values()]
     keys = [*recovered.keys.values()]
     for job in jobs:
-        if job.origin.key is not None and job.call is not None and not job.persistence.lost:
+        if job.origin.key is not None and job.call is not None and not job.persistence.why_lost:
             entry = KeyEntry(job.id, plain_arguments(job.call), job.created + job.spec.key_ttl_s)
             keys.append((job.created, (job.origin.owner, job.spec.name, job.origin.key), entry))
     for _, where, entry in sorted(keys, key=lambda key: key[0]):
@@ -172,7 +172,7 @@ def _rebuilt(dispatcher: Dispatcher, writer: JournalWriter, recovered: Recovered
     job.code_ended = True
     job.undo = [Undo(name, args, kwargs, n) for name, n, args, kwargs in replay.undo] or None
     persistence = JobPersistence(job, writer, args, kwargs)
-    persistence.lost = problem
+    persistence.why_lost = problem
     persistence.kept_results = {(stage, passage): value for stage, passage, value in replay.results}
     persistence.requests, persistence.results = replay.requests, replay.results
     persistence.committing = fields.get("committing")
@@ -200,7 +200,7 @@ def _call(registry: Registry, spec: KindSpec, args: list[Any], kwargs: Body) -> 
 
 
 def _prepare(job: Job, now: float) -> None:
-    """Bring a job to its state without its process: requests are decided, its stage is over."""
+    """Set the state that a job has now that its process is gone: requests are decided, its stage is over."""
     persistence = persistence_of(job)
     requests, persistence.requests = [*persistence.requests], ()
     committing, persistence.committing = persistence.committing, None
@@ -220,9 +220,9 @@ def _prepare(job: Job, now: float) -> None:
         job.request_cancel(request, now)
     if job.parent is not None and job.settled is not None:
         job.parent.release(job)  # withdrawn
-    if job.state is JobState.RUNNING and not persistence.lost:
-        persistence.lost = _why_lost(job, committing, persistence.committed_stage)
-        if not persistence.lost:
+    if job.state is JobState.RUNNING and not persistence.why_lost:
+        persistence.why_lost = _why_lost(job, committing, persistence.committed_stage)
+        if not persistence.why_lost:
             job.apply(Event.INTERRUPTED, now)
 
 
@@ -241,10 +241,10 @@ def _why_lost(job: Job, committing: str | None, committed: str) -> str:
 
 
 def _adopt(job: Job, live: Mapping[str, Job]) -> None:
-    """Give a child back to its parent, which waits for it, though another attempt may submit its own."""
+    """Attach a child to its parent, which waits for it, though another attempt may submit new children."""
     parent = None if job.origin.parent_id is None else live.get(job.origin.parent_id)
     if parent is not None and job.settled is None:
-        job.parent, persistence_of(job).former = parent, True
+        job.parent, persistence_of(job).from_earlier_attempt = parent, True
         parent.adopt(job)
         job.in_batch = parent.progress is not None and job.id in parent.progress.children
 
@@ -253,7 +253,7 @@ def _resume(dispatcher: Dispatcher, job: Job) -> None:
     job.changed()
     if job.cancel is not None:
         _end(dispatcher, job, Ending.UNWOUND)
-    elif job.persistence.lost:
+    elif job.persistence.why_lost:
         _end(dispatcher, job, Ending.LOST)
     elif job.attempt == 1 and job.created + job.spec.expires_s <= dispatcher.now():
         _end(dispatcher, job, Ending.EXPIRED)  # it expired while no process ran
@@ -268,7 +268,7 @@ def _resume(dispatcher: Dispatcher, job: Job) -> None:
 def _end(dispatcher: Dispatcher, job: Job, ending: Ending) -> None:
     """End a job: run its compensations if there are any, and nothing else."""
     if job.settled is not None or job.undo or job.children:
-        dispatcher.doom(job, ending)
+        dispatcher.end_without_code(job, ending)
     else:
-        dispatcher.end(job, *job.ending(ending, job.persistence.lost))
+        dispatcher.end(job, *job.ending(ending, job.persistence.why_lost))
         dispatcher.retire(job)

@@ -37,8 +37,8 @@ async def run(job: Job) -> None:
     CURRENT.set(job)
     ending, value, message, details, tear = _UNWOUND, None, "", None, None
     try:
-        if job.doomed is not None or (job.cancel is not None and not job.cancel.held):
-            ending, message = _never_begun(job), job.persistence.lost
+        if job.ending_without_code is not None or (job.cancel is not None and not job.cancel.held):
+            ending, message = _never_begun(job), job.persistence.why_lost
         else:
             job.scope = job.host.loop.job_scope()
             try:
@@ -119,8 +119,8 @@ def _give_up(job: Job, error: BaseException) -> None:
 
 def _never_begun(job: Job) -> Ending:
     """Return how a job ends whose handler does not begin; a cancel that came after its start is delivered so."""
-    if job.doomed is not None:
-        return job.doomed
+    if job.ending_without_code is not None:
+        return job.ending_without_code
     job.deliver(job.host.now())
     return _UNWOUND
 

@@ -94,7 +94,7 @@ class Scheduler:
         self.ids: Ids = Ids(ulids(clock.time) if new_id is None else checked(new_id))
         self._dispatcher = Dispatcher(registry, app, max_running, clock, self.ids)
         if store is not None:
-            from .durable import DurableJournal  # noqa: PLC0415  # a scheduler without a store does not load it
+            from .durable_journal import DurableJournal  # noqa: PLC0415  # a scheduler without a store does not load it
 
             self._dispatcher.journal = DurableJournal(self._dispatcher, store)
         self._session: Session | None = None
@@ -224,7 +224,7 @@ class Scheduler:
         Args:
             job_id: The job.
             owner: Only this owner's.
-            by: The requester, in the host's words; recorded.
+            by: Name of the requester, given by the host; recorded.
             reason: Why; recorded.
             defer: Where the stage would refuse, let the cancel wait for the stage's end instead.
             force: Override refuse and defer, and deliver a held cancel at once. For operators; recorded.

@@ -61,7 +61,7 @@ class StageScope:
         try:
             if job.cancel is not None or job.code_ended:
                 held = job.cancel is not None and job.cancel.held and job.stage is not None
-                if not held or job.code_ended:  # else the open stage goes on, and entering another one raises
+                if not held or job.code_ended:  # else ``enter_stage`` raises, since another stage is open
                     await deliver_first(job, stage.name)
             host = job.host
             job.enter_stage(stage, host.now())

@@ -86,4 +86,4 @@ def children_are_not_canceled_with_their_parent(original: Any, deliveries: Any, 
 def a_parents_grace_is_counted_while_its_children_run(original: Any, deliveries: Any, job: Any) -> None:
     original(deliveries, job)
     if job.children:
-        deliveries.count_grace(job)
+        deliveries.start_grace(job)

@@ -63,7 +63,7 @@ def deliveries_beyond_the_first_lot_are_lost(original: Any, deliveries: Any) -> 
 
 @fault("9", places.RUN, _STAGES + "9_a_cancel_between_admission_and_first_step_is_not_lost")
 async def a_cancel_before_the_first_step_is_lost(original: Any, job: Any) -> None:
-    if job.cancel is not None and job.doomed is None and not job.cancel.held:
+    if job.cancel is not None and job.ending_without_code is None and not job.cancel.held:
         job.cancel.held = True
     await original(job)
 

@@ -12,7 +12,7 @@ import pytest
 
 from jobcancel import JobContext, JobHandle, Kind, Registry, Scheduler
 from jobcancel._runtime.dispatcher import Dispatcher
-from jobcancel._runtime.durable import DurableJournal
+from jobcancel._runtime.durable_journal import DurableJournal
 from jobcancel._runtime.job import Job
 from jobcancel.abc import Store
 from jobcancel.stores.sqlite import SqliteStore

@@ -71,8 +71,8 @@ class Kernel:
         if verdict.outcome is Outcome.CANCELING:
             if job.started is not None:
                 job.queued = True
-            elif job.doomed is None:
-                job.doomed = Ending.UNWOUND
+            elif job.ending_without_code is None:
+                job.ending_without_code = Ending.UNWOUND
         elif verdict.outcome is Outcome.CANCELED:
             self.settled(job)
             self.gone(job)
@@ -99,7 +99,7 @@ class Kernel:
 
     def expire(self, job: Sim) -> None:
         if job.undo and job.compensates(Event.FAILED):
-            job.doomed = Ending.EXPIRED
+            job.ending_without_code = Ending.EXPIRED
         else:
             job.say("ended", Ending.EXPIRED)
             self.settle(job, *job.ending(Ending.EXPIRED))

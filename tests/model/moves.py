@@ -57,7 +57,7 @@ def _job_moves(world: World, job: Sim) -> Iterator[Action]:
 
 
 def _before(job: Sim) -> Iterator[Action]:
-    if job.started is not None or job.doomed is not None:
+    if job.started is not None or job.ending_without_code is not None:
         yield job.role, "begin", None
     elif job.state is JobState.PENDING:
         yield job.role, "start", None

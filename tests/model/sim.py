@@ -46,14 +46,14 @@ class Sim(JobRecord):
         said: What happened to it in this step.
     """
 
-    __slots__ = ("code", "cut", "doomed", "end", "queued", "registered", "role", "said")
+    __slots__ = ("code", "cut", "end", "ending_without_code", "queued", "registered", "role", "said")
 
     def __init__(self, role: str, spec: KindSpec, undo: list[Any] | None, said: list[Entry]) -> None:
         super().__init__(role, 0, spec, NOW, NOW, undo=undo)
         self.role, self.said = role, said
         self.code = Code.AHEAD
         self.queued = self.cut = False
-        self.doomed: Ending | None = None
+        self.ending_without_code: Ending | None = None
         self.end: Ending | tuple[Event, Failure | None] | None = None
         self.registered = len(undo or ())
 
@@ -95,7 +95,7 @@ class Sim(JobRecord):
     def identity(self) -> tuple[Any, ...]:
         """Return what distinguishes this job from one in another state, the driver's part included."""
         end = self.end if self.end is None or isinstance(self.end, Ending) else self.end[0]
-        return (*self.facts(), self.code, self.queued, self.cut, self.doomed, end, self.registered)
+        return (*self.facts(), self.code, self.queued, self.cut, self.ending_without_code, end, self.registered)
 
 
 _SLOTS: Final = (*(attribute.name for attribute in fields(JobRecord)), *Sim.__slots__)

@@ -81,8 +81,8 @@ class World(Kernel):
     # What a job's code does.
 
     def begin(self, job: Sim) -> None:
-        if job.doomed is not None:
-            self.end_code(job, job.doomed)
+        if job.ending_without_code is not None:
+            self.end_code(job, job.ending_without_code)
         elif job.cancel is not None and not job.cancel.held:
             if job.deliver(NOW):
                 job.say("delivered")

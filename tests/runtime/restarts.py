@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import anyio.lowlevel
 
 from jobcancel import CompensationContext, JobContext, Kind, Registry, Scheduler, Snapshot
-from jobcancel._runtime.durable import DurableJournal
+from jobcancel._runtime.durable_journal import DurableJournal
 from jobcancel.abc import Entry
 from jobcancel.errors import StoreError
 from jobcancel.stores.memory import MemoryStore

@@ -259,7 +259,7 @@ class StopsAtStart:
         self.scheduler, self.job = scheduler, job
 
     def changed(self) -> None:
-        if self.job.state is JobState.RUNNING and self.job.doomed is None:
+        if self.job.state is JobState.RUNNING and self.job.ending_without_code is None:
             self.scheduler._dispatcher.stop(self.job)  # pyright: ignore[reportPrivateUsage]
 
 

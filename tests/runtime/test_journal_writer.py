@@ -13,9 +13,9 @@ from jobcancel import CancelCause, JobContext, JobState, Outcome, Registry, Sche
 from jobcancel._core.decision import Cancellation
 from jobcancel._runtime import journal_writer
 from jobcancel._runtime.job import Job
+from jobcancel._runtime.job_persistence import persistence_of
 from jobcancel._runtime.journal_writer import PendingCommit
 from jobcancel._runtime.loops import current_loop
-from jobcancel._runtime.persistence import persistence_of
 from jobcancel._runtime.recovery import Recovered
 from jobcancel.abc import Entry
 from jobcancel.errors import StoreError

@@ -19,7 +19,7 @@ from jobcancel import (
     Verdict,
 )
 from jobcancel._core.decision import Cancellation
-from jobcancel._runtime.persistence import persistence_of
+from jobcancel._runtime.job_persistence import persistence_of
 from jobcancel.errors import StoreError
 from tests.runtime.restarts import Host, never, settle, written
 

@@ -35,8 +35,8 @@ class JobPersistence(JobJournal, Persistence):
         stopping: Whether the scheduler shuts down and another attempt follows.
         stopped: Whether the job's scope was cancelled for that.
         detached: Whether the scheduler was left before the job settled: nothing more happens to it here.
-        former: Whether an earlier attempt of the parent submitted the job.
-        lost: Why no other attempt follows, if the job's process ended.
+        from_earlier_attempt: Whether an earlier attempt of the parent submitted the job.
+        why_lost: Why no other attempt follows, if the job's process ended.
         kept_results: What ``run_stage`` returned in earlier attempts, by stage and passage.
         passages: How often this attempt has called ``run_stage``, by stage, less one.
 
@@ -51,12 +51,12 @@ class JobPersistence(JobJournal, Persistence):
         "_job",
         "_writer",
         "detached",
-        "former",
+        "from_earlier_attempt",
         "kept_results",
-        "lost",
         "passages",
         "stopped",
         "stopping",
+        "why_lost",
     )
 
     journaled: bool = True
@@ -65,8 +65,8 @@ class JobPersistence(JobJournal, Persistence):
         timeout_s = None if job.timeout_s == job.spec.timeout_s else job.timeout_s
         JobJournal.__init__(self, job, args, kwargs, timeout_s)
         self._job, self._writer = job, writer
-        self.stopping = self.stopped = self.detached = self.former = False
-        self.lost: str = ""
+        self.stopping = self.stopped = self.detached = self.from_earlier_attempt = False
+        self.why_lost: str = ""
         self.passages: dict[str, int] = {}
         self.kept_results: dict[tuple[str, int], Any] = {}
 
@@ -80,7 +80,9 @@ class JobPersistence(JobJournal, Persistence):
         """Stop the attempt, so that another can follow: at once, or when the stage that shields it ends."""
         self.stopping = True
         if self._job.scope is None:
-            self._job.doomed = self._job.doomed or Ending.INTERRUPTED  # its code has not begun
+            self._job.ending_without_code = (
+                self._job.ending_without_code or Ending.INTERRUPTED
+            )  # its code has not begun
         else:
             self._stop_code()
 
@@ -90,7 +92,7 @@ class JobPersistence(JobJournal, Persistence):
         A stage that commits may finish, since it cannot begin again; after it another attempt may be impossible.
 
         Args:
-            entering: The code is about to begin a stage: what shields it between two stages ends here.
+            entering: The code is about to begin a stage: the kind's policy between stages no longer applies.
         """
         job = self._job
         over = job.code_ended and not job.children
@@ -149,7 +151,7 @@ class JobPersistence(JobJournal, Persistence):
             await checkpoint_if_cancelled()  # a cancel that came during the wait: the code does not begin
 
     async def commit_undos(self) -> None:
-        """Wait until the compensations are committed: after a crash no other one may get a token again."""
+        """Wait until the compensations are committed: after a crash no other one may reuse its token."""
         with suppress(StoreError):  # compensations run although the disk is full
             await self._writer.commit_all(self._job.id)
 
@@ -176,13 +178,13 @@ class JobPersistence(JobJournal, Persistence):
             return
         self.committing = stage.name
         try:
-            await self._commit_committing()
+            await self._commit_stage_start()
             await self._before_stage(stage.name)
         except BaseException:
             self.stage_not_entered()
             raise
 
-    async def _commit_committing(self) -> None:
+    async def _commit_stage_start(self) -> None:
         """Wait until it is committed that the stage begins, also while the disk is full, and no request is undecided.
 
         A request in the same commit is decided before the stage begins, in this process and after a crash.

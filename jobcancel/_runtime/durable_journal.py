@@ -1,7 +1,7 @@
 """The journal of a scheduler with a store: commit, then apply.
 
 A submit and a cancel are decided twice. The first decision changes nothing: it finds out whether there is anything to
-commit. What it would lead to is committed, and then, in the step in which the commit is known, it is decided again and
+commit. Its possible result is committed, and then, in the step in which the commit is known, it is decided again and
 applied. After a failed commit nothing has to be taken back.
 """
 
@@ -26,10 +26,10 @@ from .dispatcher import Dispatcher
 from .exceptions import interrupts
 from .idempotency import Keys, plain_arguments
 from .job import CURRENT, Job, Slot
+from .job_persistence import JobPersistence, persistence_of
 from .journal import Applied, Pending
 from .journal_writer import JournalWriter, PendingCommit
 from .log import log_job
-from .persistence import JobPersistence, persistence_of
 from .recovery import Recovered, resume
 from .threads import StoreThread
 
@@ -66,7 +66,7 @@ class DurableJournal:
         return self.writer.closed
 
     def begin(self) -> None:
-        """See ``Journal``: all jobs are forgotten, since the store has them."""
+        """See ``Journal``: all jobs are cleared; ``load`` gets them from the store."""
         self._dispatcher.reset(Keys(plain_arguments, self._forget_key), self._forget)
         self._thread = StoreThread(self._dispatcher.loop)
         self._writer = JournalWriter(self._dispatcher, self._store, self._thread)
@@ -167,7 +167,7 @@ class DurableJournal:
             return True
         return False
 
-    def retire(self, job: Job) -> None:
+    def commit_end(self, job: Job) -> None:
         """See ``Journal``: the job's final entry replaces all others, unless another attempt follows."""
         if job.settled is None:
             persistence_of(job).detach()
@@ -246,8 +246,8 @@ class PendingVerdict:
     def _has_new_undos(self, verdict: Verdict) -> bool:
         """Return whether the job has registered compensations that must be committed before its cancel is answered.
 
-        The job goes on, and may have ended by now. Another process would decide the request again, and undo what it
-        knows of.
+        The job goes on, and may have ended by now. Another process would decide the request again, and undo only
+        the compensations in the journal.
         """
         job = self._job
         if verdict.outcome not in _LATER or self._journal.is_current(job.id) or not isinstance(job, Job):
