@@ -235,7 +235,7 @@ def a_job_may_wait_for_itself(original: Any, job: Any) -> None:
     return
 
 
-@fault("18", places.IDLE, "rule 18: ")
+@fault("18", places.IDLE, "rule 18: all jobs are settled when the scheduler was left")
 async def leaving_does_not_wait_for_the_jobs(original: Any, dispatcher: Any) -> None:
     return
 
@@ -249,13 +249,9 @@ async def a_task_that_waits_for_the_end_spins_in_a_cancelled_scope(original: Any
             wakeup._repeat()
 
 
-@fault("18", places.LEAVE_QUEUE, "rule 18: ", "memory")
-def a_job_that_is_left_pending_stands_before_a_child_that_a_shutdown_waits_for(
-    original: Any, dispatcher: Any, job: Any
-) -> None:
-    if job.parent is None and dispatcher.closing:
-        dispatcher.admission.withdraw(job)  # and a slot that it has stays taken
-    else:
+@fault("18", places.LEAVE_QUEUE, "rule 3: no stage begins once a shutdown has reached the job", "memory")
+def a_job_that_is_left_pending_stays_in_its_queue(original: Any, dispatcher: Any, job: Any) -> None:
+    if job.parent is not None or not dispatcher.closing:
         original(dispatcher, job)
 
 
