@@ -28,7 +28,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_oracle_imports_nothing_private() -> None:
     imported: set[str] = set()
-    for path in HERE.glob("*.py"):
+    for path in {*HERE.glob("*.py")} - {HERE / "faults.py"}:  # the faults are in what is private
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module is not None:
                 imported.add(node.module)
