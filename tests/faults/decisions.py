@@ -17,7 +17,7 @@ from .fault import fault
 _DECISIONS = "tests/invariants/test_decisions.py::test_"
 
 
-@fault("1", places.CANCEL, _DECISIONS + "1_nothing_runs_between_the_decision_and_the_transition")
+@fault("1", places.CANCEL, _DECISIONS + "1_nothing_runs_between_decision_and_transition")
 async def others_run_before_a_cancel_is_decided(original: Any, *args: Any, **kwargs: Any) -> Any:
     await checkpoint()
     return await original(*args, **kwargs)
@@ -51,24 +51,24 @@ def a_refused_request_cancels_the_code(original: Any, dispatcher: Any, job: Any,
     return verdict
 
 
-@fault("6", places.DECIDE_ENDING, _DECISIONS + "6_work_that_finishes_is_reported_finished_though_a_cancel_was_accepted")
+@fault("6", places.DECIDE_ENDING, _DECISIONS + "6_work_that_finishes_after_an_accepted_cancel_succeeds")
 def finished_work_is_canceled(original: Any, ending: Ending, cause: CancelCause | None, children: int) -> Any:
     return original(Ending.UNWOUND if cause is not None else ending, cause, children)
 
 
-@fault("6", places.JUDGE, _DECISIONS + "6_one_error_among_cancellations_makes_the_job_failed")
+@fault("6", places.JUDGE, _DECISIONS + "6_one_error_among_cancellations_fails_the_job")
 def an_error_while_the_code_unwinds_is_ignored(original: Any, job: Any, error: BaseException) -> Ending:
     ending = original(job, error)
     return Ending.UNWOUND if job.cancel is not None and ending is Ending.RAISED else ending
 
 
-@fault("13", places.DECIDE_CANCEL, _DECISIONS + "13_a_cancel_that_comes_second_is_told_the_end")
+@fault("13", places.DECIDE_CANCEL, _DECISIONS + "13_a_cancel_after_the_end_is_already_terminal")
 def a_cancel_of_a_settled_job_is_accepted(original: Any, *args: Any) -> Any:
     decision = original(*args)
     return REPEAT if decision is TOO_LATE else decision
 
 
-@fault("16", places.SUBMIT, _DECISIONS + "16_submit_and_cancel_are_not_lost_to_the_callers_own_cancellation")
+@fault("16", places.SUBMIT, _DECISIONS + "16_submit_and_cancel_survive_caller_cancellation")
 async def a_submit_is_a_checkpoint(original: Any, *args: Any, **kwargs: Any) -> Any:
     handle = await original(*args, **kwargs)
     await checkpoint()

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import reduce, wraps
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Final
@@ -53,23 +53,36 @@ class Fault:
             LookupError: There is no such function.
             TypeError: One of the two functions is async and the other is not.
         """
+        owner, attribute = self._owner()
+        original = self.original()
+        replacement = _replacement(original, self.broken)
+        is_property = isinstance(inspect.getattr_static(owner, attribute), property)
+        setattr(owner, attribute, property(replacement) if is_property else replacement)
+        if inspect.ismodule(owner):
+            _replace_imported(original, replacement)
+
+    def original(self) -> Callable[..., Any]:
+        """Return the function that is replaced; of a property that which reads it.
+
+        Raises:
+            LookupError: There is no such function.
+            TypeError: One of the two functions is async and the other is not.
+        """
+        owner, attribute = self._owner()
+        found = inspect.getattr_static(owner, attribute, None)
+        if isinstance(found, property):
+            found = found.fget
+        if not inspect.isfunction(found):
+            raise LookupError(f"{self.place} is no function and no property")
+        if inspect.iscoroutinefunction(found) != inspect.iscoroutinefunction(self.broken):
+            raise TypeError(f"of {self.place} and {self.name} one is async and the other is not")
+        return found
+
+    def _owner(self) -> tuple[Any, str]:
+        """Return the module or class that has the function, and the function's name there."""
         module, _, path = self.place.partition(":")
         *owners, attribute = path.split(".")
-        owner: Any = import_module(module)
-        for name in owners:
-            owner = getattr(owner, name)
-        original = inspect.getattr_static(owner, attribute, None)
-        is_property = isinstance(original, property)
-        if isinstance(original, property):
-            original = original.fget
-        if not inspect.isfunction(original):
-            raise LookupError(f"{self.place} is no function and no property")
-        if inspect.iscoroutinefunction(original) != inspect.iscoroutinefunction(self.broken):
-            raise TypeError(f"of {self.place} and {self.name} one is async and the other is not")
-        replacement = _replacement(original, self.broken)
-        setattr(owner, attribute, property(replacement) if is_property else replacement)
-        if not owners:
-            _replace_imported(original, replacement)
+        return reduce(getattr, owners, import_module(module)), attribute
 
 
 def plant_from_environment(faults: Mapping[str, Fault]) -> None:

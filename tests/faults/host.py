@@ -12,7 +12,7 @@ _HOST = "tests/invariants/test_host.py::test_"
 _NATIVE = "tests/runtime/test_native_cancel.py::test_"
 
 
-@fault("14", places.RUN, _HOST + "14_whatever_a_job_raises_ends_that_job_and_no_other")
+@fault("14", places.RUN, _HOST + "14_an_exception_of_any_type_ends_only_its_job")
 async def what_ends_a_job_ends_the_loop(original: Any, job: Any) -> None:
     await original(job)
     if job.failure is not None and "SystemExit" in job.failure.details.get("type", ""):
@@ -28,22 +28,22 @@ def an_interrupt_does_not_reach_the_host(original: Any, error: BaseException) ->
     return False
 
 
-@fault("15", places.NEW_JOB, _HOST + "15_a_job_inherits_its_submitters_variables_and_keeps_its_own")
+@fault("15", places.NEW_JOB, _HOST + "15_a_job_inherits_context_variables_and_leaks_none")
 def a_job_inherits_no_variables(original: Any, job: Any, *args: Any) -> None:
     original(job, *args)
     job.context = Context()
 
 
-@fault("17", places.REFUSE_OWN, _HOST + "17_a_job_that_waits_for_itself_or_an_ancestor_is_told")
+@fault("17", places.REFUSE_OWN, _HOST + "17_a_wait_for_itself_or_an_ancestor_is_a_deadlock_error")
 def a_job_may_wait_for_itself(original: Any, job: Any) -> None:
     return
 
 
-@fault("18", places.WHEN_ENDED, _NATIVE + "a_host_that_cancels_every_task_and_goes_on_has_a_scheduler_that_works")
+@fault("18", places.WHEN_ENDED, _NATIVE + "a_scheduler_works_after_the_host_cancels_every_task")
 def a_task_that_was_cancelled_before_its_first_step_is_lost(original: Any, loop: Any, task: Any, callback: Any) -> None:
     return
 
 
-@fault("18", places.INTERRUPTION, _NATIVE + "a_native_cancel_of_a_shutdown_is_raised_after_the_last_job_has_ended")
+@fault("18", places.INTERRUPTION, _NATIVE + "a_native_cancel_of_a_shutdown_is_raised_at_its_end")
 async def a_cancel_of_the_host_is_swallowed(original: Any, loop: Any) -> None:
     await original(loop)

@@ -24,7 +24,7 @@ def an_end_is_shown_before_its_commit(original: Any, writer: Any, job_id: str) -
     return True
 
 
-@fault("answers", places.COMMIT, _COMMITS + "a_job_is_answered_and_seen_and_starts_when_it_is_kept_and_not_before")
+@fault("answers", places.COMMIT, _COMMITS + "a_job_is_visible_and_starts_only_once_it_is_committed")
 def an_answer_does_not_wait_for_its_commit(
     original: Any, writer: Any, journal: Any, apply: Any = None, give_up: Any = None, *, patient: bool = False
 ) -> PendingCommit[Any]:
@@ -34,23 +34,23 @@ def an_answer_does_not_wait_for_its_commit(
     return answered
 
 
-@fault("restart", places.WHY_LOST, _STAGES + "a_job_killed_in_a_stage_that_commits_has_failed_and_names_it")
+@fault("restart", places.WHY_LOST, _STAGES + "a_job_killed_in_a_committing_stage_fails_and_names_it")
 def a_stage_that_commits_is_begun_again(original: Any, *args: Any) -> str:
     return ""
 
 
-@fault("restart", places.PREPARE, _CANCELS + "a_job_that_was_canceling_is_undone_newest_first_and_canceled")
+@fault("restart", places.PREPARE, _CANCELS + "a_canceling_job_is_undone_newest_first_and_canceled")
 def a_canceling_job_is_run_again(original: Any, job: Any, now: float) -> None:
     job.cancel = None
     original(job, now)
 
 
-@fault("reuse", places.REPLAY_ENTRY, _STAGES + "finished_stages_are_not_repeated_also_in_a_loop")
+@fault("reuse", places.REPLAY_ENTRY, _STAGES + "finished_stages_are_not_repeated_in_a_loop_either")
 def results_of_stages_are_lost_in_a_restart(original: Any, replay: Any, body: dict[str, Any]) -> None:
     original(replay, {name: value for name, value in body.items() if name != "results"})
 
 
-@fault("undos", places.REPLAY_ENTRY, _CANCELS + "a_job_that_was_canceling_is_undone_newest_first_and_canceled")
+@fault("undos", places.REPLAY_ENTRY, _CANCELS + "a_canceling_job_is_undone_newest_first_and_canceled")
 def compensations_are_lost_in_a_restart(original: Any, replay: Any, body: dict[str, Any]) -> None:
     original(replay, {name: value for name, value in body.items() if name != "undo"})
 

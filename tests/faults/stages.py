@@ -16,12 +16,12 @@ from .fault import fault
 _STAGES = "tests/invariants/test_stages.py::test_"
 
 
-@fault("3", places.DELIVER_FIRST, _STAGES + "3_entering_a_stage_delivers_a_cancel_that_was_just_accepted")
+@fault("3", places.DELIVER_FIRST, _STAGES + "3_entering_a_stage_delivers_an_accepted_cancel")
 async def entering_a_stage_delivers_nothing(original: Any, job: Any, wanted: str) -> None:
     return
 
 
-@fault("3", places.DELIVER_FIRST, _STAGES + "3_under_a_shield_of_the_jobs_own_entry_raises_and_counts_as_unwinding")
+@fault("3", places.DELIVER_FIRST, _STAGES + "3_stage_entry_raises_under_a_jobs_own_shield_too")
 async def a_stage_begins_under_a_shield(original: Any, job: Any, wanted: str) -> None:
     with suppress(StageUnavailableError):
         await original(job, wanted)
@@ -35,19 +35,19 @@ def a_stage_begins_after_an_accepted_request(original: Any, job: Any, stage: Any
     job.cancel = cancel
 
 
-@fault("5", places.DECIDE_CANCEL, _STAGES + "5_a_stage_is_whole_and_the_cancel_lands_at_its_end")
+@fault("5", places.DECIDE_CANCEL, _STAGES + "5_a_shielded_stage_finishes_before_the_cancel_lands")
 def a_stage_that_defers_is_interrupted(original: Any, *args: Any) -> Any:
     decision = original(*args)
     return CANCEL if decision is HOLD else decision
 
 
-@fault("5", places.LEAVE_STAGE, _STAGES + "5_a_commit_is_released_without_raising_and_a_return_wins")
+@fault("5", places.LEAVE_STAGE, _STAGES + "5_a_committing_stage_releases_silently_and_a_return_wins")
 def the_end_of_a_commit_raises(original: Any, job: Any, status: str, now: float, *, raised: bool) -> Release:
     release = original(job, status, now, raised=raised)
     return Release.RAISE if release is Release.DELIVER and not raised else release
 
 
-@fault("5", places.JUDGE, _STAGES + "5_a_native_cancel_that_pierces_a_held_one_is_detected_and_recorded")
+@fault("5", places.JUDGE, _STAGES + "5_a_native_cancel_that_pierces_the_shield_is_recorded")
 def a_pierced_stage_is_not_recorded(original: Any, job: Any, error: BaseException) -> Ending:
     ending: Ending = original(job, error)
     if job.cancel is not None:
@@ -68,7 +68,7 @@ async def a_cancel_before_the_first_step_is_lost(original: Any, job: Any) -> Non
     await original(job)
 
 
-@fault("9", places.LEAVE_STAGE, _STAGES + "5_a_stage_is_whole_and_the_cancel_lands_at_its_end")
+@fault("9", places.LEAVE_STAGE, _STAGES + "5_a_shielded_stage_finishes_before_the_cancel_lands")
 def a_held_cancel_is_lost_at_the_stages_end(
     original: Any, job: Any, status: str, now: float, *, raised: bool
 ) -> Release:
