@@ -14,14 +14,14 @@ from jobcancel.stores import MemoryStore
 
 
 class GatedStore(MemoryStore):
-    """In memory; while ``closed`` a commit stands at the gate until ``pass_one`` or ``fail_one``.
+    """In memory; while ``closed`` a commit waits at the gate until ``pass_one`` or ``fail_one``.
 
     Attributes:
         closed: Whether commits stop at the gate.
-        fails: Whether none that comes through the gate is kept.
+        fails: Whether each commit that comes through the gate fails.
         raises: What is raised in its place.
         tries: How many have come.
-        bodies: What was kept, with the ids of the jobs.
+        bodies: What was committed, with the ids of the jobs.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class GatedStore(MemoryStore):
         self.bodies += [(job_id, body) for job_id, body, _ in entries]
 
     async def arrived(self) -> None:
-        """Wait until a commit stands at the gate."""
+        """Wait until a commit waits at the gate."""
         await to_thread.run_sync(self._arrived.acquire)
 
     def pass_one(self) -> None:

@@ -28,7 +28,7 @@ class TestedStore(MemoryStore):
 
     def __init__(self, *earlier: Entry) -> None:
         super().__init__()
-        self.kept: list[Entry] = [*earlier]  # all entries in the order of their commits
+        self.committed: list[Entry] = [*earlier]  # all entries in the order of their commits
         self.broken: str = ""  # why nothing can be written now
         self.held = Event()  # a commit has come, and waits
         self._gate = Event()
@@ -47,7 +47,7 @@ class TestedStore(MemoryStore):
             raise StoreError("in memory", self.broken)
         with self._copying:
             super().append(entries)
-            self.kept += entries
+            self.committed += entries
 
     def hold(self) -> None:
         """Let no commit through until ``go_on``."""
@@ -64,9 +64,9 @@ class TestedStore(MemoryStore):
         self._gate.set()
 
     def killed(self) -> TestedStore:
-        """What a kill would leave now."""
+        """Return a copy, as a kill would leave it now."""
         with self._copying:
-            return TestedStore(*self.kept)
+            return TestedStore(*self.committed)
 
 
 class Host:
@@ -76,7 +76,7 @@ class Host:
         registry: Its kinds.
         clock: The time, the same for every start.
         store: The journal that the next start will have.
-        ran: What the handlers and compensations have to say.
+        ran: What the handlers and compensations have recorded.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -90,7 +90,7 @@ class Host:
         return self.registry.kind(name, **options)
 
     def compensation(self, *names: str) -> None:
-        """Register compensations that say that they ran."""
+        """Register compensations that record that they ran."""
         for name in names:
             self._compensation(name)
 
@@ -119,7 +119,7 @@ class Host:
 
     @asynccontextmanager
     async def killed(self, scheduler: Scheduler, **options: Any) -> AsyncGenerator[Scheduler]:
-        """Write what there is to write, kill it, and start it on what that leaves; the killed one never knows."""
+        """Commit all changes, kill the scheduler, and start the next one on what is left."""
         await written(scheduler)
         store = durable(scheduler)._store  # pyright: ignore[reportPrivateUsage]
         assert isinstance(store, TestedStore)
@@ -147,7 +147,7 @@ RUNNING: list[Scheduler] = []  # those of this test
 
 
 async def ended(scheduler: Scheduler, job_id: str) -> Snapshot[Any]:
-    """Return a job when it has settled, kept or not."""
+    """Return a job when it has settled, committed or not."""
     while not (snapshot := await scheduler.get(job_id)).settled:
         await anyio.lowlevel.checkpoint()
     return snapshot

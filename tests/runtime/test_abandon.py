@@ -67,7 +67,7 @@ async def test_an_abandoned_job_settles_while_its_code_holds_its_slot(
     await undone.wait()
     assert await waiting.result() == "done all the same"
     ended = await handle.wait()
-    assert (ended.state, ended.result) == (JobState.CANCELED, None), "what it returned is nobody's"
+    assert (ended.state, ended.result) == (JobState.CANCELED, None), "its return value is dropped"
     assert ended.cancel is not None
     assert ended.cancel.compensated
 
@@ -131,7 +131,7 @@ async def test_code_of_an_abandoned_job_may_only_add_compensations(
     await clock.advance(10)
     assert (await scheduler.wait(handle.id)).state is JobState.CANCELED
     over.set()
-    assert (await outer.wait()).state is JobState.SUCCEEDED, "an abandoned child has settled, it holds nobody up"
+    assert (await outer.wait()).state is JobState.SUCCEEDED, "an abandoned child has settled, it blocks no other"
     release.set()
     async with scheduler.watch(handle.id) as snapshots:
         async for last in snapshots:

@@ -1,4 +1,4 @@
-"""The admission against a model that knows no lines, heaps or tombstones: whoever may start has started."""
+"""The admission against a model without queues, heaps or tombstones: every job that may start has started."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Expected:
 
 
 class Model:
-    """Starts the oldest that may start, children before the others, until nobody may."""
+    """Starts the oldest that may start, children before the others, until none may."""
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
         self.jobs: list[Expected] = []
 
     def nth(self, at: str, number: int) -> list[Expected]:
-        """The job at that place, counted round and round; none if nobody is there."""
+        """The job at that index, modulo the number of jobs; None if there is none."""
         there = [job for job in self.jobs if job.at == at]
         return [there[number % len(there)]] if there else []
 

@@ -79,8 +79,8 @@ async def thread(call: Callable[[], object]) -> None:
     await to_thread.run_sync(call)
 
 
-async def progress(host: Host, *said: Any) -> None:
-    await host.inside(lambda job: job.progress(*said))
+async def progress(host: Host, *values: Any) -> None:
+    await host.inside(lambda job: job.progress(*values))
 
 
 async def process(host: Host, value: Any) -> None:

@@ -61,7 +61,7 @@ def use_every_method(registry: Registry, jobs: BlockingJobs) -> None:
     assert jobs.get(handle.id).labels == {"a": "b"}
     with jobs.watch(third.id, owner="me") as snapshots:
         assert [snapshot.state for snapshot in snapshots][-1] is JobState.CANCELED
-    with pytest.raises(JobNotFoundError), jobs.watch("nobody"):
+    with pytest.raises(JobNotFoundError), jobs.watch("unknown"):
         pass
     page = jobs.find(owner="me", limit=3)
     assert [job.id for job in page.jobs] == [third.id, second.id, first.id]
@@ -289,7 +289,7 @@ async def test_a_call_abandoned_before_its_first_step_ends(
     loop = EndingLoop(current_loop())
     portal = Portal(cast("Loop", loop))
     with pytest.raises(Interrupted):
-        await to_thread.run_sync(BlockingJobs(scheduler, lambda: portal).wait, "nobody")
+        await to_thread.run_sync(BlockingJobs(scheduler, lambda: portal).wait, "unknown")
     loop.spawn = scheduler._dispatcher.loop.spawn  # pyright: ignore[reportPrivateUsage]
     for callback in loop.callbacks:  # the call is taken, and given up in the same turn of the loop
         callback()
@@ -362,7 +362,7 @@ print("the end of the program", flush=True)
 """
 
 
-@pytest.mark.parametrize("holder", ["global", "nobody"])
+@pytest.mark.parametrize("holder", ["global", "none"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_an_open_scheduler_is_closed_at_interpreter_exit(backend: str, holder: str) -> None:
     run = subprocess.run(

@@ -1,4 +1,4 @@
-"""``BlockingScheduler`` with a store: jobs outlast its thread, and what cannot be kept is said so to the caller."""
+"""``BlockingScheduler`` with a store: jobs survive its thread, and a failed commit raises to the caller."""
 
 from __future__ import annotations
 

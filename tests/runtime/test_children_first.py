@@ -185,7 +185,7 @@ async def test_children_that_would_deadlock_on_slots_are_refused(anyio_backend: 
     if between == "each_other":
         assert sorted(ended) == ["done", "refused"]
     else:
-        assert ended == ["done", "done"]  # the job in the middle failed, and its batch told that
+        assert ended == ["done", "done"]  # the job in the middle failed, and its batch reported that
 
 
 async def test_a_child_without_a_certain_deadlock_is_accepted(

@@ -92,7 +92,7 @@ def test_cancelled_timers_are_removed_when_they_are_the_majority(clock: ManualCl
     def heap() -> list[float]:
         return sorted(entry[0] for entry in timers._heap)  # pyright: ignore[reportPrivateUsage]
 
-    kept = [timers.add(number, print) for number in range(50)]
+    live = [timers.add(number, print) for number in range(50)]
     cancelled = [timers.add(number, print) for number in range(100)]
 
     for timer in cancelled[:75]:
@@ -103,8 +103,8 @@ def test_cancelled_timers_are_removed_when_they_are_the_majority(clock: ManualCl
     assert heap() == sorted([*range(50), *range(76, 100)])
     for timer in cancelled[76:]:
         timer.cancel()
-    assert len(heap()) == 74, "a few are kept, that is cheaper"
-    assert all(timer.callback is not None for timer in kept)
+    assert len(heap()) == 74, "a few stay, that is cheaper"
+    assert all(timer.callback is not None for timer in live)
 
 
 async def test_the_manual_clock_wakes_sleepers_when_it_is_advanced(clock: ManualClock) -> None:

@@ -151,7 +151,7 @@ async def test_a_job_that_fails_to_commit_releases_place_key_and_slot(registry: 
         group.start_soon(submit, "a")
         await store.arrived()
         group.start_soon(submit, "b")
-        with pytest.raises(QueueFullError):  # one has the slot, and one waits, though nobody sees them
+        with pytest.raises(QueueFullError):  # one has the slot and one waits, though neither is visible
             await _both_are_in(scheduler, kind)
         store.fail_one()
         await _until(lambda: errors)
@@ -353,21 +353,21 @@ async def test_a_key_that_expires_during_its_submit_is_free(registry: Registry, 
 
 async def test_a_submit_that_waits_for_a_key_fails_at_exit(registry: Registry, clock: ManualClock) -> None:
     kind = registry.kind("work")(Gate())
-    told: list[str] = []
+    messages: list[str] = []
 
     async def submit(scheduler: Scheduler) -> None:
         try:
             await scheduler.submit(kind(), key="k")
         except (StoreError, SchedulerClosedError) as error:
-            told.append(str(error))
+            messages.append(str(error))
 
     async with anyio.create_task_group() as group:
         with suppress(StoreError):  # if anything is left to write
             await _left_with_submits_on_their_way(registry, clock, group, submit)
-    assert len(told) == 9
-    failed = [each for each in told if "it is full" in each]
+    assert len(messages) == 9
+    failed = [each for each in messages if "it is full" in each]
     assert failed
-    assert all("cannot submit" in each for each in told if each not in failed)  # they came when all was over
+    assert all("cannot submit" in each for each in messages if each not in failed)  # they came when all was over
 
 
 async def _left_with_submits_on_their_way(
@@ -429,7 +429,7 @@ async def test_a_job_that_ends_during_the_commit_of_its_cancel_has_ended(registr
         gate.go_on.set()
         assert (await ended(scheduler, handle.id)).result == "done"
         store.pass_one()
-        await store.arrived()  # with the job's end: until that is kept, who asked is not told of it
+        await store.arrived()  # the commit of the job's end: the verdict waits for it
         await _turns()
         assert verdicts == []
         store.open_gate()
@@ -484,13 +484,13 @@ async def test_a_refusal_writes_nothing(registry: Registry) -> None:
         handle = await scheduler.submit(kind())
         await entered.wait()
         await written(scheduler)
-        kept = store.tries
+        tries_before = store.tries
         verdict = await handle.cancel()
         await written(scheduler)
         tries = store.tries
         go_on.set()
         assert (await handle.wait()).state is JobState.SUCCEEDED
-        assert (verdict.outcome, tries) == (Outcome.REFUSED, kept)
+        assert (verdict.outcome, tries) == (Outcome.REFUSED, tries_before)
 
 
 @pytest.mark.parametrize("wrong", ["by", "reason"])

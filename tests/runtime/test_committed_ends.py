@@ -1,4 +1,4 @@
-"""What ``wait``, ``result`` and ``watch`` tell of a settled job is kept: no restart has it settle in another way."""
+"""``wait``, ``result`` and ``watch`` report a job's end only once it is committed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WAYS = pytest.mark.parametrize("ask", [_wait, _wait_by_id, _result, _watch])
 
 @asynccontextmanager
 async def one_job(registry: Registry, **options: Any) -> AsyncGenerator[Any]:
-    """A job that ends when it is let, while no commit passes the gate."""
+    """A job that ends at ``go_on``, while no commit passes the gate."""
     store, go_on = GatedStore(), anyio.Event()
 
     @registry.kind("work")
@@ -65,83 +65,83 @@ async def one_job(registry: Registry, **options: Any) -> AsyncGenerator[Any]:
 
 @WAYS
 async def test_waiters_are_notified_only_once_the_end_is_committed(registry: Registry, ask: Ask) -> None:
-    told: list[Any] = []
+    answers: list[Any] = []
     async with one_job(registry) as (scheduler, store, handle, go_on, group):
 
         async def asks() -> None:
-            told.append(await ask(scheduler, handle))
+            answers.append(await ask(scheduler, handle))
 
         group.start_soon(asks)
         await settle()
         go_on.set()
-        await store.arrived()  # at once: somebody waits for it
+        await store.arrived()  # at once, since a waiter is there
         await settle()
         assert (await scheduler.get(handle.id)).state is JobState.SUCCEEDED  # as it is now; a kill may undo it
-        assert told == []
+        assert answers == []
         store.open_gate()
-        while not told:
+        while not answers:
             await anyio.lowlevel.checkpoint()
-        assert told == ["done"]
+        assert answers == ["done"]
         assert [body for job_id, body in store.bodies if job_id == handle.id][-1]["final"] is True
 
 
 @WAYS
 async def test_a_late_waiter_is_notified_once_the_end_is_committed(registry: Registry, ask: Ask) -> None:
-    told: list[Any] = []
+    answers: list[Any] = []
     async with one_job(registry) as (scheduler, store, handle, go_on, group):
         go_on.set()
         await ended(scheduler, handle.id)
 
         async def asks() -> None:
-            told.append(await ask(scheduler, handle))
+            answers.append(await ask(scheduler, handle))
 
         group.start_soon(asks)
         await store.arrived()
         await settle()
-        assert told == []
+        assert answers == []
         store.open_gate()
-        while not told:
+        while not answers:
             await anyio.lowlevel.checkpoint()
-        assert told == ["done"]
+        assert answers == ["done"]
 
 
 @WAYS
 async def test_a_failing_commit_of_the_end_notifies_the_waiter(registry: Registry, ask: Ask) -> None:
-    told: list[Any] = []
+    answers: list[Any] = []
     async with one_job(registry) as (scheduler, store, handle, go_on, group):
 
         async def asks() -> None:
-            told.append(await ask(scheduler, handle))
+            answers.append(await ask(scheduler, handle))
 
         group.start_soon(asks)
         await settle()
         go_on.set()
         await store.arrived()
         store.fail_one()
-        while not told:
+        while not answers:
             await anyio.lowlevel.checkpoint()
-        assert told == ["done"]
+        assert answers == ["done"]
         store.open_gate()
         await written(scheduler)
         assert [body for job_id, body in store.bodies if job_id == handle.id][-1]["final"] is True
 
 
 async def test_a_wait_for_a_commit_can_time_out(registry: Registry, clock: ManualClock) -> None:
-    told: list[Any] = []
+    answers: list[Any] = []
     async with one_job(registry, clock=clock) as (scheduler, store, handle, go_on, group):
 
         async def asks() -> None:
-            told.append(await scheduler.wait(handle.id, timeout_s=5))
+            answers.append(await scheduler.wait(handle.id, timeout_s=5))
 
         group.start_soon(asks)
         await settle()
         go_on.set()
         await store.arrived()
         await settle()
-        assert told == []
+        assert answers == []
         await clock.advance(5)
         await settle()
-        assert [snapshot.state for snapshot in told] == [JobState.SUCCEEDED]
+        assert [snapshot.state for snapshot in answers] == [JobState.SUCCEEDED]
 
 
 async def test_a_wait_for_a_commit_can_be_canceled(registry: Registry) -> None:
@@ -152,7 +152,7 @@ async def test_a_wait_for_a_commit_can_be_canceled(registry: Registry) -> None:
 
                 async def asks() -> None:
                     await handle.wait()
-                    raise AssertionError("it was told")
+                    raise AssertionError("the waiter was notified")
 
                 group.start_soon(asks)
                 await store.arrived()
@@ -206,7 +206,7 @@ async def test_a_waiter_is_notified_at_once_while_the_store_fails(registry: Regi
 
 
 async def test_a_batch_returns_only_once_the_ends_are_committed(registry: Registry) -> None:
-    store, go_on, told = GatedStore(), anyio.Event(), list[Any]()
+    store, go_on, answers = GatedStore(), anyio.Event(), list[Any]()
 
     @registry.kind("child")
     async def child(job: JobContext) -> str:
@@ -215,7 +215,7 @@ async def test_a_batch_returns_only_once_the_ends_are_committed(registry: Regist
 
     @registry.kind("parent")
     async def parent(job: JobContext) -> None:
-        told.extend(snapshot.result for snapshot in await job.batch([child(), child()]))
+        answers.extend(snapshot.result for snapshot in await job.batch([child(), child()]))
 
     async with Scheduler(registry, store=store) as scheduler:
         handle = await scheduler.submit(parent())
@@ -228,10 +228,10 @@ async def test_a_batch_returns_only_once_the_ends_are_committed(registry: Regist
             await ended(scheduler, job.id)
         await store.arrived()
         await settle()
-        assert told == []
+        assert answers == []
         store.open_gate()
         await handle.wait()
-        assert told == ["done", "done"]
+        assert answers == ["done", "done"]
 
 
 async def test_waiters_beyond_the_first_commit_are_notified_of_a_failure(
@@ -253,17 +253,17 @@ async def test_waiters_beyond_the_first_commit_are_notified_of_a_failure(
     go_on.set()
     for handle in handles:
         await ended(scheduler, handle.id)
-    told: list[Any] = []
+    answers: list[Any] = []
 
     async def asks() -> None:
-        told.append((await handles[-1].wait()).result)
+        answers.append((await handles[-1].wait()).result)
 
     before = store.tries
     async with anyio.create_task_group() as group:
         group.start_soon(asks)
         await store.arrived()
         store.open_gate()
-    assert told == ["done"]
+    assert answers == ["done"]
     assert store.tries == before + 1, "it is tried again when its time has come"
     with pytest.raises(StoreError, match="it is full"):
         await scheduler.__aexit__(None, None, None)

@@ -100,7 +100,7 @@ async def test_an_awaitable_returned_by_a_plain_compensation_is_awaited(
 
 
 class NeverRuns:
-    """Undos that return work which nobody does."""
+    """Undos that return work that never runs."""
 
     def __init__(self, registry: Registry) -> None:
         self.ran: list[str] = []
@@ -153,7 +153,7 @@ async def test_an_undo_that_returns_work_that_never_runs_has_failed(
     registry: Registry, scheduler: Scheduler, what: str
 ) -> None:
     undos = NeverRuns(registry)
-    undo, said = undos.ways[what]
+    undo, returned = undos.ways[what]
     begun = anyio.Event()
 
     @registry.kind("work")
@@ -170,7 +170,7 @@ async def test_an_undo_that_returns_work_that_never_runs_has_failed(
     assert snapshot.cancel is not None
     assert not snapshot.cancel.compensated
     assert [(status, details) for _, status, details in entries(snapshot) if status == "CLEANUP_FAILED"] == [
-        ("CLEANUP_FAILED", {"error": f"nothing was undone: the compensation returned {said}"})
+        ("CLEANUP_FAILED", {"error": f"nothing was undone: the compensation returned {returned}"})
     ]
     assert undos.ran == []
 

@@ -1,4 +1,4 @@
-"""What a job registers while its cancel is on its way to the journal is kept before the verdict is told."""
+"""A compensation registered during the commit of a cancel is committed before the verdict is returned."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .restarts import written
 
 
 class Overtaken:
-    """Jobs that are canceled at once, in one request, and register a compensation whenever they are let to.
+    """Jobs that are canceled in one request and register a compensation at each step.
 
     Attributes:
         store: Where each commit waits.
-        told: The answer, once it is there.
-        caller: The scope of who asks.
+        answers: The verdicts, once they are returned.
+        caller: The scope of the caller.
         ids: The jobs.
     """
 
     def __init__(self, registry: Registry, *steps: int) -> None:
         self.store = GatedStore()
-        self.told: list[dict[str, Verdict]] = []
+        self.answers: list[dict[str, Verdict]] = []
         self.caller = anyio.CancelScope()
         self.ids: list[str] = []
         self._steps = [[anyio.Event() for _ in range(count)] for count in steps]
@@ -45,7 +45,7 @@ class Overtaken:
                     job.add_compensation("refund", number)
 
     async def begin(self, scheduler: Scheduler) -> None:
-        """Submit them; return when all are in their stage and that is kept."""
+        """Submit them; return when all are in their stage and that is committed."""
         self.ids = [(await scheduler.submit("work", number)).id for number in range(len(self._steps))]
         while any(job.stage is None for job in (await scheduler.find()).jobs):
             await checkpoint()
@@ -53,17 +53,17 @@ class Overtaken:
         self.store.closed = True
 
     async def cancel(self, scheduler: Scheduler) -> None:
-        """Ask for the cancel of all."""
+        """Request the cancel of all."""
         with self.caller:
-            self.told.append(await scheduler.cancel_many())
+            self.answers.append(await scheduler.cancel_many())
 
     async def step(self, number: int = 0) -> None:
-        """Let a job register one more; with its last one it ends."""
+        """Let a job register one more; after its last one it ends."""
         next(step for step in self._steps[number] if not step.is_set()).set()
         await turns()
 
     def let_end(self) -> None:
-        """Let all of them come to their ends."""
+        """Let all jobs end."""
         for step in [step for steps in self._steps for step in steps]:
             step.set()
 
@@ -74,15 +74,15 @@ class Overtaken:
         await turns()
 
     async def answer(self) -> None:
-        """Wait until the verdicts are there."""
-        while not self.told:
+        """Wait for the verdicts."""
+        while not self.answers:
             await checkpoint()
-        assert [verdict.outcome for verdict in self.told[0].values()] == [Outcome.DEFERRED] * len(self.ids)
+        assert [verdict.outcome for verdict in self.answers[0].values()] == [Outcome.DEFERRED] * len(self.ids)
 
-    def kept(self, number: int = 0) -> int:
-        """Return how many compensations of a job the journal knows of."""
-        said = [body["undos"] for job_id, body in self.store.bodies if job_id == self.ids[number] and "undos" in body]
-        return max(said, default=0)
+    def committed(self, number: int = 0) -> int:
+        """Return how many compensations of a job are committed."""
+        counts = [body["undos"] for job_id, body in self.store.bodies if job_id == self.ids[number] and "undos" in body]
+        return max(counts, default=0)
 
 
 async def turns() -> None:
@@ -92,7 +92,7 @@ async def turns() -> None:
 
 @asynccontextmanager
 async def overtaken(registry: Registry, *steps: int) -> AsyncGenerator[Overtaken]:
-    """The cancel of jobs with so many steps each stands at the gate."""
+    """The commit of a cancel of jobs with so many steps waits at the gate."""
     jobs = Overtaken(registry, *steps)
     async with Scheduler(registry, store=jobs.store) as scheduler, anyio.create_task_group() as group:
         await jobs.begin(scheduler)
@@ -109,10 +109,10 @@ async def test_the_verdict_waits_for_the_commit_of_the_compensation(registry: Re
     async with overtaken(registry, 2) as jobs:
         await jobs.step()
         await jobs.commit()
-        assert (jobs.told, jobs.kept()) == ([], 0)
+        assert (jobs.answers, jobs.committed()) == ([], 0)
         jobs.store.open_gate()
         await jobs.answer()
-        assert jobs.kept() == 1
+        assert jobs.committed() == 1
 
 
 @pytest.mark.parametrize("steps", [2, 3], ids=["ends", "goes on"])
@@ -122,10 +122,10 @@ async def test_the_verdict_waits_for_later_compensations_too(registry: Registry,
         await jobs.commit()
         await jobs.step()
         await jobs.commit()
-        assert (jobs.told, jobs.kept()) == ([], 1)
+        assert (jobs.answers, jobs.committed()) == ([], 1)
         jobs.store.open_gate()
         await jobs.answer()
-        assert jobs.kept() == 2
+        assert jobs.committed() == 2
 
 
 async def test_cancel_many_waits_for_the_compensations_of_all_jobs(registry: Registry) -> None:
@@ -134,17 +134,17 @@ async def test_cancel_many_waits_for_the_compensations_of_all_jobs(registry: Reg
         await jobs.commit()
         await jobs.step(1)
         await jobs.commit()
-        assert (jobs.told, jobs.kept(0), jobs.kept(1)) == ([], 1, 0)
+        assert (jobs.answers, jobs.committed(0), jobs.committed(1)) == ([], 1, 0)
         jobs.store.open_gate()
         await jobs.answer()
-        assert (jobs.kept(0), jobs.kept(1)) == (1, 1)
+        assert (jobs.committed(0), jobs.committed(1)) == (1, 1)
 
 
 async def test_a_failing_store_does_not_hold_back_the_verdict(registry: Registry) -> None:
     async with overtaken(registry, 2) as jobs:
         await jobs.step()
         await jobs.commit()
-        jobs.store.fail_one()  # the request is kept and applied: no error is due
+        jobs.store.fail_one()  # the request is committed and applied: no error is due
         await jobs.answer()
 
 
@@ -154,6 +154,6 @@ async def test_a_verdict_survives_caller_cancellation(registry: Registry) -> Non
         await jobs.commit()
         jobs.caller.cancel()
         await turns()
-        assert jobs.told == []
+        assert jobs.answers == []
         jobs.store.open_gate()
         await jobs.answer()

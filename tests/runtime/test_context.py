@@ -1,4 +1,4 @@
-"""What a running job may say of itself: progress, notes, compensations, stages; and that nobody else may."""
+"""What only a running job may report: progress, notes, compensations, stages."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if sys.platform != "win32":
 
 
 class FailingStore(SqliteStore):
-    """A journal whose disk does not take what was written, while it is told so."""
+    """A journal whose disk fails while the test says so."""
 
     fails = False
 
@@ -106,7 +106,7 @@ class Jobs:
 
         @self.registry.kind("leaf")
         async def leaf(job: JobContext) -> None:
-            raise AssertionError("it was not kept")
+            raise AssertionError("it was not committed")
 
         @self.registry.kind("parent")
         async def parent(job: JobContext) -> str:
@@ -158,9 +158,9 @@ async def test_a_failing_disk_leaves_nothing_half_done_and_loses_nothing(
         assert await again.result() == 3
         assert await waiting.result() == 2
         assert (await again.cancel()).outcome is Outcome.ALREADY_TERMINAL
-    kept = journal(jobs.registry, path)
-    assert kept.open == {}
-    assert kept.settled.keys() == known | {again.id}
+    recovered = journal(jobs.registry, path)
+    assert recovered.open == {}
+    assert recovered.settled.keys() == known | {again.id}
 
 
 # The others are over once SQLite begins with another connection or another log.

@@ -287,21 +287,21 @@ async def test_a_job_whose_code_has_not_begun_does_not_begin(anyio_backend: Any)
 
 
 async def test_waiters_of_a_job_left_pending_are_notified(anyio_backend: Any) -> None:
-    host, told = Host(max_running=1), list[object]()
+    host, seen = Host(max_running=1), list[object]()
     kind = host.kind("work")(never)
 
     async def waits(handle: JobHandle[Any]) -> None:
-        told.append((await handle.wait()).state)
+        seen.append((await handle.wait()).state)
 
     async def watches(handle: JobHandle[Any]) -> None:
         async with scheduler.watch(handle.id) as snapshots:
             last = [snapshot.state async for snapshot in snapshots][-1]
-        told.append(last)
+        seen.append(last)
 
     async def asks(handle: JobHandle[Any]) -> None:
         with pytest.raises(SchedulerClosedError, match="pending in its journal"):
             await handle.result()
-        told.append("result")
+        seen.append("result")
 
     views: list[Watcher] = []
     async with anyio.create_task_group() as group, host.running() as scheduler:
@@ -311,7 +311,7 @@ async def test_waiters_of_a_job_left_pending_are_notified(anyio_backend: Any) ->
                 group.start_soon(ask, handle)
         await settle()
         views.append(scheduler.watch(handles[0].id))
-    assert sorted(map(str, told)) == ["pending"] * 4 + ["result"] * 2
+    assert sorted(map(str, seen)) == ["pending"] * 4 + ["result"] * 2
     async with views[0] as snapshots:
         assert [snapshot.state async for snapshot in snapshots] == [JobState.PENDING]
 

@@ -1,4 +1,4 @@
-"""What is kept of an exception: its traceback, if that comes to an end, and in its place what there is to say."""
+"""How an exception is formatted: its traceback, or a short text if that has no end."""
 
 from __future__ import annotations
 

@@ -75,9 +75,9 @@ def test_ids_are_found_newest_first_and_removed_when_retired() -> None:
 async def test_an_id_used_again_after_retirement_is_found_once(anyio_backend: Any) -> None:
     registry, ids = Registry(), iter(["a", "b", "a"])
     kind = registry.kind("gone", retain_count=1)(_nothing)
-    kept = registry.kind("kept")(_nothing)
+    retained = registry.kind("retained")(_nothing)
     async with Scheduler(registry, new_id=lambda: next(ids)) as scheduler:
-        for call in (kind(), kind(), kept()):
+        for call in (kind(), kind(), retained()):
             await (await scheduler.submit(call)).wait()
         assert [job.id for job in (await scheduler.find()).jobs] == ["a", "b"]
 

@@ -37,8 +37,8 @@ async def until(true: Any) -> None:
 
 def test_a_final_tombstone_removes_the_job() -> None:
     recovered = Recovered(Registry(), 0.0)
-    said = {"seq": 1, "kind": "work", "created_at": 0.0, "state": "pending", "attempt": 1}
-    recovered.read([Entry("job_1", said), Entry("job_1", None, final=True)])
+    body = {"seq": 1, "kind": "work", "created_at": 0.0, "state": "pending", "attempt": 1}
+    recovered.read([Entry("job_1", body), Entry("job_1", None, final=True)])
     assert (recovered.open, recovered.settled, recovered.seq) == ({}, {}, 1)
 
 
@@ -148,7 +148,7 @@ async def test_a_cancel_before_the_interruption_of_a_stopped_job_wins(anyio_back
 
 
 class PokedStore(MemoryStore):
-    """Somebody wants something written while it is compacted; or it cannot be."""
+    """A store that gets a change while it is compacted, or that fails to compact."""
 
     poke: Any = None
     compacted = 0
@@ -195,14 +195,14 @@ async def test_a_failed_compaction_does_not_stop_the_journal(
 
 
 async def test_a_pending_commit_fails_at_exit_if_the_store_stays_broken(anyio_backend: Any) -> None:
-    host, told = Host(), list[StoreError]()
+    host, errors = Host(), list[StoreError]()
     kind = host.kind("work")(never)
 
     async def waits(commit: PendingCommit[None]) -> None:
         try:
             await commit.answer()
         except StoreError as error:
-            told.append(error)
+            errors.append(error)
 
     async def breaks() -> None:
         async with host.running() as scheduler:
@@ -217,7 +217,7 @@ async def test_a_pending_commit_fails_at_exit_if_the_store_stays_broken(anyio_ba
     async with anyio.create_task_group() as group:
         with pytest.raises(StoreError, match="the disk is full"):
             await breaks()
-    assert [error.problem for error in told] == ["the disk is full"]
+    assert [error.problem for error in errors] == ["the disk is full"]
 
 
 async def test_an_error_after_a_commit_is_raised_to_its_waiter(anyio_backend: Any) -> None:

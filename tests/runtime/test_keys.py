@@ -367,11 +367,11 @@ async def test_a_key_without_its_job_leaves_the_journal_after_its_ttl(anyio_back
         await first.wait()
         await host.clock.advance(11)
         await written(scheduler)
-        assert host.store.kept[-1].body is not None  # the key alone
+        assert host.store.committed[-1].body is not None  # the key alone
         await host.clock.advance(100)
         assert (await scheduler.submit(work(), key="k")).created
         await written(scheduler)
-    assert Entry(first.id, None, final=True) in host.store.kept
+    assert Entry(first.id, None, final=True) in host.store.committed
 
 
 async def test_an_expired_key_does_not_remove_its_job(anyio_backend: Any) -> None:

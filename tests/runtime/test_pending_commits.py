@@ -1,4 +1,4 @@
-"""Waiting for a commit: no scope that cancels the caller keeps the answer from him, and his own task's cancel does."""
+"""Waiting for a commit: a cancelled scope does not lose the answer; a native cancel is raised after it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def _turns() -> None:
         await checkpoint()
 
 
-def _keep(commit: PendingCommit[str], _scope: anyio.CancelScope) -> None:
+def _commit(commit: PendingCommit[str], _scope: anyio.CancelScope) -> None:
     commit.committed()
 
 
@@ -40,24 +40,24 @@ def _cancel(_commit: PendingCommit[str], scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-def _cancel_and_keep(commit: PendingCommit[str], scope: anyio.CancelScope) -> None:
+def _cancel_and_commit(commit: PendingCommit[str], scope: anyio.CancelScope) -> None:
     scope.cancel()
     commit.committed()
 
 
-def _keep_and_cancel(commit: PendingCommit[str], scope: anyio.CancelScope) -> None:
+def _commit_and_cancel(commit: PendingCommit[str], scope: anyio.CancelScope) -> None:
     commit.committed()
     scope.cancel()
 
 
 @pytest.mark.parametrize(
     "steps",
-    [(_keep,), (_cancel, _keep), (_cancel_and_keep,), (_keep_and_cancel,)],
-    ids=["committed", "cancelled_then_kept", "cancelled_and_kept_at_once", "kept_and_cancelled_at_once"],
+    [(_commit,), (_cancel, _commit), (_cancel_and_commit,), (_commit_and_cancel,)],
+    ids=["committed", "cancelled_then_committed", "cancelled_and_committed_at_once", "committed_and_cancelled_at_once"],
 )
 async def test_a_caller_gets_its_answer_whenever_it_is_cancelled(steps: tuple[Step, ...]) -> None:
     waited_for, answers = pending_commit(), list[str]()
-    scope, cancelled = anyio.CancelScope(), any(step is not _keep for step in steps)
+    scope, cancelled = anyio.CancelScope(), any(step is not _commit for step in steps)
 
     async def wait() -> None:
         with scope:

@@ -197,7 +197,7 @@ async def test_a_pending_job_that_may_have_begun_is_lost(anyio_backend: Any) -> 
     kind = host.kind("work", on_restart="fail")(never)
     async with host.running() as scheduler:
         handle = await scheduler.submit(kind())
-        first = TestedStore(host.store.kept[0])  # written: it waits, and may start; that it has is the next entry
+        first = TestedStore(host.store.committed[0])  # written: it waits, and may start; that it has is the next entry
         async with host.running(store=first) as next_one:
             job = await next_one.wait(handle.id)
     assert job.failure is not None

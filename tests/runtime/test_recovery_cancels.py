@@ -1,4 +1,4 @@
-"""Cancels over a kill: a job that was canceling, or whose cancel was kept, is never run again; it is undone."""
+"""Cancels across a kill: a job with a committed cancel is never run again; it is undone."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ async def test_an_abandoned_job_is_undone_by_the_next_process(anyio_backend: Any
     async with host.running() as scheduler:
         handle = await scheduler.submit(work(), key="k")
         await written(scheduler)
-        async with scheduler.watch(handle.id):  # who watches is told of the end, and hears no more
+        async with scheduler.watch(handle.id):  # a watch shows the end, and nothing after it
             if cause == "user":
                 await handle.cancel()
             else:

@@ -120,7 +120,7 @@ async def test_a_child_whose_parent_settled_is_canceled_alone(anyio_backend: Any
         (young,) = (await scheduler.find(kind="child")).jobs
         async with host.killed(scheduler) as again:
             assert (await again.wait(young.id)).state is JobState.CANCELED
-            rest = [entry for entry in host.store.kept if entry.job_id == young.id]
+            rest = [entry for entry in host.store.committed if entry.job_id == young.id]
             async with host.running(store=TestedStore(*rest)) as third:
                 assert (await third.wait(young.id)).state is JobState.CANCELED
 
@@ -144,6 +144,6 @@ async def test_a_child_settles_before_its_parent_in_the_journal(anyio_backend: A
         await handle.wait()
         await settle()
         host.store.broken = ""
-    finals = [entry.job_id for entry in host.store.kept if entry.final]
+    finals = [entry.job_id for entry in host.store.committed if entry.final]
     assert finals[-1] == handle.id
     assert len(finals) == 4

@@ -214,5 +214,5 @@ async def test_a_lowered_retention_retires_jobs_at_the_start(anyio_backend: Any)
             await handle.wait()
         async with host.killed(scheduler, registry=later.registry) as again:
             assert [job.id for job in (await again.find()).jobs] == [handles[2].id]
-            kept = await again.submit("work", key="0")
-            assert (kept.id, kept.created) == (handles[0].id, False)
+            same = await again.submit("work", key="0")
+            assert (same.id, same.created) == (handles[0].id, False)

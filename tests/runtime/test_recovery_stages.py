@@ -1,4 +1,4 @@
-"""Another attempt: results that are kept are reused, and a stage that commits is never begun again blindly."""
+"""Another attempt reuses committed results and never begins a committing stage again blindly."""
 
 from __future__ import annotations
 
@@ -140,8 +140,8 @@ async def test_no_undo_runs_once_a_committing_stage_may_have_begun(anyio_backend
     async with host.running() as scheduler:
         handle = await scheduler.submit(work())
         await written(scheduler)
-    says = [bool(entry.body and entry.body.get("committing")) for entry in host.store.kept]
-    async with host.running(store=TestedStore(*host.store.kept[: says.index(True) + 1])) as again:
+    begins = [bool(entry.body and entry.body.get("committing")) for entry in host.store.committed]
+    async with host.running(store=TestedStore(*host.store.committed[: begins.index(True) + 1])) as again:
         snapshot = await again.wait(handle.id)
     assert (snapshot.state, host.ran) == (JobState.FAILED, [])
 
@@ -172,10 +172,12 @@ async def test_an_undecided_cancel_committed_with_a_stage_is_undone(anyio_backen
         host.store.go_on()
         await handle.wait()
     assert host.ran == ["refund it:refund:1"]
-    (both,) = [n for n, (_, body, _) in enumerate(host.store.kept) if body and {"asked", "committing"} <= body.keys()]
-    ended_before_the_decision = TestedStore(*host.store.kept[: both + 1])
+    (both,) = [
+        n for n, (_, body, _) in enumerate(host.store.committed) if body and {"asked", "committing"} <= body.keys()
+    ]
+    ended_before_the_decision = TestedStore(*host.store.committed[: both + 1])
     async with host.running(store=ended_before_the_decision) as again:
-        assert (await again.wait(host.store.kept[both].job_id)).state is JobState.CANCELED
+        assert (await again.wait(host.store.committed[both].job_id)).state is JobState.CANCELED
     assert host.ran == ["refund it:refund:1"] * 2
 
 
@@ -319,7 +321,7 @@ async def test_run_stage_passes_the_arguments_on(anyio_backend: Any, on_restart:
 
 async def test_run_stage_refuses_a_settled_job(anyio_backend: Any) -> None:
     host = Host()
-    kept: list[JobContext] = []
+    contexts: list[JobContext] = []
 
     async def one() -> int:
         return 1
@@ -327,10 +329,10 @@ async def test_run_stage_refuses_a_settled_job(anyio_backend: Any) -> None:
     @host.kind("work", stages=[Stage("one")])
     async def work(job: JobContext) -> None:
         await job.run_stage("one", one)
-        kept.append(job)
+        contexts.append(job)
 
     async with host.running() as scheduler:
         await (await scheduler.submit(work())).wait()
         with pytest.raises(Exception, match="attempt"):
-            await kept[0].run_stage("one", one)
+            await contexts[0].run_stage("one", one)
     assert isinstance(host.store, MemoryStore)

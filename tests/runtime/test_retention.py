@@ -104,13 +104,13 @@ async def test_a_retained_job_is_unchanged(registry: Registry, scheduler: Schedu
 
     handle = await scheduler.submit(work(), owner="me", labels={"a": "b"}, key="k")
     through_the_handle = await handle.wait()
-    kept = await scheduler.get(handle.id)
+    retained = await scheduler.get(handle.id)
 
-    assert kept == through_the_handle
-    assert kept.result is seen
-    assert kept.progress is not None
-    assert (kept.progress.done, kept.progress.total, kept.progress.message) == (1, 2, "half")
-    assert [(entry.step, entry.details) for entry in kept.history] == [
+    assert retained == through_the_handle
+    assert retained.result is seen
+    assert retained.progress is not None
+    assert (retained.progress.done, retained.progress.total, retained.progress.message) == (1, 2, "half")
+    assert [(entry.step, entry.details) for entry in retained.history] == [
         ("started", {}),
         ("noted", {"path": ["a", {"b": None}]}),
         ("succeeded", {}),

@@ -66,15 +66,15 @@ async def test_a_scheduler_can_be_entered_again_after_a_failed_open(anyio_backen
         assert (await scheduler.get(handle.id)).state is JobState.RUNNING
 
 
-@pytest.mark.parametrize(("error", "told"), [(StoreError("in memory", "x"), "x"), (OSError("disk"), "disk")])
+@pytest.mark.parametrize(("error", "message"), [(StoreError("in memory", "x"), "x"), (OSError("disk"), "disk")])
 @pytest.mark.parametrize("raises", [True, False])
 async def test_a_store_that_fails_to_close_raises_and_the_rest_is_closed(
-    anyio_backend: Any, error: Exception, told: str, raises: bool
+    anyio_backend: Any, error: Exception, message: str, raises: bool
 ) -> None:
     host, store = Host(), FaultyStore()
     scheduler = Scheduler(host.registry, store=store, clock=host.clock)
     store.fails["close"] = error
-    with pytest.raises(LookupError if raises else StoreError, match="the host's" if raises else told):
+    with pytest.raises(LookupError if raises else StoreError, match="the host's" if raises else message):
         await entered(scheduler, LookupError("the host's own") if raises else None)
     store.fails.clear()
     async with scheduler:
@@ -98,7 +98,7 @@ async def test_changes_that_cannot_be_committed_raise_at_exit(anyio_backend: Any
     assert (await handle.wait()).state is JobState.CANCELED
     with anyio.fail_after(5):
         with pytest.raises(StoreError, match="the disk is full"):
-            await handle.cancel()  # its end is not kept
+            await handle.cancel()  # its end is not committed
     host.store.broken = ""
     async with host.running() as again:
         snapshot = await again.wait(handle.id)

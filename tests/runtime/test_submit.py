@@ -232,8 +232,8 @@ async def test_another_registrys_kind_and_a_used_id_are_refused(anyio_backend: A
             await scheduler.submit(other.kind("else")(never)())
         await scheduler.submit(kind())
         await written(scheduler)
-        kept = [*host.store.kept]
+        before = [*host.store.committed]
         with pytest.raises(ValueError, match="ids must be unique"):
             await scheduler.submit(kind())
         await written(scheduler)
-        assert host.store.kept == kept
+        assert host.store.committed == before

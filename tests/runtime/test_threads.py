@@ -20,7 +20,7 @@ NATIVE: list[tuple[str, dict[str, bool]]] = [
     ("asyncio", {}),
     ("asyncio", {"use_uvloop": True}),
 ]  # trio has no native cancel of a task
-TIMEOUT_S = 60  # for a thread that nobody releases: a test that is broken ends
+TIMEOUT_S = 60  # for a thread that is never released: a broken test ends
 
 
 async def test_the_value_or_error_of_the_thread_is_the_jobs(registry: Registry, scheduler: Scheduler) -> None:

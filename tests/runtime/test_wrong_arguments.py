@@ -76,7 +76,7 @@ async def test_submit_refuses_what_is_no_call_and_says_what_to_pass(
     make, message = NO_CALLS[what]
     kind, submit = registry.kind("add")(add), scheduler.submit
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # also for a coroutine that nobody awaits
+        warnings.simplefilter("error")  # also for a coroutine that is never awaited
         with pytest.raises(TypeError) as refused:
             await submit(*make(kind))
     assert str(refused.value) == message
@@ -117,12 +117,12 @@ async def test_a_jobs_own_submit_refuses_what_is_no_call(registry: Registry, sch
     @registry.kind("parent")
     async def parent(job: JobContext) -> list[str]:
         submit: Any = job.submit
-        said: list[str] = []
+        messages: list[str] = []
         for given in (kind, plain_coroutine(), None):
             with pytest.raises(TypeError) as refused:
                 await submit(given)
-            said.append(str(refused.value))
-        return said
+            messages.append(str(refused.value))
+        return messages
 
     assert await (await scheduler.submit(parent())).result() == [
         not_called("submit", "add(...)"),
@@ -175,10 +175,10 @@ async def forever(job: JobContext) -> None:
 @pytest.mark.parametrize("durable", [False, True], ids=["in memory", "with a store"])
 @pytest.mark.parametrize("option", ["defer", "force"])
 @pytest.mark.parametrize(
-    ("value", "said"), [("no", "'no' (str)"), ("false", "'false' (str)"), (1, "1 (int)"), (None, "None (NoneType)")]
+    ("value", "shown"), [("no", "'no' (str)"), ("false", "'false' (str)"), (1, "1 (int)"), (None, "None (NoneType)")]
 )
 async def test_a_flag_of_cancel_must_be_a_bool(
-    anyio_backend: Any, registry: Registry, durable: bool, option: str, value: Any, said: str
+    anyio_backend: Any, registry: Registry, durable: bool, option: str, value: Any, shown: str
 ) -> None:
     kind = registry.kind("work")(forever)
     async with Scheduler(registry, store=MemoryStore() if durable else None) as scheduler:
@@ -188,12 +188,12 @@ async def test_a_flag_of_cancel_must_be_a_bool(
             lambda: scheduler.cancel(handle.id, **{option: value}),
             lambda: scheduler.can_cancel(handle.id, **{option: value}),
             lambda: scheduler.cancel_many(**{option: value}),
-            lambda: scheduler.cancel_many(owner="nobody", **{option: value}),
+            lambda: scheduler.cancel_many(owner="unknown", **{option: value}),
         ]
         for ask in ways:
             with pytest.raises(TypeError) as refused:
                 await ask()
-            assert str(refused.value) == f"{option} must be True or False, not {said}"
+            assert str(refused.value) == f"{option} must be True or False, not {shown}"
         assert (await scheduler.get(handle.id)).cancel is None
 
 
