@@ -1,4 +1,4 @@
-"""Compensations by name: how their arguments are bound, what they are told, what is refused."""
+"""Compensations by name: how their arguments are bound, what they receive, what is refused."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ REFUND: Compensation[...] = Compensation("refund", refund)
 NAMED = {"refund": REFUND}
 
 
-def said(undo: object) -> tuple[Any, ...]:
+def parts(undo: object) -> tuple[Any, ...]:
     assert isinstance(undo, Undo)
     return undo.name, undo.args, undo.kwargs, undo.n
 
 
 def test_calling_one_binds_an_undo_and_runs_nothing() -> None:
     calls.clear()
-    assert said(REFUND((5,), to="bob")) == ("refund", [[5]], {"to": "bob"}, 0)
+    assert parts(REFUND((5,), to="bob")) == ("refund", [[5]], {"to": "bob"}, 0)
     assert repr(REFUND(5)) == "<undo by refund>"
     assert calls == []
 
@@ -82,11 +82,11 @@ def test_an_undo_without_a_registered_function_cannot_be_bound(named: Any, n: in
 )
 def test_a_name_a_compensation_and_its_partial_are_equivalent(fn: Any) -> None:
     to = {"to": "bob"} if getattr(fn, "keywords", None) else {}
-    assert said(undo_of(NAMED, fn, (5,))) == ("refund", [5], to, 0)
+    assert parts(undo_of(NAMED, fn, (5,))) == ("refund", [5], to, 0)
 
 
 def test_arguments_of_a_partial_come_first_and_later_keywords_win() -> None:
-    assert said(undo_of(NAMED, partial(partial(REFUND, 5), to="bob"), (), {"to": "eve"})) == (
+    assert parts(undo_of(NAMED, partial(partial(REFUND, 5), to="bob"), (), {"to": "eve"})) == (
         "refund",
         [5],
         {"to": "eve"},
@@ -99,7 +99,7 @@ def test_an_undo_given_to_many_jobs_is_copied_for_each() -> None:
     first, second = undo_of(NAMED, undo), undo_of(NAMED, undo)
     assert first is not second
     assert first is not undo
-    assert said(first) == said(second) == ("refund", [5], {}, 0)
+    assert parts(first) == parts(second) == ("refund", [5], {}, 0)
 
 
 @pytest.mark.parametrize("fn", ["delete", Compensation("delete", refund), Undo("delete", [], {})])
@@ -213,7 +213,7 @@ def test_an_unusable_function_is_refused_at_registration(fn: Any, message: str) 
 def test_a_function_with_star_args_takes_the_context() -> None:
     def takes_all(*everything: object) -> None: ...
 
-    assert said(Compensation("undo", takes_all)(5)) == ("undo", [5], {}, 0)
+    assert parts(Compensation("undo", takes_all)(5)) == ("undo", [5], {}, 0)
 
 
 @pytest.mark.parametrize(

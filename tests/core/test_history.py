@@ -1,4 +1,4 @@
-"""A history that start, cancel and end say all of is not kept: whoever looks sees the same entries all the same."""
+"""A history implied by start, cancel and end is not stored; a reader sees the same entries."""
 
 from __future__ import annotations
 

@@ -101,13 +101,13 @@ def test_committed_fields_can_be_read() -> None:
 
 
 def test_pending_jobs_share_one_record_of_what_is_committed() -> None:
-    said = list[object]()
+    records = list[object]()
     for _ in range(2):
         _, journal = journaled()
         journal.changes()
         journal.mark_committed()
-        said.append(journal._committed)  # pyright: ignore[reportPrivateUsage]  # memory is all that it saves
-    assert said[0] is said[1]
+        records.append(journal._committed)  # pyright: ignore[reportPrivateUsage]  # memory is all that it saves
+    assert records[0] is records[1]
 
 
 def test_undos_are_committed_after_some_ran_but_not_after_new_ones() -> None:
@@ -319,7 +319,7 @@ class Life:
 
     def __init__(self) -> None:
         self.job, self.journal = journaled(owner="ada", labels={"a": "b"})
-        self.now, self.kept, self.at_kept = 10.0, list[Entry](), self.seen()
+        self.now, self.committed, self.at_commit = 10.0, list[Entry](), self.seen()
 
     def seen(self) -> tuple[Any, ...]:
         asked = [(each.by, each.defer, each.force) for each in self.journal.requests]
@@ -373,12 +373,12 @@ class Life:
         except JobCancelError:
             return
 
-    def entry(self, *, kept: bool) -> None:
+    def entry(self, *, committed: bool) -> None:
         entry = self.journal.changes()
-        if kept:
-            self.kept.append(Entry(entry.job_id, json.loads(json.dumps(entry.body))))
+        if committed:
+            self.committed.append(Entry(entry.job_id, json.loads(json.dumps(entry.body))))
             self.journal.mark_committed()
-            self.at_kept = self.seen()
+            self.at_commit = self.seen()
 
 
 ACTS = [
@@ -394,16 +394,16 @@ def test_committed_entries_replay_the_job_as_of_the_last_one(
     steps: list[tuple[str, int] | bool],
 ) -> None:
     life = Life()
-    life.entry(kept=True)
+    life.entry(committed=True)
     life.job.apply(Event.STARTED, 10.0)
     for step in steps:
         if isinstance(step, bool):
-            life.entry(kept=step)
+            life.entry(committed=step)
         else:
             life.take(*step)
-    replay = replay_of(life.kept)
+    replay = replay_of(life.committed)
     again = filled(replay)
-    snapshot, undo, undos, results, asked, committing = life.at_kept
+    snapshot, undo, undos, results, asked, committing = life.at_commit
     assert snapshot_of(again) == snapshot
     assert [tuple(each) for each in replay.undo] == [(name, n, args, kwargs) for name, n, args, kwargs in undo]
     assert (again.undos, replay.results) == (undos, results)

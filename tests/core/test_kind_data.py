@@ -1,4 +1,4 @@
-"""Kinds from data: what is wrong is told with its place, its value and what is allowed."""
+"""Kinds from data: an error names the path, the value and what is allowed."""
 
 from __future__ import annotations
 

@@ -130,19 +130,19 @@ class Text(str):
 def test_a_call_with_scalar_arguments_is_committed_unchanged() -> None:
     call = kind_of(ingest)("u", 2)
     assert call.with_plain_arguments() is call
-    kept = kind_of(ingest)(Text("u")).with_plain_arguments()
-    assert [type(each) for each in kept.args] == [str]
+    plain = kind_of(ingest)(Text("u")).with_plain_arguments()
+    assert [type(each) for each in plain.args] == [str]
 
 
 def test_a_committed_call_has_plain_copies_of_its_arguments() -> None:
     kind, urls = kind_of(ingest), ["u"]
     call = kind(urls, depth=2)
-    kept = call.with_plain_arguments()
+    plain = call.with_plain_arguments()
     urls.append("v")
-    assert (kept.kind, kept.args, dict(kept.kwargs)) == (kind, (["u"],), {"depth": 2})
+    assert (plain.kind, plain.args, dict(plain.kwargs)) == (kind, (["u"],), {"depth": 2})
     job: Any = object()
     with pytest.raises(StopIteration) as returned:
-        kept.start(job).send(None)
+        plain.start(job).send(None)
     assert returned.value.value == 2
 
 

@@ -1,4 +1,4 @@
-"""A settled job is kept packed; unpacked it looks as it did."""
+"""A settled job is packed; unpacked it is unchanged."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def records(draw: st.DrawFn) -> JobRecord:
 
 @st.composite
 def plain_records(draw: st.DrawFn) -> JobRecord:
-    """A job of which nothing was said but that it was submitted, started and ended."""
+    """A job that was submitted, started and ended, without any other fact."""
     seq, created_at, created = draw(st.integers(0, 2**63)), draw(st.floats(0, 2e9)), draw(TIME)
     spec = KindSpec(name=draw(st.from_regex(r"[a-z][a-z0-9_]*", fullmatch=True)))
     job = JobRecord("job_1", seq, spec, created_at, created)
@@ -101,14 +101,14 @@ RARE: dict[str, Callable[[JobRecord], None]] = {
 
 @given(records() | plain_records())
 def test_a_packed_job_looks_as_the_live_one_did(job: JobRecord) -> None:
-    kept = Settled(job.id, pack(job))
-    assert snapshot_of(kept) == snapshot_of(job)
-    assert kept.facts == facts_of(job)
-    assert (kept.state, kept.result, kept.settled) == (job.state, job.result, job.settled)
+    unpacked = Settled(job.id, pack(job))
+    assert snapshot_of(unpacked) == snapshot_of(job)
+    assert unpacked.facts == facts_of(job)
+    assert (unpacked.state, unpacked.result, unpacked.settled) == (job.state, job.result, job.settled)
 
 
 def plain() -> JobRecord:
-    """Return a job that was submitted, started and succeeded, and nobody said more of it."""
+    """Return a job that was submitted, started and succeeded, without any other fact."""
     job = JobRecord("job_1", 7, KindSpec(name="ingest"), 100.0, 1.0)
     job.apply(Event.STARTED, 2.0)
     job.apply(Event.SUCCEEDED, 3.0)
@@ -120,11 +120,11 @@ def test_a_plain_job_is_packed_as_numbers_and_its_kinds_name() -> None:
     packed = pack(job)
     assert type(packed) is bytes
     assert len(packed) == PLAIN_SIZE
-    kept = Settled("job_1", packed)
-    assert snapshot_of(kept) == snapshot_of(job)
-    assert kept.facts == Facts(7, "succeeded", "ingest", None, None)
-    assert (kept.state, kept.result, kept.settled) == ("succeeded", None, 3.0)
-    assert [(entry.step, entry.status, entry.at) for entry in snapshot_of(kept).history] == [
+    unpacked = Settled("job_1", packed)
+    assert snapshot_of(unpacked) == snapshot_of(job)
+    assert unpacked.facts == Facts(7, "succeeded", "ingest", None, None)
+    assert (unpacked.state, unpacked.result, unpacked.settled) == ("succeeded", None, 3.0)
+    assert [(entry.step, entry.status, entry.at) for entry in snapshot_of(unpacked).history] == [
         ("started", "running", at(2)),
         ("succeeded", "succeeded", at(3)),
     ]
@@ -245,9 +245,9 @@ def test_only_the_result_is_stored_beside_the_bytes() -> None:
     assert type(pack(job)) is bytes
     result: list[Any] = [1]
     job.result = result
-    blob, kept = pack(job)
+    blob, beside = pack(job)
     assert type(blob) is bytes
-    assert kept is result
+    assert beside is result
 
 
 def test_a_packed_job_is_found_by_the_same_facts() -> None:
@@ -266,8 +266,8 @@ def test_a_packed_job_has_its_key_and_submission_time(origin: Origin, key: str |
     job = JobRecord("job_1", 7, KindSpec(name="ingest"), 1800.0, 10.0, origin)
     job.apply(Event.STARTED, 11.0)
     job.apply(Event.SUCCEEDED, 12.0)
-    kept = Settled("job_1", pack(job))
-    assert (kept.key, kept.created_at, kept.settled) == (key, 1800.0, 12.0)
+    unpacked = Settled("job_1", pack(job))
+    assert (unpacked.key, unpacked.created_at, unpacked.settled) == (key, 1800.0, 12.0)
 
 
 def test_a_packed_job_answers_already_terminal() -> None:

@@ -41,8 +41,8 @@ def test_a_settled_child_counts_once(state: str, counts: tuple[int, ...]) -> Non
 
 
 def test_a_message_alone_counts_as_nothing_done() -> None:
-    said: tuple[Any, ...] = (None, None, "waiting", (), 0, 0, 0)
-    assert progress_of(said) == Progress(0, None, "waiting", None)
+    reported: tuple[Any, ...] = (None, None, "waiting", (), 0, 0, 0)
+    assert progress_of(reported) == Progress(0, None, "waiting", None)
 
 
 def test_every_child_counts_not_only_the_first() -> None:

@@ -187,7 +187,7 @@ def test_leaving_without_an_open_stage_has_no_effect() -> None:
 def test_each_change_is_notified_once_and_no_changes_are_not() -> None:
     job = job_in("running")
     job.observed = True
-    told = list[list[tuple[str, str | None]]]()
+    notified = list[list[tuple[str, str | None]]]()
     for change in (
         lambda: job.enter_stage(stage("refuse"), 2.0),
         lambda: job.request_cancel(user(), 2.5),
@@ -201,10 +201,10 @@ def test_each_change_is_notified_once_and_no_changes_are_not() -> None:
         lambda: job.deliver(6.5),
     ):
         change()
-        told.append(job.changes)
+        notified.append(job.changes)
         job.changes = []
 
-    assert told == [
+    assert notified == [
         [("running", "work")],
         [],
         [("running", "work")],
@@ -254,7 +254,7 @@ def test_a_canceled_child_ends_a_canceled_parent_that_returned() -> None:
         ("running", "succeeded", False),
         ("canceling", "unwound", True),
         ("canceling", "partially_succeeded", False),
-        # Of a job that was abandoned only the state counts: what its code comes to is nobody's.
+        # Of a job that was abandoned only the state counts: its code's result is dropped.
         ("canceled", "succeeded", True),
         ("failed", "succeeded", True),
         ("succeeded", "failed", False),

@@ -23,7 +23,7 @@ def test_an_int_too_long_to_be_written_is_described_by_its_length(sign: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "described"),
     [
         ("repr raises", "<ReprRaises whose repr() raises LookupError>"),
         ("repr exits", "<ReprExits whose repr() raises SystemExit>"),
@@ -31,8 +31,8 @@ def test_an_int_too_long_to_be_written_is_described_by_its_length(sign: int) -> 
         ("cycle", "[1, [1, [1, [1, [...]]]]]"),
     ],
 )
-def test_a_value_whose_repr_raises_is_described_by_its_type(name: str, said: str) -> None:
-    assert safe_repr(ODD[name]) == said
+def test_a_value_whose_repr_raises_is_described_by_its_type(name: str, described: str) -> None:
+    assert safe_repr(ODD[name]) == described
 
 
 @pytest.mark.parametrize("value", [deep(50_000), doubled(60), [0] * 10**6, dict.fromkeys(range(10**6))], ids=range(4))
