@@ -24,7 +24,7 @@ P = ParamSpec("P")
 MEMORY_ALONE: Final = {
     "test_1_nothing_runs_between_decision_and_transition": "with a store an answer waits for its commit",
     "test_9_a_cancel_between_admission_and_first_step_is_not_lost": "a job begins while its submit's answer travels",
-    "test_9_a_cancel_in_the_same_turn_as_a_stages_end_is_not_lost": "a request is decided when it is kept, turns later",
+    "test_9_a_cancel_in_the_same_turn_as_a_stages_end_is_not_lost": "a request is decided turns later, at its commit",
 }
 
 

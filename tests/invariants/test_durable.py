@@ -59,7 +59,7 @@ async def test_1_decision_transition_and_commit_become_visible_together(anyio_ba
         async with anyio.create_task_group() as group:
             group.start_soon(ask)
             await store.next_commit()
-            states.append(live.inside(handle).state)  # asked, and not yet kept: nothing has changed
+            states.append(live.inside(handle).state)  # requested and not yet committed: nothing has changed
             store.gate.set()
         assert states == [JobState.RUNNING]
         assert [verdict.outcome for verdict in verdicts] == [Outcome.CANCELING]

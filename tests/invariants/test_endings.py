@@ -317,7 +317,7 @@ async def test_11_a_process_group_is_terminated_killed_and_reaped_first(live: Li
     assert (await handle.wait()).state is JobState.CANCELED
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], signal.SIGCONT)  # reaped, not a zombie
-    while alive(pids[1]):  # killed, but an orphan: only its new parent is told of its end
+    while alive(pids[1]):  # killed, but an orphan: only its new parent is notified of its end
         await turns(1)
 
 

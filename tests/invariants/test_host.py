@@ -112,16 +112,16 @@ async def test_15_a_job_inherits_context_variables_and_leaks_none(anyio_backend:
 
 
 async def test_17_a_wait_for_itself_or_an_ancestor_is_a_deadlock_error(live: Live) -> None:
-    told: list[str] = []
+    refused: list[str] = []
 
     async def child(job: JobContext, parent_id: str) -> None:
         for job_id in (job.id, parent_id):
             with pytest.raises(DeadlockError):
                 await live.scheduler.wait(job_id)
-            told.append("wait")
+            refused.append("wait")
         with pytest.raises(DeadlockError):
             await live.scheduler.wait(parent_id, timeout_s=1)
-        told.append("wait with a timeout")
+        refused.append("wait with a timeout")
 
     kind = live.kind(child)
 
@@ -130,26 +130,26 @@ async def test_17_a_wait_for_itself_or_an_ancestor_is_a_deadlock_error(live: Liv
 
     handle = await live.submit(parent)
     await handle.result()
-    assert told == ["wait", "wait", "wait with a timeout"]
+    assert refused == ["wait", "wait", "wait with a timeout"]
 
 
 async def test_17_a_job_that_shuts_down_its_scheduler_is_refused(live: Live) -> None:
     async def handler(job: JobContext) -> str:
         with pytest.raises(DeadlockError):
             await live.scheduler.shutdown()
-        return "told"
+        return "refused"
 
-    assert await (await live.submit(handler)).result() == "told"
+    assert await (await live.submit(handler)).result() == "refused"
 
 
 async def test_17_a_limited_kind_below_itself_is_refused(live: Live) -> None:
     async def recurses(job: JobContext, depth: int) -> str:
         with pytest.raises(DeadlockError):
             await job.submit(kind(depth + 1))
-        return "told"
+        return "refused"
 
     kind = live.kind(recurses, max_running=1)
-    assert await (await live.scheduler.submit(kind(0))).result() == "told"
+    assert await (await live.scheduler.submit(kind(0))).result() == "refused"
     await turns()
 
 
@@ -206,12 +206,12 @@ async def test_a_compensation_that_shuts_down_its_scheduler_is_refused(live: Liv
 
 
 def test_a_job_that_closes_its_blocking_scheduler_is_refused() -> None:
-    registry, told = Registry(), list[type[BaseException]]()
+    registry, refused = Registry(), list[type[BaseException]]()
 
     def close() -> None:
         with pytest.raises(DeadlockError) as error:
             jobs.close()
-        told.append(error.type)
+        refused.append(error.type)
 
     @registry.kind("closes")
     async def closes(job: JobContext) -> None:
@@ -220,7 +220,7 @@ def test_a_job_that_closes_its_blocking_scheduler_is_refused() -> None:
 
     with BlockingScheduler(registry) as jobs:
         jobs.submit(closes()).result()
-    assert told == [DeadlockError, DeadlockError]
+    assert refused == [DeadlockError, DeadlockError]
 
 
 async def test_a_kind_of_another_registry_is_unknown(live: Live) -> None:

@@ -53,7 +53,7 @@ async def test_the_last_withdrawn_job_of_a_queue_is_released(live: Live) -> None
     for _ in range(3):
         await (await live.scheduler.submit(kind())).cancel()
 
-    await turns()  # trio holds the stack of whoever told a sleeper to wake, until that has woken
+    await turns()  # trio holds the stack of the task that wakes a sleeper until the sleeper has woken
     assert alive(live) == 1
     release.set()
 

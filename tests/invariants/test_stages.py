@@ -15,7 +15,7 @@ from tests.invariants.conftest import Live, turns
 
 
 class Gate:
-    """A stage's work: says that it has begun, waits to be let go, says that it was not torn."""
+    """A stage's work: records its begin, waits for its release, records that it was not torn."""
 
     def __init__(self) -> None:
         self.begun, self.release, self.whole, self.after = (anyio.Event() for _ in range(4))
