@@ -1,4 +1,4 @@
-"""A service whose jobs outlast it; ``uvicorn tests.hosts.durable_app:app`` serves it.
+"""A service whose jobs survive it; ``uvicorn tests.hosts.durable_app:app`` serves it.
 
 Its journal is the file that the environment variable JOBS_DB names. What its jobs do goes to the file that JOBS_MARKERS
 names, one line each. A job waits in the stage ``rendering`` for a line from the named pipe JOBS_GATE.

@@ -41,7 +41,7 @@ class Gate:
         os.write(self._pipe, b"\n")
 
     def close(self) -> None:
-        """Leave nobody behind it."""
+        """Leave no process behind."""
         os.close(self._pipe)
 
 

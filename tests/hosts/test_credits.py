@@ -24,7 +24,7 @@ class InsufficientCreditsError(Exception):
 
 @define
 class Account:
-    """What one owner has. A reservation is kept under its idempotency key: asked for again, it is the same one.
+    """What one owner has. A reservation is stored under its idempotency key: asked for again, it is the same one.
 
     Keep reservations as long as the kind keeps its keys (``key_ttl_s``), in the same database as the balance.
     """

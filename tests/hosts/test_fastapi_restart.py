@@ -30,8 +30,8 @@ def environment(tmp_path: Path, gate: Gate) -> dict[str, str]:
     return {"JOBS_DB": str(tmp_path / "jobs.db"), "JOBS_GATE": str(gate.path)}
 
 
-def kept(path: str) -> list[dict[str, Any]]:
-    """What a journal says."""
+def entries_of(path: str) -> list[dict[str, Any]]:
+    """Return the entries of a journal."""
     with reading(path) as file:
         return [entry.body or {} for entry in file.entries()]
 
@@ -42,7 +42,9 @@ def test_a_killed_services_job_resumes_after_its_finished_stage(
     with serving(tmp_path, "asyncio", app=APP, **environment) as server:
         submitted = server.client.post("/jobs", json={"name": "intro", "key": "once"}).json()
         server.reached(submitted["id"], "rendering")
-        until(lambda: any(body.get("results") for body in kept(environment["JOBS_DB"])), "the result in the journal")
+        until(
+            lambda: any(body.get("results") for body in entries_of(environment["JOBS_DB"])), "the result in the journal"
+        )
         server.kill()
 
     with serving(tmp_path, "asyncio", app=APP, **environment) as server:
