@@ -31,30 +31,30 @@ class Ask(NamedTuple):
         return " ".join([self.cause, *["defer"] * self.defer, *["force"] * self.force])
 
 
-class Kernel:
+class Dispatcher:
     """A parent and its child, and what the runtime does with them.
 
     Attributes:
         parent: The parent.
         child: Its child, once it has one.
         seen: What their traces say.
-        said: What happened in the last step.
+        entries: What happened in the last step.
     """
 
     parent: Sim
     child: Sim | None
     seen: dict[str, Seen]
-    said: list[Entry]
+    entries: list[Entry]
 
     def ask(self, job: Sim, ask: Ask) -> None:
         cause, defer, force = ask
         by = "a later one" if self.seen[job.role].cause else "the first"
         request = Cancellation(cause, by=by, defer=defer, force=force)
-        before, place = job.facts(), len(self.said)
+        before, place = job.facts(), len(self.entries)
         dry = job.verdict(request)
         verdict = job.request_cancel(request, NOW)
-        kept = "" if job.cancel is None else f"{job.cancel.by}, {job.cancel.cause}"
-        self.said.insert(
+        recorded = "" if job.cancel is None else f"{job.cancel.by}, {job.cancel.cause}"
+        self.entries.insert(
             place,
             Entry(
                 job.role,
@@ -64,7 +64,7 @@ class Kernel:
                 defer,
                 force,
                 dry.outcome,
-                kept,
+                recorded,
                 changed=job.facts() != before,
             ),
         )
@@ -84,7 +84,7 @@ class Kernel:
     def deliver(self, job: Sim) -> None:
         if job.settled is not None or not job.deliver(NOW):
             return
-        job.say("delivered")
+        job.record("delivered")
         job.cut = job.code in (Code.RUNNING, Code.UNWINDING)
         self.cancel_child(job)
 
@@ -95,13 +95,13 @@ class Kernel:
 
     def start(self, job: Sim) -> None:
         job.apply(Event.STARTED, NOW)
-        job.say("started")
+        job.record("started")
 
     def expire(self, job: Sim) -> None:
         if job.undo and job.compensates(Event.FAILED):
             job.ending_without_code = Ending.EXPIRED
         else:
-            job.say("ended", Ending.EXPIRED)
+            job.record("ended", Ending.EXPIRED)
             self.settle(job, *job.ending(Ending.EXPIRED))
             self.gone(job)
 
@@ -114,16 +114,16 @@ class Kernel:
         try:
             job.apply(event, NOW)
         except IllegalTransitionError:
-            job.say("too late", event)
+            job.record("too late", event)
 
     def checkpoint(self, job: Sim) -> None:
         job.code = Code.UNWINDING
-        job.say("torn")
+        job.record("torn")
 
     def leave_stage(self, job: Sim, *, raised: bool) -> None:
         name = job.stage_name or ""
         release = job.leave_stage("failed" if raised else "done", NOW, raised=raised)
-        self.said.append(Entry(job.role, "left", name, raised=raised, release=release.name.lower()))
+        self.entries.append(Entry(job.role, "left", name, raised=raised, release=release.name.lower()))
         if release is not Release.NOTHING:
             self.deliver(job)
             if release is Release.RAISE:
@@ -131,7 +131,7 @@ class Kernel:
 
     def end_code(self, job: Sim, ending: Ending) -> None:
         job.code, job.end, job.code_ended = Code.ENDED, ending, True
-        job.say("ended", ending)
+        job.record("ended", ending)
         if job is self.parent and job.cancel is not None and job.cancel.held and self.child and not self.child.settled:
             self.deliver(job)
         if ending not in RETURNED:
@@ -143,7 +143,7 @@ class Kernel:
         job.end = event, failure
         job.code = Code.UNDOING
         if job.undo and job.compensates(event):
-            job.say("undone", job.undo[-1])
+            job.record("undone", job.undo[-1])
         else:
             self.over(job)
 
@@ -151,7 +151,7 @@ class Kernel:
         undos = job.undo or []
         undos.pop()  # it has run; requests that came meanwhile met it as something to undo
         if undos:
-            job.say("undone", undos[-1])
+            job.record("undone", undos[-1])
         else:
             self.over(job)
 
@@ -170,13 +170,13 @@ class Kernel:
     def settled(self, job: Sim, name: str = "") -> None:
         code = "" if job.failure is None else job.failure.code
         pierced = job.cancel is not None and job.cancel.pierced
-        self.said.append(Entry(job.role, "settled", name, state=job.state, code=code, marked=pierced))
+        self.entries.append(Entry(job.role, "settled", name, state=job.state, code=code, marked=pierced))
         if job is self.child:
             cause = "" if job.cancel is None else str(job.cancel.cause)
             self.parent.children_canceled += job.state == "canceled" and cause == "parent"
-            self.said.append(Entry(self.parent.role, "child", job.state, cause=cause))
+            self.entries.append(Entry(self.parent.role, "child", job.state, cause=cause))
 
     def gone(self, job: Sim) -> None:
         job.code = Code.GONE
         undone = job.cancel is not None and job.cancel.compensated
-        self.said.append(Entry(job.role, "gone", marked=undone))
+        self.entries.append(Entry(job.role, "gone", marked=undone))

@@ -1,6 +1,6 @@
 """What has to hold of every trace, written from the specification alone.
 
-An invariant is asked of every entry of its sort, with what the trace said of that job before it, and of the other
+An invariant is asked of every entry of its sort, with what the trace shows of that job before it, and of the other
 job. It looks neither at the records nor at the table or the decisions: only at what was asked, answered, done.
 """
 
@@ -64,7 +64,7 @@ def a_request_meets_what_is_open_when_it_is_asked(entry: Entry, seen: Seen, othe
 
 @of("asked")
 def the_first_accepted_request_stays_the_cancel(entry: Entry, seen: Seen, other: Seen) -> bool:
-    return not seen.cause or entry.kept == f"the first, {seen.cause}"
+    return not seen.cause or entry.recorded == f"the first, {seen.cause}"
 
 
 @of("moved")
@@ -171,7 +171,7 @@ def an_error_a_foreign_cancellation_and_an_expiry_fail_the_job(entry: Entry, see
 
 
 @of("settled")
-def pierced_is_said_exactly_when_a_held_cancel_was(entry: Entry, seen: Seen, other: Seen) -> bool:
+def pierced_is_recorded_exactly_when_a_held_cancel_was(entry: Entry, seen: Seen, other: Seen) -> bool:
     return entry.marked == seen.pierced
 
 
@@ -206,7 +206,7 @@ def nothing_stays_to_be_undone_of_a_job_that_did_not_succeed(entry: Entry, seen:
 
 
 @of("gone")
-def compensated_is_said_exactly_when_nothing_stays_to_be_undone(entry: Entry, seen: Seen, other: Seen) -> bool:
+def compensated_is_recorded_exactly_when_no_undo_is_left(entry: Entry, seen: Seen, other: Seen) -> bool:
     return not seen.cause or entry.marked == (not seen.undo)
 
 

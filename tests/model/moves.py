@@ -9,7 +9,7 @@ from jobcancel._core.endings import Ending
 from jobcancel._core.policies import CancelCause
 from jobcancel._core.states import Event, JobState
 
-from .kernel import Ask
+from .dispatcher import Ask
 from .sim import Code, Sim
 from .world import STAGES, Action, World
 

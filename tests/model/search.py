@@ -111,7 +111,7 @@ def _next_level(level: list[Start], known: set[object], report: Report) -> Itera
             states = {"parent": str(world.parent.state), "child": "" if world.child is None else str(world.child.state)}
             broken = _step(after, action)
             report.steps += 1
-            _count(report, states, after.said)
+            _count(report, states, after.entries)
             if broken:
                 report.violation = _violation(broken, Path(path, action), after)
                 return
@@ -124,7 +124,7 @@ def _step(world: World, action: Action) -> str:
     """Let ``action`` happen; return which invariant that breaks, or ""."""
     try:
         entries = world.perform(action)
-    except Exception as error:  # in none of these states may the core refuse what it is told
+    except Exception as error:  # the core may not refuse this action in any of these states
         return f"the core raised {type(error).__name__}: {error}"
     for entry in entries:
         seen, other = world.seen[entry.job], world.seen["child" if entry.job == "parent" else "parent"]
@@ -154,5 +154,5 @@ def _violation(broken: str, path: Path | None, end: World) -> Violation:
     trace: list[tuple[Action, list[Entry]]] = []
     for action in reversed(actions):
         _step(world, action)
-        trace.append((action, list(world.said)))
+        trace.append((action, list(world.entries)))
     return Violation(broken, f"{between} between stages{', a compensation given at submit' if undo else ''}", trace)

@@ -40,17 +40,17 @@ class Sim(JobRecord):
         code: Where its code is.
         queued: Its delivery waits for the loop's next turn.
         cut: Its scope was cancelled: the next checkpoint raises.
-        doomed: How it ends without having begun, or None.
+        ending_without_code: How it ends without having begun, or None.
         end: How its code ended, and then the event and failure that it comes to.
         registered: How many compensations it has registered.
-        said: What happened to it in this step.
+        entries: What happened to it in this step.
     """
 
-    __slots__ = ("code", "cut", "end", "ending_without_code", "queued", "registered", "role", "said")
+    __slots__ = ("code", "cut", "ending_without_code", "end", "entries", "queued", "registered", "role")
 
-    def __init__(self, role: str, spec: KindSpec, undo: list[Any] | None, said: list[Entry]) -> None:
+    def __init__(self, role: str, spec: KindSpec, undo: list[Any] | None, entries: list[Entry]) -> None:
         super().__init__(role, 0, spec, NOW, NOW, undo=undo)
-        self.role, self.said = role, said
+        self.role, self.entries = role, entries
         self.code = Code.AHEAD
         self.queued = self.cut = False
         self.ending_without_code: Ending | None = None
@@ -59,16 +59,16 @@ class Sim(JobRecord):
 
     def apply(self, event: Event, now: float) -> None:
         super().apply(event, now)
-        self.said.append(Entry(self.role, "moved", event, state=self.state))
+        self.entries.append(Entry(self.role, "moved", event, state=self.state))
 
-    def say(self, what: str, name: str = "") -> None:
-        self.said.append(Entry(self.role, what, name))
+    def record(self, what: str, name: str = "") -> None:
+        self.entries.append(Entry(self.role, what, name))
 
-    def twin(self, said: list[Entry]) -> Sim:
+    def twin(self, entries: list[Entry]) -> Sim:
         """Return a copy that shares nothing with this job but what never changes."""
         other = _copy(self, _SLOTS)
         other.cancel = None if self.cancel is None else _copy(self.cancel, _REQUEST)
-        other.said = said
+        other.entries = entries
         other.undo = None if self.undo is None else list(self.undo)
         other.history = []  # nothing reads it, so it distinguishes no two states
         return other

@@ -17,7 +17,7 @@ class Entry(NamedTuple):
         defer: Of ``asked``: defer was given.
         force: Of ``asked``: force was given.
         dry: Of ``asked``: what the dry run had answered just before.
-        kept: Of ``asked``: whose request the record keeps afterwards, and its cause.
+        recorded: Of ``asked``: whose request the record keeps afterwards, and its cause.
         changed: Of ``asked``: whether anything in the record differs afterwards.
         policy: Of ``entered``: the stage's policy.
         commits: Of ``entered``: whether it commits.
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     defer: bool = False
     force: bool = False
     dry: str = ""
-    kept: str = ""
+    recorded: str = ""
     changed: bool = False
     policy: str = ""
     commits: bool = False

@@ -11,7 +11,7 @@ from jobcancel._core.policies import OnCancel
 from jobcancel._core.specs import KindSpec, Stage
 from jobcancel.errors import StageUnavailableError
 
-from .kernel import Kernel
+from .dispatcher import Dispatcher
 from .sim import NOW, Code, Sim
 from .trace import Entry, Seen, fold
 
@@ -25,7 +25,7 @@ STAGES = {
 SILENT = (Outcome.REFUSED, Outcome.ALREADY_CANCELING, Outcome.ALREADY_TERMINAL)
 
 
-class World(Kernel):
+class World(Dispatcher):
     """The jobs, what their traces say, and what happened in the last step.
 
     Args:
@@ -34,18 +34,18 @@ class World(Kernel):
     """
 
     def __init__(self, between: OnCancel, *, undo: bool) -> None:
-        self.said: list[Entry] = []
+        self.entries: list[Entry] = []
         self.between, self.origin = between, (between, undo)
         undos = ("undo0",) if undo else ()
-        self.parent = Sim("parent", KindSpec(name="parent", on_cancel=between), list(undos) or None, self.said)
+        self.parent = Sim("parent", KindSpec(name="parent", on_cancel=between), list(undos) or None, self.entries)
         self.child: Sim | None = None
         self.seen = {"parent": Seen(between, undo=undos), "child": Seen("interrupt", state="")}
 
     def twin(self) -> World:
         other = object.__new__(World)
-        other.said, other.between, other.origin, other.seen = [], self.between, self.origin, dict(self.seen)
-        other.parent = self.parent.twin(other.said)
-        other.child = None if self.child is None else self.child.twin(other.said)
+        other.entries, other.between, other.origin, other.seen = [], self.between, self.origin, dict(self.seen)
+        other.parent = self.parent.twin(other.entries)
+        other.child = None if self.child is None else self.child.twin(other.entries)
         return other
 
     def identity(self) -> tuple[Any, ...]:
@@ -68,7 +68,7 @@ class World(Kernel):
 
     def perform(self, action: Action) -> list[Entry]:
         """Let one thing happen; return what it led to."""
-        self.said.clear()
+        self.entries.clear()
         role, verb, argument = action
         job = self.parent if role == "parent" else self.child
         step: Callable[..., None] = getattr(self, verb)
@@ -76,7 +76,7 @@ class World(Kernel):
             step(job)
         else:
             step(job, argument)
-        return self.said
+        return self.entries
 
     # What a job's code does.
 
@@ -85,11 +85,11 @@ class World(Kernel):
             self.end_code(job, job.ending_without_code)
         elif job.cancel is not None and not job.cancel.held:
             if job.deliver(NOW):
-                job.say("delivered")
+                job.record("delivered")
             self.end_code(job, Ending.UNWOUND)
         else:
             job.code = Code.RUNNING
-            job.say("began")
+            job.record("began")
 
     def enter(self, job: Sim, name: str) -> None:
         stage = STAGES[name]
@@ -99,28 +99,28 @@ class World(Kernel):
             self.deliver(job)
             self.checkpoint(job)
             return
-        self.said.append(Entry(job.role, "entered", name, policy=stage.on_cancel, commits=stage.commits))
+        self.entries.append(Entry(job.role, "entered", name, policy=stage.on_cancel, commits=stage.commits))
 
     def leave(self, job: Sim) -> None:
         self.leave_stage(job, raised=job.code is Code.UNWINDING)
 
     def swallow(self, job: Sim) -> None:
         job.code = Code.RUNNING
-        job.say("swallowed")
+        job.record("swallowed")
 
     def register(self, job: Sim) -> None:
         name = f"undo{job.registered}"
         job.registered += 1
         job.undo = [*(job.undo or ()), name]
-        job.say("registered", name)
+        job.record("registered", name)
 
     def submit(self, job: Sim) -> None:
         if job.cancel is not None and not job.cancel.held:
             self.deliver(job)
             self.checkpoint(job)
         else:
-            self.child = Sim("child", KindSpec(name="child"), None, self.said)
-            self.child.say("submitted")
+            self.child = Sim("child", KindSpec(name="child"), None, self.entries)
+            self.child.record("submitted")
 
     def finish(self, job: Sim, ending: Ending) -> None:
         if job.stage is not None:  # an exception leaves it on its way out
@@ -128,8 +128,8 @@ class World(Kernel):
         self.end_code(job, ending)
 
     def native(self, job: Sim) -> None:
-        """A cancellation comes that nobody asked for, straight through the shield."""
-        job.say("pierced")
+        """A foreign cancellation pierces the shield."""
+        job.record("pierced")
         if job.cancel is not None and job.cancel.held:
             job.cancel.pierced = True
         self.finish(job, Ending.FOREIGN)
