@@ -1,8 +1,8 @@
 """``python -m tests.kill [--times N] [--seed S] [--backend NAME] [--keep FOLDER]``: kill -9 under load.
 
-A child runs a scheduler on a journal and tells over a pipe what it was answered. It is killed at a random instant and
-the journal is judged against what was told: nothing acknowledged may be missing, nothing may happen twice. The next
-child goes on with the same journal. The load follows from the seed, the instants do not: a finding's folder is kept.
+A child runs a scheduler on a journal and reports its answers over a pipe. It is killed at a random instant and
+the journal is judged against the answers: nothing acknowledged may be missing, nothing may happen twice. The next
+child goes on with the same journal. The load follows from the seed, the instants do not: a finding's folder stays.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             shutil.rmtree(killer.folder)
     findings = report(killers, time.monotonic() - began)
     if findings:
-        print(f"the folders are kept; again: python -m tests.kill --times {options.times} --seed {options.seed}")
+        print(f"the folders stay; again: python -m tests.kill --times {options.times} --seed {options.seed}")
     elif not options.keep:
         folder.rmdir()
     return 1 if findings else 0
@@ -70,9 +70,9 @@ def report(killers: list[Killer], took_s: float) -> int:
         counts += killer.judge.books.counts
         recovered += killer.judge.recovered
         kills[killer.backend] += killer.kills
-        for told in killer.judge.books.jobs.values():
-            first = min((when[0] for when in told.registered.values()), default=None)
-            runs = [when[0] for each in told.undoing.values() for when, _ in each]
+        for log in killer.judge.books.jobs.values():
+            first = min((when[0] for when in log.registered.values()), default=None)
+            runs = [when[0] for each in log.undoing.values() for when, _ in each]
             undone += sum(first is not None and life > first for life in runs)
     findings = sum(len(killer.judge.findings) for killer in killers)
     verdicts = {name.split()[1]: number for name, number in sorted(counts.items()) if name.startswith("verdict ")}

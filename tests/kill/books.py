@@ -24,8 +24,8 @@ ACCEPTED: Final = ("canceled", "canceling", "deferred")
 
 
 @define
-class Told:
-    """What is known of one job from its process, in the order in which it was told.
+class JobLog:
+    """What a process acknowledged or did with one job, in order.
 
     Attributes:
         submitted: Acknowledgements of its submit.
@@ -84,7 +84,7 @@ class Books:
     folder: Path
     registry: Registry
     forgets: bool
-    jobs: defaultdict[str, Told] = field(factory=lambda: defaultdict(Told))
+    jobs: defaultdict[str, JobLog] = field(factory=lambda: defaultdict(JobLog))
     keys: dict[tuple[str, str], set[str]] = field(factory=lambda: defaultdict[tuple[str, str], set[str]](set))
     snapshots: list[Line] = field(factory=list[Line])
     problems: list[str] = field(factory=list[str])

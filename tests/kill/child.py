@@ -32,12 +32,12 @@ BACKENDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 ROOTS: Final = ("plain", "queued", "failing", "timed", "selfish", "steps", "steps", "guarded", "pays", "pays", "family")
 _SUBMITTERS, _CANCELERS = 4, 3
 _KNOWN: Final = 60  # how many of the newest jobs are asked for
-_COMPARED: Final = 60  # settled jobs whose snapshots are told after a start
+_COMPARED: Final = 60  # settled jobs whose snapshots are acknowledged after a start
 
 
 @define
 class Load:
-    """Submits and cancels at random; every answer is told to the parent once it is there."""
+    """Submits and cancels at random; every answer is acknowledged to the parent at once."""
 
     world: World
     scheduler: Scheduler
@@ -77,7 +77,7 @@ class Load:
 
     async def _wait(self, handle: JobHandle[Any], patience_s: float) -> None:
         with anyio.move_on_after(patience_s):
-            await tell_settled(self.world.pen, handle.wait())
+            await acknowledge_settled(self.world.pen, handle.wait())
 
     async def _cancel(self) -> None:
         random, pen = self.random, self.world.pen
@@ -105,12 +105,12 @@ class Load:
 
     def _acknowledge(self, verdicts: list[Verdict]) -> None:
         if verdicts:
-            told = [[each.job_id, each.outcome, each.state, each.stage] for each in verdicts]
-            self.world.pen.acknowledge("verdicts", verdicts=told)
+            shown = [[each.job_id, each.outcome, each.state, each.stage] for each in verdicts]
+            self.world.pen.acknowledge("verdicts", verdicts=shown)
 
 
-async def tell_settled(pen: Pen, waiting: Coroutine[Any, Any, Snapshot[Any]]) -> None:
-    """Tell what waiting for a job has told: that it has settled is kept."""
+async def acknowledge_settled(pen: Pen, waiting: Coroutine[Any, Any, Snapshot[Any]]) -> None:
+    """Acknowledge the end that a wait returned: it is committed."""
     try:
         snapshot = await waiting
     except JobNotFoundError:
@@ -137,7 +137,7 @@ async def rest(scheduler: Scheduler) -> None:
 
 
 async def live(options: Any, pen: Pen) -> None:
-    """Open the journal, tell what is settled in it, go on, and leave if the load ends before the kill."""
+    """Open the journal, acknowledge what is settled in it, go on, and leave if the load ends before the kill."""
     random = Random(f"{options.seed}/{options.life}")
     world = World(pen)
     store = SqliteStore(options.folder / "journal.db", synchronous=random.choice(("full", "normal")))
@@ -149,7 +149,7 @@ async def live(options: Any, pen: Pen) -> None:
         pen.acknowledge("ready")
         newest = (await scheduler.find(limit=3 * _COMPARED)).jobs
         for job in [job for job in newest if job.settled][:_COMPARED]:
-            await tell_settled(pen, scheduler.wait(job.id))
+            await acknowledge_settled(pen, scheduler.wait(job.id))
         if options.rest:
             await rest(scheduler)
         else:
@@ -161,7 +161,7 @@ async def live(options: Any, pen: Pen) -> None:
 
 
 async def watched(options: Any, pen: Pen) -> None:
-    """Live; what comes out of it is told before the process ends."""
+    """Live; acknowledge any exception before the process ends."""
     try:
         await live(options, pen)
     except BaseException as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
-_CLOSE_S: Final = 0.00001  # times are kept relative: the last digit may be rounded the other way
+_CLOSE_S: Final = 0.00001  # times are stored relative: the last digit may be rounded the other way
 
 
 def differs(one: Any, other: Any, path: str = "") -> str:

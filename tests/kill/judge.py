@@ -10,7 +10,7 @@ from attrs import define, field
 
 from jobcancel._core.states import TERMINAL, JobState
 
-from .books import ACCEPTED, Books, Line, Reading, Told, When
+from .books import ACCEPTED, Books, JobLog, Line, Reading, When
 from .difference import differs
 from .kinds import COMMITS, NO_RERUN
 
@@ -27,7 +27,7 @@ class Judge:
     _undo: dict[str, dict[str, int]] = field(factory=dict[str, dict[str, int]])
     _results: dict[tuple[str, str, int], int] = field(factory=dict[tuple[str, str, int], int])
     _open: dict[str, int] = field(factory=dict[str, int])
-    _told: set[str] = field(factory=set[str])
+    _reported: set[str] = field(factory=set[str])
     _lost: set[str] = field(factory=set[str])
 
     def __attrs_post_init__(self) -> None:
@@ -40,8 +40,8 @@ class Judge:
         for problem in [*problems, *self.books.problems]:
             self._find(10, "", problem)
         self.books.problems.clear()
-        for job_id, told in self.books.jobs.items():
-            self._judge_job(job_id, told, now)
+        for job_id, log in self.books.jobs.items():
+            self._judge_job(job_id, log, now)
         for (kind, key), ids in self.books.keys.items():
             if len(ids) > 1:
                 self._find(9, min(ids), f"the key {key!r} of {kind} led to {len(ids)} jobs")
@@ -55,71 +55,73 @@ class Judge:
         """Judge that nothing is open."""
         for job_id, replay in self.before.open.items():
             self._find(0, job_id, f"is still {replay.state} in the end")
-        for job_id, told in self.books.jobs.items():
-            if told.began and told.undoing and job_id in self.before.settled and not self.books.forgets:
-                begun, ended = set(told.undoing), told.undone
+        for job_id, log in self.books.jobs.items():
+            if log.began and log.undoing and job_id in self.before.settled and not self.books.forgets:
+                begun, ended = set(log.undoing), log.undone
                 if begun - ended:
                     self._find(6, job_id, f"compensations began and never ended: {sorted(begun - ended)}")
 
     def _find(self, rule: int, job_id: str, problem: str) -> None:
         finding = f"rule {rule}: {job_id} {problem}"
-        if finding not in self._told:
-            self._told.add(finding)
+        if finding not in self._reported:
+            self._reported.add(finding)
             self.findings.append(finding)
 
-    def _judge_job(self, job_id: str, told: Told, now: Reading) -> None:
+    def _judge_job(self, job_id: str, log: JobLog, now: Reading) -> None:
         settled, replay = now.settled.get(job_id), now.open.get(job_id)
-        if settled is None and replay is None and not self._may_be_gone(job_id, told, now):
+        if settled is None and replay is None and not self._may_be_gone(job_id, log, now):
             self._find(1, job_id, f"was acknowledged and is not in the journal after life {now.life}")
-        accepted = [verdict for verdict in told.verdicts if verdict[1] in ACCEPTED]
+        accepted = [verdict for verdict in log.verdicts if verdict[1] in ACCEPTED]
         if accepted:
-            self._judge_accepted(job_id, told, accepted[0], settled, replay)
+            self._judge_accepted(job_id, log, accepted[0], settled, replay)
         elif (
             settled is not None
-            and told.asked
-            and len(told.asked) == len([v for v in told.verdicts if v[1] == "refused"])
-            and not self._group_asked(told)
+            and log.asked
+            and len(log.asked) == len([v for v in log.verdicts if v[1] == "refused"])
+            and not self._group_asked(log)
             and settled["cancel"] is not None
             and settled["cancel"]["cause"] == "user"
         ):
             self._find(3, job_id, "was canceled by a user, all of whose requests were refused")
-        for when, outcome, state in told.verdicts:
+        for when, outcome, state in log.verdicts:
             if outcome == "already_terminal":
-                self._judge_terminal(job_id, told, when, state, settled, replay)
-        for problem in told.problems:
+                self._judge_terminal(job_id, log, when, state, settled, replay)
+        for problem in log.problems:
             self._find(8, job_id, problem)
-        if told.submitted and told.submitted[0]["kind"] in NO_RERUN and len(told.began) > 1:
+        if log.submitted and log.submitted[0]["kind"] in NO_RERUN and len(log.began) > 1:
             self._find(2, job_id, "began twice, though its kind has on_restart='fail'")
-        self._judge_stages(job_id, told)
+        self._judge_stages(job_id, log)
         if settled is not None:
-            self._judge_undone(job_id, told, accepted, settled)
+            self._judge_undone(job_id, log, accepted, settled)
 
-    def _group_asked(self, told: Told) -> bool:
-        return bool(told.submitted and self.books.was_asked(told.submitted[0]["id"]) and not told.asked)
+    def _group_asked(self, log: JobLog) -> bool:
+        return bool(log.submitted and self.books.was_asked(log.submitted[0]["id"]) and not log.asked)
 
-    def _may_be_gone(self, job_id: str, told: Told, now: Reading) -> bool:
-        """Return whether the journal may say nothing of a job: nobody was told of it, or its retention may be over."""
-        if not told.submitted and not told.verdicts:
+    def _may_be_gone(self, job_id: str, log: JobLog, now: Reading) -> bool:
+        """Return whether the journal may lack a job: it was never acknowledged, or its retention may be over."""
+        if not log.submitted and not log.verdicts:
             return True
         if not self.books.forgets:
             return False
         earlier = self.before.open.get(job_id)
         begins = earlier is not None and (earlier.state != "pending" or earlier.fields.get("starting"))
-        if begins and told.submitted and told.submitted[0]["kind"] in NO_RERUN:
-            self._lost.add(job_id)  # it was lost by this life, and let go: in the next ones nothing says so any more
+        if begins and log.submitted and log.submitted[0]["kind"] in NO_RERUN:
+            self._lost.add(job_id)  # this life lost and retired it: later lives have no record of it
         return bool(
             job_id in self._final
             or job_id in self._lost
             or self.books.was_asked(job_id)
-            or any(outcome in ACCEPTED for _, outcome, _ in told.verdicts)  # asked with its group; its submit is untold
-            or any(line["kind"] == "timed" for line in told.submitted)  # its time may be over before its code begins
-            or any(line["parent"] for line in told.submitted)
-            or len(told.over) == len(told.began) > 0
-            or any(when[0] < now.life for when, _ in told.began)
+            or any(
+                outcome in ACCEPTED for _, outcome, _ in log.verdicts
+            )  # asked with its group, before its submit's answer
+            or any(line["kind"] == "timed" for line in log.submitted)  # its time may be over before its code begins
+            or any(line["parent"] for line in log.submitted)
+            or len(log.over) == len(log.began) > 0
+            or any(when[0] < now.life for when, _ in log.began)
         )
 
     def _judge_accepted(
-        self, job_id: str, told: Told, verdict: tuple[When, str, str], settled: Line | None, replay: Any
+        self, job_id: str, log: JobLog, verdict: tuple[When, str, str], settled: Line | None, replay: Any
     ) -> None:
         when, outcome, _ = verdict
         if replay is not None and replay.fields.get("cancel") is None and not replay.requests:
@@ -134,58 +136,58 @@ class Judge:
                 self._find(2, job_id, f"has an acknowledged cancel ({outcome}) and is lost")
             if settled["cancel"] is None and state in {"canceled", "succeeded"}:
                 self._find(2, job_id, f"has an acknowledged cancel ({outcome}), of which nothing is known")
-        for began, attempt in told.began:
+        for began, attempt in log.began:
             if began[0] > when[0] or (began > when and outcome != "deferred"):
                 self._find(2, job_id, f"began attempt {attempt} after its cancel was acknowledged ({outcome})")
 
     def _judge_terminal(
-        self, job_id: str, told: Told, when: When, state: str, settled: Line | None, replay: Any
+        self, job_id: str, log: JobLog, when: When, state: str, settled: Line | None, replay: Any
     ) -> None:
         if replay is not None or (settled is not None and settled["state"] != state):
             now = settled["state"] if settled is not None else replay.state if replay else "gone"
-            self._find(4, job_id, f"was said to be {state} and is {now}")
-        if any(began > when for began, _ in told.began):
-            self._find(4, job_id, f"was said to be {state} and began again")
+            self._find(4, job_id, f"was acknowledged as {state} and is {now}")
+        if any(began > when for began, _ in log.began):
+            self._find(4, job_id, f"was acknowledged as {state} and began again")
 
-    def _judge_stages(self, job_id: str, told: Told) -> None:
+    def _judge_stages(self, job_id: str, log: JobLog) -> None:
         for stage in COMMITS:
-            if len([when for when, name in told.committed if name == stage]) > 1:
+            if len([when for when, name in log.committed if name == stage]) > 1:
                 self._find(7, job_id, f"ran its stage {stage}, which commits, more than once")
-        for when, stage, passage in told.ran:
+        for when, stage, passage in log.ran:
             life = self._results.get((job_id, stage, passage))
             if life is not None and when[0] > life:
-                self._find(8, job_id, f"ran passage {passage} of {stage} again, whose result was kept")
+                self._find(8, job_id, f"ran passage {passage} of {stage} again, whose result was committed")
         final = self._final.get(job_id)
         if final is not None:
-            for when, _ in told.began:
+            for when, _ in log.began:
                 if when[0] > final["life"]:
                     self._find(5, job_id, f"was {final['state']} and began again")
 
-    def _judge_undone(self, job_id: str, told: Told, accepted: list[tuple[When, str, str]], settled: Line) -> None:
-        """Judge the compensations of a settled job: those registered before an acknowledged cancel, and those kept."""
+    def _judge_undone(self, job_id: str, log: JobLog, accepted: list[tuple[When, str, str]], settled: Line) -> None:
+        """Judge the compensations of a settled job: the committed, and those before an acknowledged cancel."""
         if settled["state"] not in {"canceled", "failed"}:
             return
-        last_commit = max((when for when, _ in told.committed), default=(-1, -1))
-        begun = set(told.undoing)
+        last_commit = max((when for when, _ in log.committed), default=(-1, -1))
+        begun = set(log.undoing)
         if accepted and settled["state"] == "canceled":
             asked = accepted[0][0]
-            for mark, when in told.registered.items():
+            for mark, when in log.registered.items():
                 safe = when[0] == asked[0] and when < asked and when > last_commit
                 if safe and mark not in begun:
                     self._find(6, job_id, f"was canceled, and its compensation {mark} did not run")
         for mark, life in self._undo.get(job_id, {}).items():
-            if last_commit[0] <= life and mark not in begun and not self._dropped(told, mark, life):
-                self._find(6, job_id, f"is {settled['state']}, and its kept compensation {mark} did not run")
-        tokens = {token: mark for mark, runs in told.undoing.items() for _, token in runs}
-        if len(tokens) < len(told.undoing):
+            if last_commit[0] <= life and mark not in begun and not self._dropped(log, mark, life):
+                self._find(6, job_id, f"is {settled['state']}, and its committed compensation {mark} did not run")
+        tokens = {token: mark for mark, runs in log.undoing.items() for _, token in runs}
+        if len(tokens) < len(log.undoing):
             self._find(6, job_id, "gave two compensations the same token")
-        if any(len({token for _, token in runs}) > 1 for runs in told.undoing.values()):
+        if any(len({token for _, token in runs}) > 1 for runs in log.undoing.values()):
             self._find(6, job_id, "gave one compensation two tokens")
 
-    def _dropped(self, told: Told, mark: str, life: int) -> bool:
+    def _dropped(self, log: JobLog, mark: str, life: int) -> bool:
         """Return whether a stage that commits has run since a compensation was registered."""
-        registered = told.registered.get(mark, (life, 0))
-        return any(when > registered for when, _ in told.committed)
+        registered = log.registered.get(mark, (life, 0))
+        return any(when > registered for when, _ in log.committed)
 
     def _judge_sticking(self, now: Reading) -> None:
         for job_id, final in self._final.items():
@@ -206,9 +208,9 @@ class Judge:
         for snapshot in self.books.snapshots:
             settled = now.settled.get(snapshot["id"])
             if snapshot["id"] in now.open:
-                self._find(11, snapshot["id"], f"was told to be {snapshot['state']} and is open in the journal")
+                self._find(11, snapshot["id"], f"was acknowledged as {snapshot['state']} and is open in the journal")
             if settled is not None and (what := differs(settled, snapshot)):
-                self._find(10, snapshot["id"], f"was told to be another than it is in the journal: {what}")
+                self._find(10, snapshot["id"], f"differs from its acknowledged snapshot in the journal: {what}")
         self.books.snapshots.clear()
 
     def _count(self, now: Reading) -> None:

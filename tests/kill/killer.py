@@ -87,7 +87,7 @@ class Killer:
         answers = random.randrange(1, _ANSWERS)
         for data in pipe:
             if not data.endswith(b"\n"):
-                break  # the kill has cut it off: nobody was told
+                break  # cut off by the kill: it was not acknowledged
             line: dict[str, Any] = json.loads(data)
             self.judge.books.acknowledged(line)
             if line["what"] == last:

@@ -26,15 +26,15 @@ _LONGEST_S: Final = 0.02
 
 @define
 class World:
-    """What the jobs share: where they put down what they do, and who runs them."""
+    """What the jobs share: where they record what they do, and who runs them."""
 
     pen: Pen
     scheduler: Scheduler | None = None
 
 
 @contextmanager
-def told(job: JobContext) -> Generator[None]:
-    """Put down that an attempt's code begins and that it is over."""
+def attempt_logged(job: JobContext) -> Generator[None]:
+    """Record that an attempt's code begins and that it is over."""
     job.app.pen.effect("began", id=job.id, attempt=job.attempt)
     try:
         yield
@@ -48,13 +48,13 @@ async def pause(random: Random) -> None:
 
 
 def register(job: JobContext, name: str, step: int) -> None:
-    """Register a compensation whose mark no other registration has, and put that down."""
+    """Register a compensation whose mark no other registration has, and record that."""
     mark = f"{job.id}/{job.app.pen.life}/{job.attempt}/{step}"
     job.add_compensation(name, mark)
     job.app.pen.effect("registered", id=job.id, mark=mark)
 
 
-async def kept_stage(job: JobContext, name: str, passage: int, random: Random) -> None:
+async def rerun_stage(job: JobContext, name: str, passage: int, random: Random) -> None:
     """Go through a stage by ``run_stage``, and see that its result is that of the first time."""
     expected = f"{job.id}/{name}/{passage}"
 
@@ -70,7 +70,7 @@ async def kept_stage(job: JobContext, name: str, passage: int, random: Random) -
 
 
 def registry(retain_count: int | None) -> Registry:
-    """Return all kinds; of each ``retain_count`` settled jobs are kept."""
+    """Return all kinds; of each ``retain_count`` settled jobs are retained."""
     made = Registry()
     keep: dict[str, Any] = {"retain_count": retain_count, "retain_s": 10**7, "key_ttl_s": 10**7}
     _add_compensations(made)
@@ -95,7 +95,7 @@ def _add_compensations(made: Registry) -> None:
 def _add_simple(made: Registry, keep: dict[str, Any]) -> None:
     @made.kind("plain", **keep)
     async def plain(job: JobContext, plan: int) -> int:
-        with told(job):
+        with attempt_logged(job):
             random = Random(plan)
             for step in range(random.randrange(4)):
                 register(job, "refund", step)
@@ -105,7 +105,7 @@ def _add_simple(made: Registry, keep: dict[str, Any]) -> None:
 
     @made.kind("queued", max_running=2, on_restart="rerun", **keep)
     async def queued(job: JobContext, plan: int) -> dict[str, int]:
-        with told(job):
+        with attempt_logged(job):
             random = Random(plan)
             await pause(random)
             job.note("half", plan=plan)
@@ -114,20 +114,20 @@ def _add_simple(made: Registry, keep: dict[str, Any]) -> None:
 
     @made.kind("failing", **keep)
     async def failing(job: JobContext, plan: int) -> None:
-        with told(job):
+        with attempt_logged(job):
             register(job, "refund", 0)
             await pause(Random(plan))
             raise ValueError(plan)
 
     @made.kind("timed", timeout_s=0.004, on_restart="rerun", **keep)
     async def timed(job: JobContext, plan: int) -> None:
-        with told(job):
+        with attempt_logged(job):
             register(job, "release", 0)
             await pause(Random(plan))
 
     @made.kind("selfish", on_restart="rerun", **keep)
     async def selfish(job: JobContext, plan: int) -> None:
-        with told(job):
+        with attempt_logged(job):
             pen, random = job.app.pen, Random(plan)
             register(job, "refund", 0)
             await pause(random)
@@ -143,19 +143,19 @@ def _add_staged(made: Registry, keep: dict[str, Any]) -> None:
 
     @made.kind("steps", stages=stages, on_restart="rerun", **keep)
     async def steps(job: JobContext, plan: int) -> str:
-        with told(job):
+        with attempt_logged(job):
             random = Random(plan)
             passages = dict[str, int]()
             for number, name in enumerate(random.choices(("fetch", "build", "ship"), k=4)):
                 register(job, random.choice(("refund", "release")), number)
                 passage = passages[name] = passages.get(name, -1) + 1
-                await kept_stage(job, name, passage, random)
+                await rerun_stage(job, name, passage, random)
                 await pause(random)
             return f"plan {plan}"
 
     @made.kind("guarded", stages=stages, on_cancel="refuse", **keep)
     async def guarded(job: JobContext, plan: int) -> None:
-        with told(job):
+        with attempt_logged(job):
             random = Random(plan)
             for number, name in enumerate(random.choices(("fetch", "build", "ship"), k=3)):
                 register(job, "refund", number)
@@ -169,27 +169,27 @@ def _add_committing(made: Registry, keep: dict[str, Any]) -> None:
 
     @made.kind("pays", stages=stages, on_restart="rerun", **keep)
     async def pays(job: JobContext, plan: int) -> None:
-        with told(job):
+        with attempt_logged(job):
             random = Random(plan)
             register(job, "release", 0)
-            await kept_stage(job, "prepare", 0, random)
+            await rerun_stage(job, "prepare", 0, random)
             register(job, "refund", 1)
             if plan % 2:
-                await kept_stage(job, "pay", 0, random)
+                await rerun_stage(job, "pay", 0, random)
             else:
                 async with job.stage("pay"):
                     job.app.pen.effect("committed", id=job.id, stage="pay")
                     await pause(random)
             await pause(random)
             register(job, "refund", 2)
-            await kept_stage(job, "book", 0, random)
+            await rerun_stage(job, "book", 0, random)
             await pause(random)
 
 
 def _add_families(made: Registry, keep: dict[str, Any]) -> None:
     @made.kind("leaf", **keep)
     async def leaf(job: JobContext, plan: int) -> int:
-        with told(job):
+        with attempt_logged(job):
             random = Random(plan)
             register(job, "release", 0)
             await pause(random)
@@ -199,7 +199,7 @@ def _add_families(made: Registry, keep: dict[str, Any]) -> None:
 
     @made.kind("family", stages=[Stage("gather", on_cancel="defer")], on_restart="rerun", **keep)
     async def family(job: JobContext, plan: int) -> int:
-        with told(job):
+        with attempt_logged(job):
             random = Random(plan)
             register(job, "refund", 0)
             single = await job.submit(leaves(plan))
