@@ -1,4 +1,4 @@
-"""What may not be heard in a run: errors that nobody could catch, warnings, a loop's complaint, an unplanned log."""
+"""What may not happen in a run: uncaught errors, warnings, errors of the loop, unplanned logs."""
 
 from __future__ import annotations
 

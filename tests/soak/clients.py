@@ -129,7 +129,7 @@ class Crowd:
             await self._acts[act.what](plan.n, handle, f"u{plan.n}.{place}")
 
     def judge(self, n: int, snapshot: Snapshot[Any], handle: JobHandle[Any] | None) -> None:
-        """Close the row of a job that somebody has waited for; of an abandoned one the rest is due at the end."""
+        """Close the row of a job whose waiter has returned; the rest of an abandoned one is due at the end."""
         if snapshot.cancel is not None and snapshot.cancel.abandoned and handle is not None:
             self._abandoned.append((n, handle, snapshot))
         self._report(n, wrong_in(self.setting, n, snapshot, closing=self.closing), snapshot)
@@ -143,7 +143,7 @@ class Crowd:
             self.ledger.findings.add(sort, f"{n}: {detail} {snapshot}")
 
     async def _look_again(self, n: int, first: Snapshot[Any], handle: JobHandle[Any]) -> None:
-        """A settled job stays as it is, also once it is kept packed."""
+        """A settled job does not change, also once it is packed."""
         self.ledger.happened["looked at again"] += 1
         await self.setting.pace.pause(3)
         again = await handle.wait()
@@ -151,7 +151,7 @@ class Crowd:
             self.ledger.findings.add("a terminal state was left", f"{n}: {first}, then {again}")
 
     def follow_children(self) -> None:
-        """Have somebody wait for each child submitted since the last call."""
+        """Start a waiter for each child submitted since the last call."""
         for n in self.ledger.unfollowed:
             self.tasks.start_soon(self._follow, n)
         self.ledger.unfollowed.clear()
@@ -178,7 +178,7 @@ class Crowd:
 
     async def _cancel(self, n: int, handle: JobHandle[Any], by: str, *, defer: bool, force: bool) -> None:
         verdict = await handle.cancel(by=by, defer=defer, force=force)
-        self.ledger.heard(verdict, by, defer=defer, force=force)
+        self.ledger.answered(verdict, by, defer=defer, force=force)
 
     async def _harden(self, n: int, handle: JobHandle[Any], by: str) -> None:
         """Ask for a cancel at the stage's end, then for one at once."""
@@ -192,7 +192,7 @@ class Crowd:
         except JobNotFoundError:
             return  # settled, and past its retention
         verdict = await self.scheduler.cancel(handle.id, by=by)
-        self.ledger.heard(verdict, by)
+        self.ledger.answered(verdict, by)
         if verdict != foreseen:
             self.ledger.findings.add("a dry run foresaw another verdict", (foreseen, verdict))
 
@@ -236,7 +236,7 @@ class Crowd:
         try:
             await self.scheduler.cancel(handle.id, owner="stranger", by=by)
         except JobNotFoundError:
-            self.ledger.happened["another owner kept out"] += 1
+            self.ledger.happened["another owner refused"] += 1
         else:
             self.ledger.findings.add("another owner's cancel was answered", n)
 
@@ -248,4 +248,4 @@ class Crowd:
         verdicts = await self.scheduler.cancel_many(owner=f"o{n % 40}", by=by)
         self.ledger.happened["cancel_many"] += 1
         for verdict in verdicts.values():
-            self.ledger.heard(verdict, by)
+            self.ledger.answered(verdict, by)

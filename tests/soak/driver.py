@@ -153,17 +153,17 @@ class Soak:
         """A scheduler that was left holds no live job, no more settled ones than it may, and nothing of their code."""
         found = await scheduler.find(limit=10**9)
         live = [snapshot.id for snapshot in found.jobs if not snapshot.settled]
-        kept = Counter(snapshot.kind for snapshot in found.jobs)
+        retained = Counter(snapshot.kind for snapshot in found.jobs)
         most = {kind: options.get("retain_count", RETAIN_COUNT) or inf for kind, options in KINDS.items()}
-        many = {kind: count for kind, count in kept.items() if count > most[kind]}
+        many = {kind: count for kind, count in retained.items() if count > most[kind]}
         if live:
             self.findings.add("live jobs in a scheduler that was left", live[:5])
         if many:
-            self.findings.add("more settled jobs are kept than the retention says", many)
-        kernel = scheduler._dispatcher  # pyright: ignore[reportPrivateUsage]  # nothing public counts what it holds
-        if kernel.tasks or kernel.on_idle or kernel.table.live:
-            self.findings.add("tasks in a scheduler that was left", (kernel.tasks, len(kernel.table.live)))
-        del found, kernel
+            self.findings.add("more settled jobs are retained than the retention allows", many)
+        dispatcher = scheduler._dispatcher  # pyright: ignore[reportPrivateUsage]  # nothing public counts what it holds
+        if dispatcher.tasks or dispatcher.on_idle or dispatcher.table.live:
+            self.findings.add("tasks in a scheduler that was left", (dispatcher.tasks, len(dispatcher.table.live)))
+        del found, dispatcher
         left = gauges.instances("Job", "Watcher", "RunningJob", "StageScope", "Handle", "Cancellation")
         if left:
             self.findings.add("objects of ended jobs are alive", left)

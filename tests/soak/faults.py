@@ -63,7 +63,7 @@ FAULTS: Final = (
         _RUNTIME + "table.py",
         "len(retained.ids) > spec.retain_count:\n",
         "len(retained.ids) > 9 * spec.retain_count:\n",
-        "more settled jobs are kept than the retention says",
+        "more settled jobs are retained than the retention allows",
     ),
     Fault(
         4,

@@ -58,11 +58,11 @@ async def work(job: JobContext, topic: int = 0) -> Any:
         plan = setting.plans.pop(n) if n in setting.plans else setting.plan(n, child=not ledger.client[n])
         value = await attempt(job, setting, plan)
     except BaseException as error:
-        if ledger.left[n] == Left.RUNNING:  # a foreign cancellation has said so already
+        if ledger.left[n] == Left.RUNNING:  # a foreign cancellation has set it already
             unwinds = canceled(error) or isinstance(error, StageUnavailableError)
             ledger.left[n] = Left.CANCELED if unwinds else Left.RAISED
             if not unwinds and not isinstance(error, (PlannedError, StageTimeoutError)):
-                ledger.findings.add("a handler met an error that nobody planned", repr(error))
+                ledger.findings.add("a handler met an unplanned error", repr(error))
         raise
     ledger.left[n] = returned(value)
     return value
@@ -99,7 +99,7 @@ async def attempt(job: JobContext, setting: Setting, plan: Plan) -> object:
 
 
 def foreign(job: JobContext) -> BaseException:
-    """Return a cancellation that nobody asked for. trio lets none be made: what counts as one stands in for it."""
+    """Return a foreign cancellation. trio allows none to be made: an exception that counts as one replaces it."""
     kind = anyio.get_cancelled_exc_class()
     return StageUnavailableError(job.id, "nothing") if kind.__module__.startswith("trio") else kind()
 
@@ -209,7 +209,7 @@ async def group(job: JobContext, setting: Setting, n: int, step: Step) -> None:
 async def say(job: JobContext, setting: Setting, n: int, step: Step) -> None:
     if not job.cancel_requested:  # an abandoned job may not write, and is not asked to
         job.progress(step.length, 6)
-        job.note("said", length=step.length)
+        job.note("noted", length=step.length)
 
 
 async def process(job: JobContext, setting: Setting, n: int, step: Step) -> None:

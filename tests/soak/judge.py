@@ -23,7 +23,7 @@ def wrong_in(setting: Setting, n: int, snapshot: Snapshot[Any], *, closing: bool
     ledger, cancel = setting.ledger, snapshot.cancel
     if not snapshot.settled or snapshot.settled_at is None or snapshot.id != f"j{n}":
         yield "a waiter woke before its job had settled"
-    if ledger.told.get(n, snapshot.state) != snapshot.state:
+    if ledger.terminal.get(n, snapshot.state) != snapshot.state:
         yield "a terminal state was left"
     steps = [entry.step for entry in snapshot.history if entry.step in SETTLING]
     if len(steps) != 1:
@@ -80,12 +80,12 @@ def _of_requests(ledger: Ledger, n: int, cancel: CancelStatus | None) -> Iterato
     by_user = cancel is not None and cancel.cause is CancelCause.USER
     if asked is None:
         if by_user:
-            yield "a user's cancel that no user was told of" + (" (refused)" if ledger.refused[n] else "")
+            yield "a user's cancel without an answer to any user" + (" (refused)" if ledger.refused[n] else "")
         if n in ledger.joined and cancel is None:
             yield "an accepted cancel was lost"
     elif cancel is None:
         yield "an accepted cancel was lost"
-    # A force may have opened what somebody else's held cancel had been waiting for.
+    # A force may have opened what another user's held cancel waited for.
     elif (cancel.by, cancel.outcome) != (asked.by, asked.outcome) and not (
         asked.force and cancel.forced and cancel.outcome is Outcome.DEFERRED
     ):

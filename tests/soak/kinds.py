@@ -38,7 +38,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     "always": {"compensate_on": ["succeeded", "partially_succeeded", "failed", "canceled"]},
     "keyed": {"key_ttl_s": 2, "rerun_on": ["failed"]},
     "parent": {},
-    # Nobody waits for a child from its first step: they have to be readable until somebody comes.
+    # A child's waiter comes after its first step: the child has to be readable until then.
     "child": {"retain_s": 2, "retain_count": None},
     "child_limited": {"retain_s": 2, "retain_count": None, "max_running": 20, "max_pending": 40},
 }

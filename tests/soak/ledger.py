@@ -63,7 +63,7 @@ class Ledger:
         minted: How many ids there are; the next row's number.
         unused: How many of them became no job.
         settled: How many rows are closed.
-        unfollowed: Rows whose settlement nobody waits for yet: children's.
+        unfollowed: Rows without a waiter yet: those of children.
         from_threads: How many jobs came from threads of a host's.
         happened: What was done to jobs, counted by name.
         answers: Verdicts by outcome.
@@ -86,8 +86,8 @@ class Ledger:
         self.dirty, self.settles, self.state = (self._columns[name] for name in ("dirty", "settles", "state"))
         self.client, self.rejects = self._columns["client"], self._columns["rejects"]
         self.asked: dict[int, Asked] = {}
-        self.joined: set[int] = set()  # asked again while the cancel of somebody was under way
-        self.told: dict[int, JobState] = {}
+        self.joined: set[int] = set()  # asked again while another cancel was under way
+        self.terminal: dict[int, JobState] = {}
         self.family: dict[int, list[int]] = {}
         self.threads: set[int] = set()
         self.keyed: dict[tuple[str | None, str], tuple[int, float]] = {}
@@ -151,7 +151,7 @@ class Ledger:
         self.undone[n] = min(self.undone[n] + 1, 255)
         self.dirty[n] = max(self.dirty[n], dirty)
 
-    def heard(self, verdict: Verdict, by: str, *, defer: bool = False, force: bool = False) -> None:
+    def answered(self, verdict: Verdict, by: str, *, defer: bool = False, force: bool = False) -> None:
         """A user's request was answered."""
         n, outcome = int(verdict.job_id[1:]), verdict.outcome
         self.answers[outcome] += 1
@@ -178,7 +178,7 @@ class Ledger:
         earlier.force = True
 
     def _too_late(self, n: int, state: JobState) -> None:
-        known = STATES[self.state[n]] if self.settles[n] else self.told.setdefault(n, state)
+        known = STATES[self.state[n]] if self.settles[n] else self.terminal.setdefault(n, state)
         if known != state:
             self.findings.add("a terminal state was left", f"{n}: {known}, then {state}")
 
@@ -190,7 +190,7 @@ class Ledger:
         self.ends[state] += 1
         self.asked.pop(n, None)
         self.joined.discard(n)
-        self.told.pop(n, None)
+        self.terminal.pop(n, None)
         self.family.pop(n, None)
 
     def audit(self) -> None:
