@@ -21,7 +21,7 @@ Draw = Callable[[Random], Action]
 
 FLAVORS: Final = ("good", "raises", "exits", "leaks", "hangs")
 REACTIONS: Final = ("swallow", "returned", "partial", "raised", "group", "undo")
-# Kinds with limits come in crowds, else nobody ever waits for them.
+# Kinds with limits come in crowds, else no job ever waits for a slot.
 CROWDS: Final = (*KINDS, "limited", "limited", "paired", "timed", "timed", "hasty", "staged")
 LABELS: Final[tuple[dict[str, str], ...]] = ({}, {"team": "red"}, {"team": "blue", "size": "s"})
 
@@ -42,14 +42,14 @@ def number(random: Random) -> int:
 
 def submit(random: Random) -> Action:
     undo = random.choices(FLAVORS, k=random.choice((0, 0, 1, 2)))
-    said = {
+    options = {
         "owner": random.choice((None, "ada", "ada", "bob")),
         "key": random.choice((None, "k1", "k1", "k2")),
         "argument": random.choice((0, 0, 1)),
         "labels": random.choice(LABELS),
         "timeout_s": random.choice((None, None, None, 8)),
     }
-    return "submit", random.choice(CROWDS), undo, said
+    return "submit", random.choice(CROWDS), undo, options
 
 
 def cancel(random: Random) -> Action:

@@ -77,12 +77,12 @@ class Calls:
         # Mostly one that lives: a number beyond the living falls on those that have ended.
         return jobs[number % (len(jobs) if number % 4 == 0 else live)] if jobs else None
 
-    async def do_submit(self, kind: str, undo: list[str], said: dict[str, Any]) -> None:
+    async def do_submit(self, kind: str, undo: list[str], options: dict[str, Any]) -> None:
         tokens = [f"{flavor}#{next(self.tokens)}" for flavor in undo]
-        expected = self.reference.submit(kind, tokens, **said)
-        given = {name: value for name, value in said.items() if name != "argument"}
+        expected = self.reference.submit(kind, tokens, **options)
+        given = {name: value for name, value in options.items() if name != "argument"}
         try:
-            call = self.stage.kinds[kind](said["argument"])
+            call = self.stage.kinds[kind](options["argument"])
             handle = await self.scheduler.submit(
                 call, compensations=[self.stage.compensation(token) for token in tokens], **given
             )

@@ -14,17 +14,17 @@ from .puppets import Puppet
 from .records import Job
 from .rest import rest
 
-Told = tuple[Job, bool] | Answer | str | None
+Expected = tuple[Job, bool] | Answer | str | None
 
 
 class Commands(Calls):
-    """The actions that tell one job's code what to do."""
+    """The actions that send a command to one job's code."""
 
     def puppet(self, job: Job) -> Puppet:
         return self.stage.puppets[job.id]
 
     def _fits(self, job: Job, command: Action) -> bool:
-        """Whether the code can be told that now."""
+        """Whether the code can run that command now."""
         if command[0] == "fail" and command[1] == "leak":
             # Whether a scope whose time is over takes a cancellation for its own is the loop's affair.
             return not job.in_thread and not any(frame.timed_out for frame in job.frames)
@@ -33,12 +33,12 @@ class Commands(Calls):
     async def do_tell(self, number: int, command: Action) -> None:
         job = self._pick(number, "code")
         if job is not None and self._fits(job, command):
-            told = self._tell(job, command)
+            expected = self._command(job, command)
             await rest()
-            self._obeyed(job, command[0], told)
+            self._obeyed(job, command[0], expected)
 
-    def _tell(self, job: Job, command: Action) -> Told:
-        """Tell puppet and reference; return what the reference says that the puppet is answered."""
+    def _command(self, job: Job, command: Action) -> Expected:
+        """Send a command to puppet and reference; return the answer that the puppet should get."""
         name: str = command[0]
         arguments: list[Any] = [*command[1:]]
         if name == "enter_own":
@@ -74,21 +74,21 @@ class Commands(Calls):
             how = {"fail": "foreign" if arguments == ["leak"] else "raised"}.get(name, name)
             self.reference.end_code(job, how)
 
-    def _obeyed(self, job: Job, name: str, told: Told) -> None:
+    def _obeyed(self, job: Job, name: str, expected: Expected) -> None:
         """Compare what the puppet was answered with what the reference says."""
         reply = self.puppet(job).reply
-        if isinstance(told, tuple) and isinstance(told[0], Job):
+        if isinstance(expected, tuple) and isinstance(expected[0], Job):
             assert isinstance(reply, str), f"{job.id} got {reply} for a child"
-            told[0].id = reply
+            expected[0].id = reply
             self.tally["jobs"] += 1
             self.tally["children"] += 1
         elif isinstance(reply, Verdict):
-            assert answer(reply) == told
+            assert answer(reply) == expected
             self._answered(reply)
         else:
-            assert reply == told, f"{job.id}, told to {name}: {reply}, not {told}"
-            if isinstance(told, str):
-                self.tally[f"error: {told}"] += 1
+            assert reply == expected, f"{job.id}, asked to {name}: {reply}, not {expected}"
+            if isinstance(expected, str):
+                self.tally[f"error: {expected}"] += 1
 
     async def do_release(self, number: int, check: bool) -> None:
         threads = [job for job in self.reference.jobs if job.in_thread]
@@ -108,7 +108,7 @@ class Commands(Calls):
         self.puppet(job).posted.set()
         await self._cancel(job, *flags)
         self.tally["races"] += 1
-        told = self._tell(job, command)
+        expected = self._command(job, command)
         self.comparison.raced.add(job.id)
         await rest()
-        self._obeyed(job, command[0], told)
+        self._obeyed(job, command[0], expected)

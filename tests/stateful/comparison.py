@@ -96,7 +96,7 @@ class Comparison:
         seen = {
             "state": snapshot.state.value,
             "stage": snapshot.stage,
-            "said": (snapshot.owner, snapshot.key, snapshot.labels, snapshot.kind, snapshot.attempt),
+            "submitted": (snapshot.owner, snapshot.key, snapshot.labels, snapshot.kind, snapshot.attempt),
             "parent": snapshot.parent_id,
             "times": (snapshot.created_at, snapshot.started_at, snapshot.settled_at),
             "failure": snapshot.failure and snapshot.failure.code.value,
@@ -110,7 +110,7 @@ class Comparison:
         expected = {
             "state": job.state,
             "stage": stage,
-            "said": (job.owner, job.key, job.labels, job.kind["name"], 1),
+            "submitted": (job.owner, job.key, job.labels, job.kind["name"], 1),
             "parent": job.parent and job.parent.id,
             "times": (utc(job.created), utc(job.started), utc(job.settled)),
             "failure": job.failure,
@@ -202,8 +202,8 @@ class Comparison:
 
     def passes(self, job: Job, filters: dict[str, Any]) -> bool:
         """Whether a job passes the filters of ``find``."""
-        said = {"owner": job.owner, "kind": job.kind["name"], "state": job.state}
-        if any(said[name] != value for name, value in filters.items() if name != "labels"):
+        facts = {"owner": job.owner, "kind": job.kind["name"], "state": job.state}
+        if any(facts[name] != value for name, value in filters.items() if name != "labels"):
             return False
         labels: dict[str, str] = filters.get("labels", {})
         return labels.items() <= job.labels.items()

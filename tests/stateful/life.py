@@ -1,4 +1,4 @@
-"""How jobs live, said a second time: from the queue to the last compensation, written from the design alone.
+"""A second model of a job's life, from the queue to the last compensation, written from the design alone.
 
 Nothing here comes from the package. There is no loop: a call changes things at once, and ``rest`` lets happen what
 needs neither time nor anybody's command.
@@ -69,7 +69,7 @@ class Life:
     # A job's way.
 
     def rest(self) -> None:
-        """Let everything happen that waits for nobody."""
+        """Let everything happen that is ready."""
         while self._happens():
             pass
 
@@ -142,7 +142,7 @@ class Life:
         return JOB if job.cancel is not None and job.cancel.delivered is not None else timed_out
 
     def _land(self, job: Job, source: Frame) -> None:
-        """A cancellation is raised where the code waits; the code reacts as it was told, once."""
+        """A cancellation is raised where the code waits; the code reacts as commanded, once."""
         reaction, job.reaction = job.reaction, "out"
         if reaction in {"returned", "partial", "raised"}:
             self.end_code(job, reaction)
@@ -222,16 +222,16 @@ class Life:
         job.place, job.slot = "gone", False
         job.deadlines["retention"] = max(self.now, job.settled + job.kind["retain_s"])
         job.dropped = job.overdue = job.deadlines["retention"] == self.now  # an abandoned job's code may outlive it
-        kept = [one for one in self.ended if one.kind is job.kind and one.place == "gone" and not one.dropped]
-        for one in kept[: max(0, len(kept) - job.kind["retain_count"])]:
+        retained = [one for one in self.ended if one.kind is job.kind and one.place == "gone" and not one.dropped]
+        for one in retained[: max(0, len(retained) - job.kind["retain_count"])]:
             one.dropped = True
-            self.tied.append([other for other in kept if other.settled == one.settled])
+            self.tied.append([other for other in retained if other.settled == one.settled])
         self._start_all()
 
     # The queue.
 
     def _start_all(self) -> None:
-        """Start whoever may, children first, the oldest first."""
+        """Start every job that may start, children first, the oldest first."""
         while True:
             waiting = sorted((job for job in self.jobs if job.place == "queue"), key=lambda job: job.parent is None)
             job = next((job for job in waiting if self._may_start(job, [])), None)

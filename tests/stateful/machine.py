@@ -88,7 +88,7 @@ class Machine(Commands):
         slow = [watcher for watcher in self.watchers if watcher.style == "slow" and not watcher.over]
         if slow:
             self.tally["fault: a watcher is slow"] += 1
-            slow[number % len(slow)].told.set()
+            slow[number % len(slow)].proceed.set()
 
     async def do_unwatch(self, number: int) -> None:
         reading = [one for one in self.watchers if not one.over and not one.scope.cancel_called]

@@ -37,7 +37,7 @@ class Watcher:
     """One ``async with watch``.
 
     Attributes:
-        style: ``eager`` reads on, ``slow`` reads when it is told to, ``raises`` raises at the second snapshot.
+        style: ``eager`` reads on, ``slow`` waits for ``proceed`` after each read, ``raises`` raises at the second.
         seen: The states it saw.
         over: How it ended: ``""`` while it reads, ``settled``, or ``raised``.
     """
@@ -45,7 +45,7 @@ class Watcher:
     job: Job
     style: str
     scope: anyio.CancelScope = Factory(anyio.CancelScope)
-    told: anyio.Event = Factory(anyio.Event)
+    proceed: anyio.Event = Factory(anyio.Event)
     seen: list[str] = Factory(list[str])
     over: str = ""
 
@@ -64,5 +64,5 @@ class Watcher:
         if self.style == "raises" and len(self.seen) == 2:
             raise BoomError
         if self.style == "slow":
-            await self.told.wait()
-            self.told = anyio.Event()
+            await self.proceed.wait()
+            self.proceed = anyio.Event()

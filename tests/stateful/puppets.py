@@ -1,4 +1,4 @@
-"""Jobs whose code does what it is told, one command at a time, and otherwise waits."""
+"""Jobs whose code runs one command at a time and otherwise waits."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ COMPENSATIONS: Final = {"good": good, "raises": raises, "exits": exits, "leaks":
 
 
 async def cancellation() -> BaseException:
-    """Return a cancellation that belongs to nobody any more; trio lets none be made by hand."""
+    """Return a cancellation without a scope; trio allows none to be made by hand."""
     with anyio.CancelScope() as scope:
         scope.cancel()
         try:
@@ -117,7 +117,7 @@ class Puppet:
         self.posted.set()
 
     async def act(self) -> object:
-        """Obey until told to leave what it is inside of; return a value to return, or ``GO_ON``."""
+        """Run commands until one leaves the enclosing frame; return a value to return, or ``GO_ON``."""
         while True:
             name, *arguments = await self._next()
             if name == "leave":
@@ -193,7 +193,7 @@ class Puppet:
             raise await cancellation()
         if what == "group":
             raise BaseExceptionGroup("mixed", [await cancellation(), LookupError("in a group")])
-        raise ERRORS[what]("told to")
+        raise ERRORS[what]("by command")
 
     async def do_child(self, kind: str) -> object:
         try:

@@ -27,10 +27,10 @@ class Reference(Life):
     # What the host asks for.
 
     def submit(
-        self, kind: str, undo: Sequence[str] = (), parent: Job | None = None, **said: Any
+        self, kind: str, undo: Sequence[str] = (), parent: Job | None = None, **options: Any
     ) -> tuple[Job, bool] | str:
         """Return the job and whether it is new, or the name of the error."""
-        job = Job(self.kinds[kind], self.now, parent=parent, undo=[*undo] or None, **said)
+        job = Job(self.kinds[kind], self.now, parent=parent, undo=[*undo] or None, **options)
         if parent is None and not self.accepting:
             return "SchedulerClosedError"
         if job.kind["max_running"] < inf and any(one.kind is job.kind for one in _ancestors(job)):
@@ -73,10 +73,10 @@ class Reference(Life):
         self.closings.append(closing)
         return closing
 
-    # What a job's code does, when it is told to.
+    # What a job's code does on a command.
 
     def enter(self, job: Job, name: str, *, forgiving: bool) -> str | None:
-        """Enter a stage; return the error that the code is told of and survives."""
+        """Enter a stage; return the error that is raised in the code, which survives it."""
         stages = {stage["name"]: stage for stage in job.kind["stages"]}
         if stages and job.kind["strict"] and name not in stages:
             return "UnknownStageError"

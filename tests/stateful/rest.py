@@ -12,7 +12,7 @@ RESTLESS: Final = 20_000
 
 
 async def rest() -> None:
-    """Return when every other task waits for something that nobody is about to do.
+    """Return when every other task waits for something that no ready task will do.
 
     trio knows that by itself. On asyncio anyio's ``wait_all_tasks_blocked`` would sleep between two looks.
     """
