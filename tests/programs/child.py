@@ -69,6 +69,6 @@ def _answer(record: Record, writing: int) -> NoReturn:
     os._exit(0)
 
 
-def _write(writing: int, said: object) -> None:
+def _write(writing: int, reply: object) -> None:
     with os.fdopen(writing, "wb") as file:
-        file.write(json.dumps(said).encode())
+        file.write(json.dumps(reply).encode())

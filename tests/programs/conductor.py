@@ -309,7 +309,7 @@ class Conductor:
             world.broken.append(f"numbers: {where}({name}) was refused and left a job behind")
 
     async def do_pierce(self, number: int) -> None:
-        """Cancel the task of a job natively, as nobody should be able to."""
+        """Cancel the task of a job natively, which should be impossible."""
         running = [*self.world.tasks]
         if running:
             job_id = running[number % len(running)]

@@ -30,7 +30,7 @@ def generate(seed: int, backend: str, store: str) -> Program:
     kinds = Bodies(rng, features).kinds()
     ending = rng.choice(ENDINGS if backend == "trio" else ASYNCIO_ENDINGS)
     if ending in LOOP_ENDINGS and any("overruns" in repr(kind) for kind in kinds):
-        ending = "scope"  # nobody moves the clock in a loop that ends, so nothing may wait for it
+        ending = "scope"  # the clock stands still in a loop that ends, so nothing may wait for it
     acts = _Acts(rng, features, [kind.name for kind in kinds], may_overrun=ending not in LOOP_ENDINGS)
     return Program(
         seed,

@@ -85,7 +85,7 @@ class Job:
     def settled_n(self) -> int | None:
         """The first event at which it was seen as settled, or None.
 
-        An end that was seen while the store failed is not kept: after the restart the job goes on.
+        An end that was seen while the store failed is not committed: the job resumes after the restart.
         """
         world = self.record.world
         if world.unkept and world.life > 1:

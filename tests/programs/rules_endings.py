@@ -51,7 +51,7 @@ def _judge_code(job: Job, jobs: dict[str, Job], judgement: Judgement) -> None:
     if job.state == "failed" and how == "canceled" and job.seen.cancel is None:
         code = str(job.seen.failure.code) if job.seen.failure else ""
         right = code == "FOREIGN_CANCEL" or "WORKER_LOST" in code
-        judgement.expect("6", "a cancellation that nobody asked for is FOREIGN_CANCEL", right, about)
+        judgement.expect("6", "a cancellation without a request is FOREIGN_CANCEL", right, about)
 
 
 def _allowed(job: Job, jobs: dict[str, Job], how: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Rules 3, 4, 5 and 11: no stage begins after an accepted request, none is torn, and nobody is canceled unasked."""
+"""Rules 3, 4, 5 and 11: no stage begins after an accepted request, none is torn, no job is canceled unasked."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def judge_undos(jobs: dict[str, Job], judgement: Judgement) -> None:
         judgement.expect("7", "a compensation runs once", len(began) == 1 or again, f"{token} ran {len(began)} times")
     for job in jobs.values():
         given = sorted(job.of("undo+"), key=registered)
-        if given and (job.id in world.known or job.seen.parent_id):  # else nobody knows what was given at submit
+        if given and (job.id in world.known or job.seen.parent_id):  # else the undos given at submit are unknown
             _judge(job, given, runs, judgement)
     _judge_unsubmitted(jobs, runs, judgement)
 

@@ -84,9 +84,9 @@ def _judge_in_memory(
 
 def _same(before: Snapshot[Any], after: Snapshot[Any]) -> bool:
     """Whether nothing but the note of a refusal came."""
-    kept = [entry for entry in after.history if entry.step != "cancel_refused"]
-    before_kept = [entry for entry in before.history if entry.step != "cancel_refused"]
-    return image(_bare(before)) == image(_bare(after)) and len(kept) == len(before_kept)
+    after_others = [entry for entry in after.history if entry.step != "cancel_refused"]
+    before_others = [entry for entry in before.history if entry.step != "cancel_refused"]
+    return image(_bare(before)) == image(_bare(after)) and len(after_others) == len(before_others)
 
 
 def _bare(snapshot: Snapshot[Any]) -> Snapshot[Any]:
@@ -137,7 +137,7 @@ def _running(job: Job, plan: KindPlan, stages: set[str | None], verdict: Event) 
         _met((plan.on_cancel if name is None else plan.stage(name).on_cancel), force=force, defer=defer)
         for name in stages
     }
-    # Whether a policy between stages still shields a job whose code has ended is said nowhere.
+    # Whether a policy between stages still shields a job whose code has ended is not specified.
     ended = any(event.what == "end" and event.n < verdict.n for event in job.events)
     return allowed | {"canceling"} if ended else allowed
 

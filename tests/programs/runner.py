@@ -22,7 +22,7 @@ from .plan import Program
 
 HANG_S: Final = 20.0  # real seconds; a program takes some milliseconds, and gives up by itself after four seconds
 BUSY_S: Final = 5.0  # of processor time; a program takes some milliseconds
-MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a disk in memory, where there is one: files that nobody keeps
+MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a disk in memory, where there is one: its files are temporary
 LAST_WORDS_S: Final = 0.5
 
 
@@ -98,10 +98,10 @@ class _Child:
         findings, trace = list[Finding](), ""
         counts = Counter[str]()
         if self._ended and self._output:
-            said = json.loads(self._output)
-            findings = [Finding(*each) for each in said["findings"]]
-            counts.update(said["counts"])
-            trace = said["trace"]
+            reply = json.loads(self._output)
+            findings = [Finding(*each) for each in reply["findings"]]
+            counts.update(reply["counts"])
+            trace = reply["trace"]
             if cpu_s > BUSY_S:
                 findings.append(Finding("10", f"{cpu_s:.1f} s of processor time"))
         elif self._ended:

@@ -1,4 +1,4 @@
-"""Results, notes and exceptions that are hard to copy, compare, print or store; and the cancellations of nobody."""
+"""Results, notes and exceptions that are hard to copy, compare, print or store; and cancellations without a scope."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ ERRORS: Final[dict[str, Callable[[], BaseException]]] = {
 
 
 async def leaked() -> BaseException:
-    """A cancellation that belongs to nobody any more; trio lets none be made by hand."""
+    """A cancellation without a scope; trio allows none to be made by hand."""
     with anyio.CancelScope() as scope:
         scope.cancel()
         try:

@@ -19,14 +19,14 @@ from .plan import Program
 from .trace import Trace
 
 GATES: Final = 3
-WHO: Final[ContextVar[str]] = ContextVar("tests_programs_who", default="nobody")
+WHO: Final[ContextVar[str]] = ContextVar("tests_programs_who", default="none")
 
 
 def image(snapshot: Snapshot[Any]) -> str:
     """All that a snapshot says, to be compared: a result may be of a sort that cannot."""
     try:
         return dumps(snapshot.to_dict(), sort_keys=True)
-    except Exception as error:  # that this is wrong is said elsewhere
+    except Exception as error:  # another rule reports this
         return type(error).__name__
 
 
@@ -50,7 +50,7 @@ class World:
         known: By id, how the host or a parent came to know of a job.
         parents: The parent's id, by a child's.
         ends: By id, the first settled snapshot that anybody saw, and when.
-        promised: By id, the settled snapshots that ``wait`` gave: with a store these outlast a restart.
+        promised: By id, the settled snapshots that ``wait`` gave: with a store these survive a restart.
         unkept: Whether the store failed at any time.
         pierced: The ids of jobs whose task was cancelled natively.
         children: How many children were asked for.
