@@ -118,23 +118,23 @@ async def _rest() -> None:
 
 
 async def submits(scene: Scene, scheduler: Scheduler, way: Way, key: str | None) -> None:
-    """A job whose handle nobody got does not run."""
+    """A job whose handle was never returned does not run."""
     got: list[JobHandle[Any]] = await way(partial(scheduler.submit, "sleeps", key=key))
     known = {handle.id for handle in got}
     await _rested()
     for job in (await scheduler.find()).jobs:
         if job.id not in known and not job.settled:
-            scene.wrong(f"a job is {job.state} whose id nobody has")
+            scene.wrong(f"a job is {job.state} whose id was never returned")
         if job.id in known and job.state != "running":
             scene.wrong(f"a job whose handle was given is {job.state}")
     if key is not None and not known:
         again = await scheduler.submit("sleeps", key=key)
         if not again.created:
-            scene.wrong("the key is that of a job that nobody submitted")
+            scene.wrong("the key is that of a job whose submit failed")
 
 
 async def cancels(scene: Scene, scheduler: Scheduler, way: Way, many: bool) -> None:
-    """A cancel whose verdict nobody got was not made."""
+    """A cancel whose verdict was never returned has no effect."""
     handle = await scheduler.submit("sleeps")
     await scene.world.until_reached(1)
     got: list[Verdict | dict[str, Verdict]] = await way(scheduler.cancel_many if many else handle.cancel)
@@ -143,7 +143,7 @@ async def cancels(scene: Scene, scheduler: Scheduler, way: Way, many: bool) -> N
     if got and state != "canceled":
         scene.wrong(f"a job whose cancel was answered with {got[0]} is {state}")
     if not got and state != "running":
-        scene.wrong(f"nobody got the verdict of a job that is {state}")
+        scene.wrong(f"no verdict was returned for a job that is {state}")
 
 
 async def _rested() -> None:

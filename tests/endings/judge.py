@@ -30,14 +30,14 @@ class Fate:
 
     Attributes:
         shown: What the scheduler shows afterwards, in memory.
-        kept: What it shows, and the journal has, with a store.
+        committed: What it shows, and the journal has, with a store.
         settled: What the next life makes of that.
         undone: How often its compensation ran, over all lives; in memory, and with a store.
         effects: What it has put down once.
     """
 
     shown: str
-    kept: str
+    committed: str
     settled: str
     undone: tuple[int, int]
     effects: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ def _jobs(report: Report) -> Iterator[str]:
 
 def _history(report: Report, kind: str, states: dict[str, str]) -> Iterator[str]:
     """What was terminal stays so; the next life ends all."""
-    # What a scheduler shows that was never left may be more than was committed: nobody could be notified of it.
+    # A scheduler that was never left may show more than was committed: no waiter can have been notified of it.
     views = ("journal", "settled") if report.cell.ending.jobs is Jobs.DROPPED else ("shown", "journal", "settled")
     order = [states[view] for view in views if view in states]
     for before, after in pairwise(order):
@@ -138,7 +138,7 @@ def _left(
     report: Report, kind: str, seen: dict[str, dict[str, Any]], effects: Counter[tuple[str, str]], job_id: str
 ) -> Iterator[str]:
     fate, durable = FATES[kind], report.cell.store != "none"
-    expected = {"shown": fate.kept if durable else fate.shown, "journal": fate.kept, "settled": fate.settled}
+    expected = {"shown": fate.committed if durable else fate.shown, "journal": fate.committed, "settled": fate.settled}
     for view, job in seen.items():
         if job["state"] != expected[view]:
             yield f"{kind} is {job['state']} ({job.get('code')}) in what is {view}, not {expected[view]}"

@@ -1,4 +1,4 @@
-"""What the benchmarks say of what they measured: the worst run is judged, and what is missing is said."""
+"""Figures of the benchmarks: the worst run is judged, and a missing figure has a reason."""
 
 from __future__ import annotations
 

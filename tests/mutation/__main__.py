@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     explanations = Explanations.read()
     with tempfile.TemporaryDirectory(prefix="jobcancel-mutation-") as temporary:
         results = tried_all(files, copy_tree(Path(temporary).resolve()))
-    code = told(files, results, explanations)
+    code = report(files, results, explanations)
     print(f"{perf_counter() - begun:.0f} s")
     return code
 
@@ -53,8 +53,8 @@ def tried_all(files: Sequence[str], copy: Path) -> list[Result]:
     return results
 
 
-def told(files: Sequence[str], results: Sequence[Result], explanations: Explanations) -> int:
-    """Prints the table, the survivors that nobody explained and the explanations that explain nothing."""
+def report(files: Sequence[str], results: Sequence[Result], explanations: Explanations) -> int:
+    """Prints the table, the survivors without an explanation and the explanations without a survivor."""
     survivors = [result.mutant for result in results if result.became == "survived"]
     explained = [mutant for mutant in survivors if explanations.cover(mutant)]
     columns = ("mutants", "killed", "timed out", "survived", "explained")
@@ -78,7 +78,7 @@ def told(files: Sequence[str], results: Sequence[Result], explanations: Explanat
     unexplained = [mutant for mutant in survivors if mutant not in explained]
     mistakes = [result.mutant for result in results if result.became == "mistake"]
     stale = explanations.stale(files)
-    _list("survived, and nobody explained it", map(shown, unexplained))
+    _list("survived without an explanation", map(shown, unexplained))
     _list("could not be judged", map(shown, mistakes))
     _list("explained, but no such mutant survives: take it out of the list", stale)
     return 1 if unexplained or mistakes or stale else 0

@@ -5,7 +5,7 @@ It reads one JSON line a mutant and answers with one; FOLDER holds the tests tha
 - ``survey``: reads nothing, answers once: which tests run which function, and how long each test takes;
 - ``patch``: for the body of a function. All tests are collected once; for each mutant a fork exchanges the code of
   the function, wherever it has come to (a property, a decorated function, attrs' copy of a class), and runs its tests;
-- ``reload``: for what runs when a module is imported. For each mutant a fork imports everything anew.
+- ``reload``: for what runs when a module is imported. For each mutant a fork imports everything again.
 
 A fork that answers neither "passed" nor "failed" tells of a mistake in the tests or here, and is reported as such.
 """
@@ -35,12 +35,12 @@ import pytest
 ARGUMENTS: Final = ("-q", "-x", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:schemathesis")
 PASSED, FAILED, MISTAKE = 0, 1, 99
 MEMORY: Final = 4 << 30  # bytes: a mutant that never stops to append dies of it
-# What is imported anew for a mutant: whatever may have been made of its package.
-ANEW: Final = {"tests/core": "jobcancel", "tests/contracts": "jobcancel.contracts"}
+# The modules that are imported again for a mutant: those that may use its package.
+RELOADED: Final = {"tests/core": "jobcancel", "tests/contracts": "jobcancel.contracts"}
 
 
 class Settings:
-    """Hypothesis, the same at every run, on a busy machine too; a smaller counterexample would tell nobody anything."""
+    """Hypothesis, the same at every run, on a busy machine too; a smaller counterexample is of no use."""
 
     def pytest_configure(self) -> None:
         from hypothesis import HealthCheck, Phase, settings  # pytest has to import it first, as a plugin
@@ -222,7 +222,7 @@ def main(how: str, folder: str) -> None:
     elif how == "patch":
         pytest.main([*ARGUMENTS, folder], plugins=[Settings(), Patching(requests, answer)])
     else:
-        reloading(folder, ANEW[folder], requests, answer)
+        reloading(folder, RELOADED[folder], requests, answer)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def surveyed(folder: str, copy: Path) -> Suite:
 
 
 def tried(mutants: Sequence[Mutant], suite: Suite, copy: Path) -> list[Result]:
-    """Tries the bodies of functions by exchanging their code; what is left, and all else, by importing anew."""
+    """Tries the bodies of functions by exchanging their code; all else by importing again."""
     patched: list[tuple[Mutant, dict[str, Any]]] = []
     reloaded: list[Mutant] = []
     bodies = {file: {body.function: body for body in bodies_in((copy / file).read_text(encoding="utf-8"))}
