@@ -1,4 +1,4 @@
-"""What a job costs over what nobody can do without: a raw task, the one scope that a cancel needs, and anyio's way.
+"""What a job costs over the minimum: a raw task, the one scope that a cancel needs, and anyio's way.
 
 The targets are those of section 11 of the design; they are for asyncio and uvloop. On trio the raw task is a nursery's
 and is cancelled by a scope of trio's.

@@ -26,7 +26,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.ever, self.done, self.told = ever(), anyio.Event(), list[JobContext]()
+        self.ever, self.done, self.running = ever(), anyio.Event(), list[JobContext]()
         self.waits = self.registry.kind("waits")(self._waits)
         self.ends = self.registry.kind("ends", retain_count=None)(self._ends)
         self.retained = self.registry.kind("retained", retain_count=FEW)(self._ends)
@@ -47,7 +47,7 @@ class Jobs:
         await self.ever()
 
     async def _tells(self, job: JobContext) -> None:
-        self.told.append(job)
+        self.running.append(job)
         self.done.set()
         await self.ever()
 
@@ -178,7 +178,7 @@ async def notes(jobs: Jobs, scheduler: Scheduler, many: int, watch: Stopwatch) -
     """Write to a history that has so many entries."""
     await scheduler.submit(jobs.tells())
     await jobs.done.wait()
-    (job,) = jobs.told
+    (job,) = jobs.running
     for _ in range(many):
         job.note("step")
     with watch:
@@ -198,7 +198,7 @@ Case = Callable[[Jobs, Scheduler, int, Stopwatch], Coroutine[Any, Any, int]]
 CASES: Final[dict[str, Case]] = {
     "submit, by live jobs": submits,
     "submit to settled, by settled jobs": submits_settled,
-    "submit to settled, by jobs let go": submits_retained,
+    "submit to settled, by jobs retired": submits_retained,
     "submit by name, by kinds": submits_of_a_kind,
     "get, by settled jobs": gets,
     "a page of find, by settled jobs": pages,

@@ -1,6 +1,6 @@
 """Requests a second of a cancel through uvicorn, against a bare Starlette route that returns the same bytes.
 
-The server is a process of its own (``benchmarks.served``), the client a few connections that are kept alive; rounds
+The server is a process of its own (``benchmarks.served``), the client a few keep-alive connections; rounds
 alternate between the two routes, and a ratio is that of one round.
 """
 

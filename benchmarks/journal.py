@@ -87,10 +87,10 @@ async def raw_rate(submitters: int, count: int) -> float:
     wanted = asyncio.Event()
 
     async def submit(number: int) -> None:
-        kept = asyncio.get_running_loop().create_future()
-        waiting.append((f"job_{number:026}", kept))
+        committed = asyncio.get_running_loop().create_future()
+        waiting.append((f"job_{number:026}", committed))
         wanted.set()
-        await kept
+        await committed
 
     with tempfile.TemporaryDirectory() as folder:
         connection = sqlite3.connect(Path(folder, "raw.db"), isolation_level=None, check_same_thread=False)
@@ -112,8 +112,8 @@ async def raw_rate(submitters: int, count: int) -> float:
                 wanted.clear()
                 batch, waiting[:] = list(waiting), []
                 await asyncio.to_thread(commit, [job_id for job_id, _ in batch])
-                for _, kept in batch:
-                    kept.set_result(None)
+                for _, committed in batch:
+                    committed.set_result(None)
 
         writer = asyncio.create_task(write())
         rate = await drive(submitters, count, submit)

@@ -36,13 +36,13 @@ async def sleeps(_job: JobContext, live: Live) -> None:
 
 
 @registry.kind("victim")
-async def victim(_job: JobContext, told: Victim) -> None:
+async def victim(_job: JobContext, measured: Victim) -> None:
     """Wait to be canceled."""
     try:
-        told.begun.set()
-        await told.live.wait_for_ever()
+        measured.begun.set()
+        await measured.live.wait_for_ever()
     finally:
-        told.reached = perf_counter()
+        measured.reached = perf_counter()
 
 
 def figures(*, quick: bool, backend: str) -> Iterator[Figure]:
@@ -67,10 +67,10 @@ async def _latencies(among: int, samples: int, rounds: int) -> list[list[float]]
 
 
 async def _latency(scheduler: Scheduler, live: Live) -> float:
-    told = Victim(live)
-    handle = await scheduler.submit(victim(told))
-    await told.begun.wait()
+    measured = Victim(live)
+    handle = await scheduler.submit(victim(measured))
+    await measured.begun.wait()
     begun = perf_counter()
     await handle.cancel()
     await handle.wait()
-    return told.reached - begun
+    return measured.reached - begun

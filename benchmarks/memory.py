@@ -1,7 +1,7 @@
 """Bytes a job, live and settled, and how long a full collection of garbage stops everything.
 
 Each size in a process of its own (``python -m benchmarks.memory``); bytes are the growth of the resident memory. What
-nobody can do without is measured beside: a task of the loop, with one scope in it, that waits.
+every job needs is measured beside: a task of the loop, with one scope in it, that waits.
 """
 
 from __future__ import annotations

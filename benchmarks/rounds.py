@@ -1,4 +1,4 @@
-"""Interleaved rounds: every contender once a round in an order of its own, CPU and wall apart, the collector told.
+"""Interleaved rounds: every contender once a round in an order of its own, CPU and wall apart, collections noted.
 
 A ratio is taken within one round, so that both sides met the same machine; a first round warms up and does not count.
 The orders are shuffled, by the round's number: were they rotated, one contender would always meet the heap as the same

@@ -46,7 +46,7 @@ async def main() -> None:
 
         cancel = asgi.routes(scheduler, contract, authenticate=tokens)
         app = Starlette(routes=[Route("/bare/{job_id}", bare, methods=["POST"]), *cancel])
-        # Said in full: for a socket of protocol 0 asyncio sets no TCP_NODELAY, and every answer waits 40 ms for an ACK.
+        # Written out: for a socket of protocol 0 asyncio sets no TCP_NODELAY, and every answer waits 40 ms for an ACK.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -1,4 +1,4 @@
-"""aiojobs, without its limit: nobody queues."""
+"""aiojobs, without its limit: no job waits in a queue."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from benchmarks.peer.side import tell
 from benchmarks.rounds import Stopwatch
 from benchmarks.work import nothing
 
-KEPT = timedelta(minutes=10)
+EXPIRATION = timedelta(minutes=10)
 
 
 async def settle(jobs: int, watch: Stopwatch) -> None:
@@ -19,7 +19,7 @@ async def settle(jobs: int, watch: Stopwatch) -> None:
         await scheduler.configure_task("nothing", func=nothing, max_running_jobs=jobs)
         await scheduler.start_in_background()
         with watch:
-            ids = [await scheduler.add_job("nothing", result_expiration_time=KEPT) for _ in range(jobs)]
+            ids = [await scheduler.add_job("nothing", result_expiration_time=EXPIRATION) for _ in range(jobs)]
             for job_id in ids:
                 await scheduler.get_job_result(job_id)
         await scheduler.stop()
