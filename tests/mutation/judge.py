@@ -1,11 +1,12 @@
-"""Tries mutants, a process of its own inside a copy of the tree: ``python -m tests.mutation.judge HOW FOLDER``.
+"""Tries mutants, a process of its own inside a copy of the tree: ``python -m tests.mutation.judge HOW FOLDER ...``.
 
-It reads one JSON line a mutant and answers with one; FOLDER holds the tests that judge. HOW is one of:
+It reads one JSON line a mutant and answers with one; the FOLDERs hold the tests that judge. With ``--asyncio`` after
+HOW it leaves out the tests on other loops. HOW is one of:
 
 - ``survey``: reads nothing, answers once: which tests run which function, and how long each test takes;
 - ``patch``: for the body of a function. All tests are collected once; for each mutant a fork exchanges the code of
   the function, wherever it has come to (a property, a decorated function, attrs' copy of a class), and runs its tests;
-- ``reload``: for what runs when a module is imported. For each mutant a fork imports everything again.
+- ``reload``: for what runs when a module is imported. For each mutant a fork imports everything anew.
 
 A fork that answers neither "passed" nor "failed" tells of a mistake in the tests or here, and is reported as such.
 """
@@ -16,6 +17,7 @@ import gc
 import importlib.machinery
 import importlib.util
 import json
+import mmap
 import os
 import resource
 import signal
@@ -35,12 +37,12 @@ import pytest
 ARGUMENTS: Final = ("-q", "-x", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:schemathesis")
 PASSED, FAILED, MISTAKE = 0, 1, 99
 MEMORY: Final = 4 << 30  # bytes: a mutant that never stops to append dies of it
-# The modules that are imported again for a mutant: those that may use its package.
-RELOADED: Final = {"tests/core": "jobcancel", "tests/contracts": "jobcancel.contracts"}
+# What is imported anew for a mutant: whatever may have been made of its package.
+ANEW: Final = {"tests/core": "jobcancel", "tests/contracts": "jobcancel.contracts", "tests/runtime": "jobcancel"}
 
 
 class Settings:
-    """Hypothesis, the same at every run, on a busy machine too; a smaller counterexample is of no use."""
+    """Hypothesis, the same at every run, on a busy machine too; a smaller counterexample would tell nobody anything."""
 
     def pytest_configure(self) -> None:
         from hypothesis import HealthCheck, Phase, settings  # pytest has to import it first, as a plugin
@@ -57,15 +59,36 @@ class Settings:
         settings.load_profile("mutation")
 
 
+class AsyncioOnly:
+    """Leaves out the tests on the other loops."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if loop_of(item) in (None, "asyncio")]
+
+
+def loop_of(item: pytest.Item) -> str | None:
+    """Returns the name of the loop on which a test runs, or None for a test that chooses none."""
+    name: str | None = (
+        item.callspec.params.get("anyio_backend")
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        else None
+    )
+    return name
+
+
 class Survey:
     """Which tests run which lines, and how long each takes."""
 
     def __init__(self) -> None:
         self.coverage = coverage.Coverage(data_file=None, config_file=False, include=["jobcancel/*"])
         self.took_s: dict[str, float] = {}
+        self.other_loops: list[str] = []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        if loop_of(item) not in (None, "asyncio"):
+            self.other_loops.append(item.nodeid)
         self.coverage.switch_context(item.nodeid)
         begun = time.monotonic()
         try:
@@ -74,16 +97,16 @@ class Survey:
             self.took_s[item.nodeid] = time.monotonic() - begun
             self.coverage.switch_context("")
 
-    def answer(self, folder: str) -> dict[str, Any]:
+    def answer(self, folders: Sequence[str], plugins: Sequence[object]) -> dict[str, Any]:
         """Runs the tests; an empty context stands for what ran while a module was imported."""
         self.coverage.start()
-        code = pytest.main([*ARGUMENTS, folder], plugins=[Settings(), self])
+        code = pytest.main([*ARGUMENTS, *folders], plugins=[*plugins, self])
         self.coverage.stop()
         measured = self.coverage.get_data()
         top = Path.cwd()
         files = {str(Path(file).relative_to(top)): file for file in measured.measured_files()}
         lines = {name: measured.contexts_by_lineno(file) for name, file in files.items()}
-        return {"code": int(code), "took_s": self.took_s, "lines": lines}
+        return {"code": int(code), "took_s": self.took_s, "lines": lines, "other_loops": self.other_loops}
 
 
 class Patching:
@@ -95,8 +118,8 @@ class Patching:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
         functions: dict[tuple[str, str], list[FunctionType]] = defaultdict(list)
-        for found in gc.get_objects():
-            if isinstance(found, FunctionType) and found.__module__ and found.__module__.startswith("jobcancel."):
+        for found in gc.get_objects():  # some of them raise when isinstance asks for their class
+            if type(found) is FunctionType and found.__module__ and found.__module__.startswith("jobcancel."):
                 functions[found.__code__.co_filename, found.__code__.co_qualname].append(found)
         gc.freeze()  # a fork's collections would copy all of it
         for line in self.requests:
@@ -105,19 +128,25 @@ class Patching:
             targets = functions[file, mutant["function"]]
             tests = [items[name] for name in mutant["tests"]]
 
-            def run(mutant: Any = mutant, file: str = file, targets: Any = targets, tests: Any = tests) -> int:
+            def run(
+                at: mmap.mmap, mutant: Any = mutant, file: str = file, targets: Any = targets, tests: Any = tests
+            ) -> int:
                 code = code_in(compile(mutant["source"], file, "exec"), mutant["function"])
                 if code is None or not targets or any(it.__code__.co_freevars != code.co_freevars for it in targets):
                     return MISTAKE
                 for target in targets:
                     target.__code__ = code
-                for test, following in zip(tests, [*tests[1:], None], strict=True):
+                limits = mutant["limits_s"]
+                for place, (test, following, limit) in enumerate(zip(tests, [*tests[1:], None], limits, strict=True)):
+                    at[:4] = place.to_bytes(4)
+                    signal.setitimer(signal.ITIMER_REAL, limit)  # a test that hangs is not to cost what all may take
                     test.config.hook.pytest_runtest_protocol(item=test, nextitem=following)
                     if session.testsfailed:
                         return FAILED
                 return PASSED
 
-            self.answer(forked(run, mutant["limit_s"]))
+            verdict, place = forked(run, 0.0)
+            self.answer([verdict, mutant["tests"][place] if verdict in ("killed", "timed out") else None])
         return True
 
 
@@ -142,25 +171,27 @@ def forget(top: str) -> None:
                 vars(sys.modules[parent]).pop(child, None)  # else `from parent import child` finds the old one
 
 
-def reloading(folder: str, top: str, requests: TextIO, answer: Callable[[Any], None]) -> None:
-    """Serves mutants of what runs at import; ``top`` is the package that knows the mutated ones."""
-    pytest.main([*ARGUMENTS, "--collect-only", folder], plugins=[Settings()])  # third parties stay imported
-    forget(top)
+def reloading(
+    folders: Sequence[str], plugins: Sequence[object], requests: TextIO, answer: Callable[[Any], None]
+) -> None:
+    """Serves mutants of what runs at import."""
+    pytest.main([*ARGUMENTS, "--collect-only", *folders], plugins=[*plugins])  # third parties stay imported
+    forget(ANEW[folders[0]])
     gc.freeze()
     for line in requests:
         mutant = json.loads(line)
 
-        def run(mutant: Any = mutant) -> int:
+        def run(_: mmap.mmap, mutant: Any = mutant) -> int:
             sys.meta_path.insert(0, Planted(mutant["file"], mutant["source"]))
-            for chosen in dict.fromkeys((mutant["first"], folder)):
-                code = pytest.main([*ARGUMENTS, chosen], plugins=[Settings()])
+            for chosen in dict.fromkeys((mutant["first"], *folders)):
+                code = pytest.main([*ARGUMENTS, chosen], plugins=[*plugins])
                 if code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):  # or a module not imported
                     return FAILED
                 if code != pytest.ExitCode.OK:
                     return MISTAKE
             return PASSED
 
-        answer(forked(run, mutant["limit_s"]))
+        answer([forked(run, mutant["limit_s"])[0], None])
 
 
 class Planted(MetaPathFinder):
@@ -187,8 +218,12 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return compile(self.source, self.path, "exec", dont_inherit=True)
 
 
-def forked(run: Callable[[], int], limit_s: float) -> str:
-    """Runs in a fork, which the clock ends after ``limit_s``; answers what became of the mutant."""
+def forked(run: Callable[[mmap.mmap], int], limit_s: float) -> tuple[str, int]:
+    """Runs in a fork, which the clock ends after ``limit_s``; answers what became of the mutant, and the last test.
+
+    ``run`` writes the place of a test before it runs it.
+    """
+    at = mmap.mmap(-1, 4)  # shared with the fork
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -196,18 +231,22 @@ def forked(run: Callable[[], int], limit_s: float) -> str:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         code = MISTAKE
         try:
-            code = run()
+            code = run(at)
         except BaseException:  # whatever a mutant lets out is not to reach the loop of the one that forked
             code = FAILED
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
+    last = int.from_bytes(at[:4])
+    at.close()
     if os.WIFSIGNALED(status):
-        return "timed out" if os.WTERMSIG(status) == signal.SIGALRM else "killed"
-    return {PASSED: "survived", FAILED: "killed"}.get(os.WEXITSTATUS(status), "mistake")
+        return "timed out" if os.WTERMSIG(status) == signal.SIGALRM else "killed", last
+    return {PASSED: "survived", FAILED: "killed"}.get(os.WEXITSTATUS(status), "mistake"), last
 
 
-def main(how: str, folder: str) -> None:
+def main(how: str, *arguments: str) -> None:
+    folders = [argument for argument in arguments if argument != "--asyncio"]
+    plugins = [Settings(), *([AsyncioOnly()] if "--asyncio" in arguments else [])]
     requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -218,11 +257,11 @@ def main(how: str, folder: str) -> None:
         answers.flush()
 
     if how == "survey":
-        answer(Survey().answer(folder))
+        answer(Survey().answer(folders, plugins))
     elif how == "patch":
-        pytest.main([*ARGUMENTS, folder], plugins=[Settings(), Patching(requests, answer)])
+        pytest.main([*ARGUMENTS, *folders], plugins=[*plugins, Patching(requests, answer)])
     else:
-        reloading(folder, RELOADED[folder], requests, answer)
+        reloading(folders, plugins, requests, answer)
 
 
 if __name__ == "__main__":

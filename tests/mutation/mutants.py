@@ -1,4 +1,4 @@
-"""The mutants of a file, made by mutmut's operators.
+"""The mutants of a file, made by mutmut's operators and one more: a call whose value nobody uses is left out.
 
 mutmut's own run switches functions alone, by trampolines: tables, enums, defaults, properties and what is decorated
 stay whole. Here its operators meet every node of a file; ``judge`` says how a mutant of either sort is tried.
@@ -32,6 +32,7 @@ _FOR_CHECKERS: Final = (
 _CAST: Final = m.Call(func=m.Name("cast"))
 _DOCSTRING: Final = m.Expr(m.SimpleString() | m.ConcatenatedString())
 _ELLIPSIS: Final = m.SimpleStatementLine([m.Expr(m.Ellipsis())])
+_FOR_EFFECT: Final = m.Expr(m.Call() | m.Await(m.Call())) | m.Del()
 
 
 @frozen
@@ -54,6 +55,23 @@ class Mutant:
     new: str
     source: str
 
+    @property
+    def shown(self) -> str:
+        """Where it is, and its lines."""
+        lines = [f"    - {line}" for line in self.old.splitlines()] + [
+            f"    + {line}" for line in self.new.splitlines()
+        ]
+        return "\n".join([f"{self.file}:{self.line} {self.function}".rstrip(), *lines])
+
+
+def _left_out(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Yields ``pass`` for a call that is a statement of its own, and for a ``del``."""
+    if m.matches(node, _FOR_EFFECT):
+        yield cst.Pass()
+
+
+_OPERATORS: Final = (*mutation_operators, (cst.BaseSmallStatement, _left_out))
+
 
 @frozen
 class Body:
@@ -67,6 +85,18 @@ class Body:
 def bodies_in(source: str) -> list[Body]:
     """Returns the functions of a module and the methods of its classes; functions inside those belong to them."""
     return list(_bodies(ast.parse(source).body, ""))
+
+
+def statement_in(source: str, line: int) -> range:
+    """Returns the lines of the innermost statement at a line; of a compound one only the head, if the line is there."""
+    found = range(line, line + 1)
+    for node in ast.walk(ast.parse(source)):  # outer statements come before inner ones
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            inner: list[ast.stmt] = getattr(node, "body", [])
+            in_head = bool(inner) and line < inner[0].lineno
+            last = inner[0].lineno - 1 if in_head else node.end_lineno or node.lineno
+            found = range(node.lineno, max(last, line) + 1)
+    return found
 
 
 def _bodies(statements: list[ast.stmt], prefix: str) -> Iterator[Body]:
@@ -94,9 +124,7 @@ class _Finder(cst.CSTVisitor):
             return False
         place = self.get_metadata(PositionProvider, node, None)
         if isinstance(place, CodeRange):
-            changes = (
-                mutated for kind, change in mutation_operators if isinstance(node, kind) for mutated in change(node)
-            )
+            changes = (mutated for kind, change in _OPERATORS if isinstance(node, kind) for mutated in change(node))
             self.found += ((place, node, mutated) for mutated in changes)
         return True
 
