@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from jobcancel import (
     CompensationContext,
@@ -80,6 +81,37 @@ async def test_a_failing_or_overrunning_compensation_stops_no_other(
     ]
     assert snapshot.failure is not None
     assert snapshot.failure.message == "so that it is undone"
+
+
+@pytest.mark.parametrize(("bad", "compensated"), [("none", True), ("raises", False), ("overruns", False)])
+async def test_a_cancel_is_compensated_only_if_every_compensation_ended_well(
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, bad: str, *, compensated: bool
+) -> None:
+    inside, newest = anyio.Event(), anyio.Event()
+
+    async def undo() -> None:
+        newest.set()
+        if bad == "raises":
+            raise OSError("the disk is full")
+        if bad == "overruns":
+            await anyio.sleep_forever()
+
+    @registry.kind("work", cleanup_s=5)
+    async def work(job: JobContext) -> None:
+        job.add_compensation(checkpoint)
+        job.add_compensation(undo)
+        inside.set()
+        await anyio.sleep_forever()
+
+    handle = await scheduler.submit(work())
+    await inside.wait()
+    await handle.cancel()
+    await newest.wait()
+    await clock.advance(5)
+    cancel = (await handle.wait()).cancel
+
+    assert cancel is not None
+    assert cancel.compensated is compensated
 
 
 async def test_an_awaitable_returned_by_a_plain_compensation_is_awaited(

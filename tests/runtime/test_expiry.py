@@ -51,6 +51,19 @@ async def test_an_expired_job_blocks_no_other(registry: Registry, scheduler: Sch
     assert await state(last) is JobState.RUNNING
 
 
+async def test_a_job_that_started_in_time_does_not_expire(
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
+) -> None:
+    kind = limited(registry)
+    first, second = await scheduler.submit(kind()), await scheduler.submit(kind())
+    await clock.advance(59)
+    await first.cancel()
+    await first.wait()
+    await clock.advance(600)
+
+    assert await state(second) is JobState.RUNNING
+
+
 async def test_an_expired_job_is_compensated_before_it_settles(
     registry: Registry, scheduler: Scheduler, clock: ManualClock
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from subprocess import CalledProcessError, CompletedProcess
@@ -40,6 +41,19 @@ async def test_a_code_other_than_zero_raises_with_the_outputs(registry: Registry
         assert (error.returncode, error.cmd, error.stdout, error.stderr) == (3, python(code), b"out\n", b"err\n")
 
     assert (await (await scheduler.submit(work())).wait()).state is JobState.SUCCEEDED
+
+
+async def test_a_death_by_signal_raises_unless_check_is_off(registry: Registry, scheduler: Scheduler) -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+    @registry.kind("work")
+    async def work(job: JobContext) -> int:
+        with pytest.raises(CalledProcessError) as raised:
+            await job.run_process(python(code))
+        assert raised.value.returncode == -signal.SIGKILL
+        return (await job.run_process(python(code), check=False)).returncode
+
+    assert await (await scheduler.submit(work())).result() == -signal.SIGKILL
 
 
 async def test_a_string_is_run_by_the_shell(registry: Registry, scheduler: Scheduler) -> None:

@@ -14,11 +14,12 @@ from jobcancel.testing import ManualClock
 async def test_a_stage_past_its_timeout_is_interrupted_under_any_policy(
     registry: Registry, scheduler: Scheduler, clock: ManualClock, on_cancel: str
 ) -> None:
-    inside = anyio.Event()
+    enter, inside = anyio.Event(), anyio.Event()
     caught: list[StageTimeoutError] = []
 
     @registry.kind("work", stages=[Stage("slow", on_cancel=OnCancel(on_cancel), timeout_s=60)])
     async def work(job: JobContext) -> str:
+        await enter.wait()
         try:
             async with job.stage("slow"):
                 inside.set()
@@ -28,6 +29,8 @@ async def test_a_stage_past_its_timeout_is_interrupted_under_any_policy(
         return "went on"
 
     handle = await scheduler.submit(work())
+    await clock.advance(100)  # the time before the stage does not count
+    enter.set()
     await inside.wait()
     await clock.advance(59)
     assert (await handle.wait(timeout_s=0)).stage == "slow"
