@@ -91,7 +91,7 @@ class Deliveries:
 
     def _arm_grace(self, job: Job, deadline: float) -> None:
         job.grace_ends = None
-        job.arm("grace", self._host.timers.add(deadline, lambda: self._grace_expired(job)))
+        job.arm(self._host.timers.add(deadline, lambda: self._grace_expired(job)))
 
     def open_shields(self, job: Job) -> None:
         """Open the library's own shields inside the job: a polite wait for a process ends."""

@@ -228,7 +228,7 @@ class Dispatcher:
     def expect(self, job: Job) -> None:
         """Let a job wait for its start, as long as its kind allows."""
         if job.spec.expires_s != inf:
-            job.arm("expiry", self.timers.add(job.created + job.spec.expires_s, lambda: self._expire(job)))
+            job.arm(self.timers.add(job.created + job.spec.expires_s, lambda: self._expire(job)))
 
     def _expire(self, job: Job) -> None:
         if job.undo and job.compensates(Event.FAILED):
@@ -256,7 +256,7 @@ class Dispatcher:
         if job.timers is not None:
             job.disarm()
         if job.timeout_s != inf:
-            job.arm("timeout", self.timers.add(now + job.timeout_s, lambda: self._time_out(job)))
+            job.arm(self.timers.add(now + job.timeout_s, lambda: self._time_out(job)))
         self._spawn(job)
 
     def _spawn(self, job: Job) -> None:

@@ -125,7 +125,7 @@ class Job(JobRecord):
         slot: Where it stands in its kind's queue.
         ending_without_code: Set if its code must not begin: how the job ends instead.
         timeout_s: Seconds it may run.
-        timers: Its running timers by purpose, or None.
+        timers: Its timers, or None.
         polite_scopes: The library's own scopes that a force opens, or None.
         waiters: The events of the tasks that wait for its settlement, or None.
         observers: The observers of its changes, or None.
@@ -186,7 +186,7 @@ class Job(JobRecord):
         self.task: object = None
         self.slot: Slot = _NONE
         self.ending_without_code: Ending | None = None
-        self.timers: dict[str, Timer] | None = None
+        self.timers: list[Timer] | None = None
         self.polite_scopes: set[anyio.CancelScope] | None = None
         self.waiters: dict[anyio.Event, None] | None = None
         self.observers: dict[JobObserver, None] | None = None
@@ -253,16 +253,16 @@ class Job(JobRecord):
         if self.observers is not None:
             self.observers.pop(observer, None)
 
-    def arm(self, purpose: str, timer: Timer) -> None:
+    def arm(self, timer: Timer) -> None:
         """Keep a timer, so that it is cancelled when the job ends."""
         if self.timers is None:
-            self.timers = {}
-        self.timers[purpose] = timer
+            self.timers = []
+        self.timers.append(timer)
 
     def disarm(self) -> None:
         """Cancel all its timers."""
         if self.timers is not None:
-            for timer in self.timers.values():
+            for timer in self.timers:
                 timer.cancel()
             self.timers = None
 

@@ -69,12 +69,11 @@ class AsyncioOnly:
 
 def loop_of(item: pytest.Item) -> str | None:
     """Returns the name of the loop on which a test runs, or None for a test that chooses none."""
-    name: str | None = (
-        item.callspec.params.get("anyio_backend")
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-        else None
-    )
-    return name
+    chosen: Any = item.callspec.params.get("anyio_backend") if hasattr(item, "callspec") else None
+    if isinstance(chosen, tuple):  # a test that names its loops itself, with their options
+        name, options = chosen
+        return "uvloop" if options.get("use_uvloop") else str(name)
+    return None if chosen is None else str(chosen)
 
 
 class Survey:

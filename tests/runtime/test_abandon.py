@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from jobcancel import FailureCode, JobContext, JobState, Kind, Registry, Scheduler, Snapshot
+from jobcancel import FailureCode, JobContext, JobState, Kind, Registry, Scheduler, Snapshot, Stage
 from jobcancel.errors import StageUnavailableError, StaleAttemptError
 from jobcancel.testing import ManualClock
 
@@ -70,6 +70,30 @@ async def test_an_abandoned_job_settles_while_its_code_holds_its_slot(
     assert (ended.state, ended.result) == (JobState.CANCELED, None), "its return value is dropped"
     assert ended.cancel is not None
     assert ended.cancel.compensated
+
+
+async def test_the_open_stage_of_an_abandoned_job_is_recorded_as_abandoned(
+    registry: Registry, scheduler: Scheduler, clock: ManualClock
+) -> None:
+    inside, release = anyio.Event(), anyio.Event()
+
+    @registry.kind("work", grace_s=10, on_grace_expired="abandon", stages=[Stage("slow")])
+    async def work(job: JobContext) -> None:
+        async with job.stage("slow"):
+            with anyio.CancelScope(shield=True):
+                inside.set()
+                await release.wait()
+
+    handle = await scheduler.submit(work())
+    await inside.wait()
+    await handle.cancel()
+    await delivered(scheduler, handle.id)
+    await clock.advance(10)
+    snapshot = await handle.wait()
+    release.set()
+
+    assert ("slow", "abandoned") in [(entry.step, entry.status) for entry in snapshot.history]
+    assert snapshot.stage is None
 
 
 async def test_an_abandoned_job_that_timed_out_fails(

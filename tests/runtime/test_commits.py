@@ -81,6 +81,24 @@ async def test_a_job_is_visible_and_starts_only_once_it_is_committed(registry: R
     assert [answer.id for answer in answers] == [job.id]
 
 
+async def test_the_time_that_a_commit_takes_is_no_part_of_a_jobs_timeout(
+    registry: Registry, clock: ManualClock
+) -> None:
+    gate = Gate()
+    kind = registry.kind("work", timeout_s=60)(gate)
+    async with closed_gate(registry, clock=clock) as (scheduler, store, group):
+        store.closed = True
+        group.start_soon(scheduler.submit, kind())
+        await store.arrived()
+        await clock.advance(59)
+        store.open_gate()
+        await gate.begun.wait()
+        await clock.advance(59)
+        (job,) = (await scheduler.find()).jobs
+        assert job.cancel is None
+        gate.go_on.set()
+
+
 async def test_a_child_starts_only_once_it_is_committed(registry: Registry) -> None:
     gate, parent_gate, answers = Gate(), Gate(), list[JobHandle[str]]()
     child = registry.kind("child")(gate)

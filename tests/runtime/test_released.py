@@ -143,6 +143,15 @@ async def a_shutdown_whose_jobs_ended_in_time(scheduler: Scheduler, registry: Re
         release.set()
 
 
+async def a_shutdown_that_canceled_its_jobs(scheduler: Scheduler, registry: Registry, clock: ManualClock) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        await anyio.sleep_forever()
+
+    await scheduler.submit(work())
+    await scheduler.shutdown(0)
+
+
 @pytest.mark.parametrize(
     "over",
     [
@@ -155,6 +164,7 @@ async def a_shutdown_whose_jobs_ended_in_time(scheduler: Scheduler, registry: Re
         a_wait_that_was_given_up,
         a_process_that_was_ended,
         a_shutdown_whose_jobs_ended_in_time,
+        a_shutdown_that_canceled_its_jobs,
     ],
 )
 async def test_nothing_is_held_for(
