@@ -46,7 +46,7 @@ class Sim(JobRecord):
         entries: What happened to it in this step.
     """
 
-    __slots__ = ("code", "cut", "ending_without_code", "end", "entries", "queued", "registered", "role")
+    __slots__ = ("code", "cut", "end", "ending_without_code", "entries", "queued", "registered", "role")
 
     def __init__(self, role: str, spec: KindSpec, undo: list[Any] | None, entries: list[Entry]) -> None:
         super().__init__(role, 0, spec, NOW, NOW, undo=undo)

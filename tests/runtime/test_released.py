@@ -21,7 +21,7 @@ def held(scheduler: Scheduler) -> list[object]:
     dispatcher = scheduler._dispatcher  # pyright: ignore[reportPrivateUsage]  # nothing public shows it
     heap = dispatcher.timers._heap  # pyright: ignore[reportPrivateUsage]
     timers = [deadline for deadline, _, timer in heap if timer.callback is not None and deadline < DAY_S]
-    by_jobs = [(job.waiters, job.observers, job.polite) for job in dispatcher.table.live.values()]
+    by_jobs = [(job.waiters, job.observers, job.polite_scopes) for job in dispatcher.table.live.values()]
     return [*timers, *dispatcher.on_idle, *(kept for each in by_jobs for kept in each if kept)]
 
 
