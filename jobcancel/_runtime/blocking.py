@@ -18,7 +18,7 @@ from jobcancel.abc import Clock, Store
 
 from .from_thread import BlockingJobs
 from .log import guard
-from .scheduler import Scheduler
+from .scheduler import Scheduler, dispatcher_of
 from .session import refuse_own
 
 
@@ -84,7 +84,7 @@ class BlockingScheduler(BlockingJobs):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        refuse_own(self._scheduler._dispatcher, "close the scheduler that runs it")  # noqa: SLF001  # of one package
+        refuse_own(dispatcher_of(self._scheduler), "close the scheduler that runs it")
         _AT_EXIT.discard(self)
         running, self._running = self._running, None
         if running is not None and self._pid == os.getpid():  # no thread survives a fork

@@ -368,6 +368,11 @@ class Scheduler:
         return None if session is None or session.pid != getpid() else session.portal  # no thread survives a fork
 
 
+def dispatcher_of(scheduler: Scheduler) -> Dispatcher:
+    """Return a scheduler's dispatcher, for the package's own modules."""
+    return scheduler._dispatcher  # noqa: SLF001  # of this module
+
+
 def _require_store(store: object) -> None:
     """Refuse what is no ``Store``: a journal's path, above all."""
     if lacks(store, _STORE):

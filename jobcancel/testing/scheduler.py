@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from jobcancel._core.registry import Registry
-from jobcancel._runtime.scheduler import Scheduler
+from jobcancel._runtime.scheduler import Scheduler, dispatcher_of
 from jobcancel._runtime.table import Filters, find_at_once
 from jobcancel.abc import Store
 
@@ -46,6 +46,6 @@ async def _running(entered: Scheduler) -> AsyncGenerator[Scheduler]:
 
 def newest_timelines(entered: Scheduler) -> str:
     """Return the timelines of a scheduler's newest jobs (at most 20), oldest first. It needs no running loop."""
-    table = entered._dispatcher.table  # noqa: SLF001  # the loop has ended, and the public methods need one
+    table = dispatcher_of(entered).table  # the loop has ended, and the public methods need one
     jobs = find_at_once(table, Filters(), None, _NEWEST).jobs
     return "\n".join(map(timeline, reversed(jobs))) or "no job was submitted"

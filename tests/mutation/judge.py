@@ -28,7 +28,7 @@ from collections.abc import Callable, Generator, Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import coverage
 import pytest
@@ -69,9 +69,10 @@ class AsyncioOnly:
 
 def loop_of(item: pytest.Item) -> str | None:
     """Returns the name of the loop on which a test runs, or None for a test that chooses none."""
-    chosen: Any = item.callspec.params.get("anyio_backend") if hasattr(item, "callspec") else None
+    callspec: Any = getattr(item, "callspec", None)
+    chosen: Any = None if callspec is None else callspec.params.get("anyio_backend")
     if isinstance(chosen, tuple):  # a test that names its loops itself, with their options
-        name, options = chosen
+        name, options = cast("tuple[str, dict[str, Any]]", chosen)
         return "uvloop" if options.get("use_uvloop") else str(name)
     return None if chosen is None else str(chosen)
 
