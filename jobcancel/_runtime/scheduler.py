@@ -370,7 +370,7 @@ class Scheduler:
 
 def dispatcher_of(scheduler: Scheduler) -> Dispatcher:
     """Return a scheduler's dispatcher, for the package's own modules."""
-    return scheduler._dispatcher  # noqa: SLF001  # of this module
+    return scheduler._dispatcher  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
 
 
 def _require_store(store: object) -> None:
