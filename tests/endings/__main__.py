@@ -1,4 +1,7 @@
-"""``python -m tests.endings``: every ending of a host, each cell in a process of its own, bounded in time."""
+"""``python -m tests.endings``: every ending of a host, each cell in a process of its own, bounded in time.
+
+It runs a fixed selection of the cells: every pair of ending, loop, store and state of the jobs. ``--all`` runs all.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typing import Final
 
 from .answers import ANSWERS
 from .blocking import BLOCKING
-from .cells import Cell, Ending, all_cells, diagonal
+from .cells import Cell, Ending, all_cells, pairwise_cells
 from .generators import GENERATORS
 from .hosts import HOSTS
 from .judge import problems
@@ -42,7 +45,7 @@ def options() -> Namespace:
     parser = ArgumentParser(prog="python -m tests.endings", description=__doc__)
     parser.add_argument("words", nargs="*", help="only cells whose name has all of these as parts, as ctrl_c trio")
     parser.add_argument("--group", choices=GROUPS, help="only the endings of this group")
-    parser.add_argument("--diagonal", action="store_true", help="one cell of each ending")
+    parser.add_argument("--all", action="store_true", help="all cells; words choose among all, too")
     parser.add_argument("--bound", type=float, default=BOUND_S, help="seconds that a cell may take")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="how many processes there are")
     parser.add_argument("--times", type=int, default=1, help="how often each cell runs")
@@ -54,7 +57,8 @@ def options() -> Namespace:
 def chosen(wanted: Namespace) -> list[Cell]:
     """Return the cells that the command line asks for."""
     groups = [GROUPS[wanted.group]] if wanted.group else [*GROUPS.values()]
-    cells = [cell for endings in groups for cell in (diagonal if wanted.diagonal else all_cells)(endings)]
+    endings = tuple(ending for group in groups for ending in group)
+    cells = (all_cells if wanted.all or wanted.words else pairwise_cells)(endings)
     times: int = wanted.times
     return [cell for cell in cells if set(wanted.words) <= set(str(cell).split("/"))] * times
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -91,9 +93,31 @@ def all_cells(endings: tuple[Ending, ...]) -> Iterator[Cell]:
                     yield Cell(ending, loop, store, situation)
 
 
-def diagonal(endings: tuple[Ending, ...]) -> Iterator[Cell]:
-    """Give one cell of each ending, so that loops, stores and situations all have their turns."""
-    for number, ending in enumerate(endings):
-        loop = ending.loops[number % len(ending.loops)]
-        store = ending.stores[number // 2 % len(ending.stores)]
-        yield Cell(ending, loop, store, ending.situations[number % len(ending.situations)])
+def pairs(cell: Cell) -> set[tuple[object, ...]]:
+    """Return what a cell combines: its ending with each other property, and these with each other, two at a time."""
+    properties = (("ending", cell.ending.name), ("loop", cell.loop), ("store", cell.store), ("jobs", cell.situation))
+    return set(combinations(properties, 2))
+
+
+def pairwise_cells(endings: tuple[Ending, ...]) -> Iterator[Cell]:
+    """Give a fixed selection that has every pair of properties that any cell has.
+
+    Of cells with as many new pairs, it takes one whose loop, store and jobs were together least often, so that all of
+    these threes have their turns too.
+    """
+    covered: set[tuple[object, ...]] = set()
+    together: Counter[tuple[str, str, str]] = Counter()
+    for ending in endings:
+        cells = list(all_cells((ending,)))
+        missing = set[tuple[object, ...]]().union(*map(pairs, cells)) - covered
+        while missing:
+            gains = [(len(pairs(each) & missing), -together[_three(each)]) for each in cells]
+            cell = cells[gains.index(max(gains))]
+            yield cell
+            missing -= pairs(cell)
+            covered |= pairs(cell)
+            together[_three(cell)] += 1
+
+
+def _three(cell: Cell) -> tuple[str, str, str]:
+    return cell.loop, cell.store, cell.situation
