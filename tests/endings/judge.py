@@ -17,9 +17,18 @@ PROCESSOR_S: Final = 0.8  # a cell takes 0.1; one that spins takes what its boun
 # What CPython says if a later Ctrl-C arrives when ``asyncio.Runner.close`` has made one of its two coroutines and not
 # yet begun it; `test_judge.py` shows it without jobcancel.
 RUNNER_INTERRUPTED: Final = re.compile(
-    r"^(?:.*: )?RuntimeWarning: coroutine 'BaseEventLoop\.shutdown_(?:asyncgens|default_executor)' was never awaited\n"
+    r"^(?:.*: )?RuntimeWarning: coroutine '(?:BaseEventLoop|Loop)\.shutdown_(?:asyncgens|default_executor)' "
+    r"was never awaited\n"
     r"(?:  .*\n)?"
     r"RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n",
+    re.MULTILINE,
+)
+# uvloop then cannot close, which comes out in place of the interrupt, and leaves its two sockets open.
+UVLOOP_INTERRUPTED: Final = "RuntimeError: Cannot close a running event loop"
+UVLOOP_SOCKETS: Final = re.compile(
+    r"^(?:.*: )?ResourceWarning: unclosed <socket.*family=1, type=1, proto=0>\n"
+    r"(?:  .*\n)?"
+    r"ResourceWarning: Enable tracemalloc to get the object allocation traceback\n",
     re.MULTILINE,
 )
 
@@ -72,11 +81,15 @@ def _process(report: Report) -> Iterator[str]:
     if report.next_exit_code:
         yield f"the next life ends with {report.next_exit_code}"
     outcomes = [fact["name"] for fact in report.facts if fact["what"] == "outcome"]
+    stderr = report.stderr
+    if len(ending.signals) > 1:
+        stderr = RUNNER_INTERRUPTED.sub("", stderr)
+        if report.cell.loop == "uvloop" and outcomes[:1] == [UVLOOP_INTERRUPTED]:
+            outcomes, stderr = ["KeyboardInterrupt"], UVLOOP_SOCKETS.sub("", stderr)
     if ending.exit_code >= 0 and outcomes[:1] not in [[each] for each in ending.outcome]:
         yield f"outcome {', '.join(outcomes) or 'none'} in place of {' or '.join(ending.outcome)}"
     if report.processor_s > PROCESSOR_S:
         yield f"{report.processor_s:.1f} s of processor time"
-    stderr = RUNNER_INTERRUPTED.sub("", report.stderr) if len(ending.signals) > 1 else report.stderr
     noise = [line for line in stderr.splitlines() if line.strip() and not _allowed(line, ending.noise)]
     if noise:
         yield f"stderr: {noise[0]} ... {noise[-1]}"

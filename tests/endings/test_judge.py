@@ -40,6 +40,12 @@ def stderr_problems(ending: str, stderr: str) -> list[str]:
     return [problem for problem in problems(report) if problem.startswith("stderr")]
 
 
+def outcome_problems(loop: str, outcome: str, stderr: str) -> list[str]:
+    made = next(each for each in SERVERS if each.name == "uvicorn_ctrl_c_while_leaving")
+    facts = [{"what": "outcome", "name": outcome}]
+    return problems(Report(Cell(made, loop, "none", "idle"), 0, 0.1, 0.1, facts, stderr))
+
+
 @pytest.mark.parametrize("coroutine", ["BaseEventLoop.shutdown_asyncgens", "BaseEventLoop.shutdown_default_executor"])
 def test_what_python_says_of_a_ctrl_c_in_runner_close_is_accepted(coroutine: str) -> None:
     host = subprocess.run([sys.executable, "-c", HOST, coroutine], capture_output=True, text=True, check=True)
@@ -62,3 +68,17 @@ def test_another_warning_is_a_problem(line: str) -> None:
     stderr = f"{line}\nRuntimeWarning: Enable tracemalloc to get the object allocation traceback\n"
 
     assert len(stderr_problems("uvicorn_ctrl_c_while_leaving", stderr)) == 1
+
+
+def test_uvloop_that_cannot_close_is_accepted_and_another_runtime_error_is_not() -> None:
+    sockets = (
+        "python3.11/socket.py:608: ResourceWarning: unclosed <socket object, fd=14, family=1, type=1, proto=0>\n"
+        "  a = socket(family, type, proto, a.detach())\n"
+        "ResourceWarning: Enable tracemalloc to get the object allocation traceback\n"
+    )
+    cannot_close = "RuntimeError: Cannot close a running event loop"
+
+    assert outcome_problems("uvloop", cannot_close, sockets) == []
+    assert len(outcome_problems("asyncio", cannot_close, sockets)) == 2
+    assert len(outcome_problems("uvloop", "RuntimeError: another", "")) == 1
+    assert len(outcome_problems("uvloop", "KeyboardInterrupt", sockets)) == 1

@@ -187,11 +187,11 @@ def _outcome(scene: Scene) -> str:
 
 
 def named(error: BaseException) -> str:
-    """Return an exception's name, with those in a group."""
+    """Return an exception's name, with those in a group, and what a ``RuntimeError`` of the loop says."""
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         return f"{type(group).__name__}({', '.join(map(named, group.exceptions))})"
-    return type(error).__name__
+    return f"RuntimeError: {error}" if type(error) is RuntimeError else type(error).__name__
 
 
 def flush() -> None:
