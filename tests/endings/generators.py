@@ -1,7 +1,7 @@
 """Async generators that hold the scheduler, and how they end.
 
 Only the first way leaves in the task that entered. In the others the loop, or another task, closes the generator: that
-is a ``WrongTaskError`` for whoever does it, and what it leaves open ends with the loop.
+raises ``WrongTaskError`` there, and what it leaves open ends with the loop.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .scene import PAUSE_S, Scene
 
 
 async def holds(scene: Scene) -> AsyncGenerator[None]:
-    """Hold the scheduler as long as somebody iterates."""
+    """Hold the scheduler while the generator is iterated."""
     async with scene.scheduler:
         await scene.begin()
         try:
@@ -71,7 +71,7 @@ def closed_elsewhere(scene: Scene) -> None:
 
 
 def dropped(scene: Scene) -> None:
-    """Nobody has it any more; the host goes on for a while."""
+    """Drop the only reference; the host goes on for a while."""
 
     async def main() -> None:
         generator = await opened(scene)
@@ -86,7 +86,7 @@ def left_to_the_loop(scene: Scene) -> None:
     """The main task returns and the loop closes it, last."""
 
     async def main() -> None:
-        scene.world.kept.append(await opened(scene))
+        scene.world.references.append(await opened(scene))
 
     scene.run(main)
 

@@ -18,7 +18,7 @@ from .cells import ASYNCIO, CTRL_C, LOOPS, Ending, Jobs
 from .kinds import LONG_S, begin, until
 from .scene import PAUSE_S, Scene, stay
 
-# What asyncio says of a host's own task whose exception nobody took.
+# What asyncio logs of a host's own task whose exception was never retrieved.
 UNRETRIEVED: Final = (
     r"Task exception was never retrieved",
     r"future: <Task finished .*",
@@ -228,14 +228,14 @@ def loop_stopped(scene: Scene) -> None:
     loop = uvloop.new_event_loop() if scene.cell.loop == "uvloop" else asyncio.new_event_loop()
 
     async def main() -> None:
-        scene.world.kept.append(asyncio.current_task())
+        scene.world.references.append(asyncio.current_task())
         await serve(scene, stop)
 
     async def stop() -> None:
         loop.stop()
         await asyncio.sleep(LONG_S)
 
-    scene.world.kept.append(loop.create_task(main(), name="host"))
+    scene.world.references.append(loop.create_task(main(), name="host"))
     loop.run_forever()
     loop.close()
 

@@ -39,7 +39,7 @@ class World:
     gate: threading.Event = field(factory=threading.Event)
     reached: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
     calm: bool = False
-    kept: list[object] = field(factory=list[object])  # asyncio holds its tasks weakly
+    references: list[object] = field(factory=list[object])  # asyncio holds its tasks weakly
 
     async def rest(self) -> None:
         """Say that this job is where its kind waits, and wait to be canceled."""
@@ -202,4 +202,4 @@ def _watch_in_task(world: World, scheduler: Scheduler, job_id: str) -> None:
             world.put("task woke", state="cancelled")
             raise
 
-    world.kept.append(asyncio.create_task(task(), name="host's reader"))
+    world.references.append(asyncio.create_task(task(), name="host's reader"))

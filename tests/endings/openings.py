@@ -54,7 +54,7 @@ def reopens(scene: Scene, fails: bool) -> None:
 
 
 def open_again(scene: Scene) -> None:
-    """The store is nobody's now."""
+    """Check that no process holds the store."""
     assert scene.store is not None
     try:
         scene.store.open()
@@ -115,7 +115,7 @@ def loop_ends_first(scene: Scene) -> None:
     reopens(scene, fails=False)
 
     async def main() -> None:
-        scene.world.kept.append(asyncio.create_task(enter(scene), name="host"))
+        scene.world.references.append(asyncio.create_task(enter(scene), name="host"))
         await until(scene.ends)
 
     scene.run(main)

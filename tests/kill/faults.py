@@ -135,8 +135,8 @@ def tried(planted: Fault) -> str:
     """Kill children that have the fault, until that is found; return what was made of it."""
     others: list[str] = []  # it may show in more than one way; it is caught by the one that is its own
     for seed in SEEDS:
-        with tempfile.TemporaryDirectory(prefix="jobcancel-kill-") as kept:
-            arguments = [*KILLS, str(seed), "--keep", kept]
+        with tempfile.TemporaryDirectory(prefix="jobcancel-kill-") as journals:
+            arguments = [*KILLS, str(seed), "--keep", journals]
             code, output = run_python(TOP, arguments, TIMEOUT_S, environment={VARIABLE: planted.name})
         findings = [line for line in output.splitlines() if line.startswith("FINDING")]
         if any(f"ended with {UNSOUND};" in finding for finding in findings):
