@@ -71,7 +71,7 @@ async def wait_settled(job: Job) -> None:
     try:
         await settled.wait()
     finally:
-        waiters.pop(settled, None)
+        del waiters[settled]
 
 
 def _refuse_own(job: Job) -> None:
