@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ._core.context import JobContext, JobHandle
     from ._core.decision import Outcome, Verdict
     from ._core.endings import Failure
+    from ._core.journal import Entry
     from ._core.kinds import Kind
     from ._core.policies import CancelCause, FailureCode, OnCancel, OnGraceExpired, OnRestart
     from ._core.registry import Registry
@@ -35,6 +36,7 @@ else:
         "Outcome": "._core.decision",
         "Verdict": "._core.decision",
         "Failure": "._core.endings",
+        "Entry": "._core.journal",
         "Kind": "._core.kinds",
         "CancelCause": "._core.policies",
         "FailureCode": "._core.policies",
@@ -78,6 +80,7 @@ __all__ = (
     "CancelStatus",
     "Compensation",
     "CompensationContext",
+    "Entry",
     "Event",
     "Failure",
     "FailureCode",
