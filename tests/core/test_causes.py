@@ -29,7 +29,7 @@ def test_a_failure_without_details_has_its_own_empty_mapping() -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("TIMED_OUT", "the job's time was over and its code has unwound, or was left behind"),
+        ("TIMED_OUT", "the job's time was over and its code has unwound, or still runs (abandoned)"),
         ("FOREIGN_CANCEL", "a cancellation that was not requested came out of the job's code"),
         ("EXPIRED", "the job waited longer than its kind's expires_s for its start"),
     ],

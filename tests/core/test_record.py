@@ -236,7 +236,7 @@ def test_an_unwound_timeout_has_a_message() -> None:
     assert event is Event.FAILED
     assert failure is not None
     assert (failure.code, failure.details) == (FailureCode.TIMED_OUT, {})
-    assert failure.message == "the job's time was over and its code has unwound, or was left behind"
+    assert failure.message == "the job's time was over and its code has unwound, or still runs (abandoned)"
 
 
 def test_a_canceled_child_ends_a_canceled_parent_that_returned() -> None:
