@@ -86,7 +86,7 @@ def report(files: Sequence[str], results: Sequence[Result], explanations: Explan
     unexplained = [mutant for mutant in survivors if mutant not in explained]
     mistakes = [result.mutant for result in results if result.became == "mistake"]
     stale = explanations.stale(files) if whole else []
-    _list("survived, and nobody explained it", [mutant.shown for mutant in unexplained])
+    _list("survived without an explanation", [mutant.shown for mutant in unexplained])
     _list("could not be judged", [mutant.shown for mutant in mistakes])
     _list("explained, but no such mutant survives: take it out of the list", stale)
     return 1 if unexplained or mistakes or stale else 0

@@ -6,7 +6,7 @@ HOW it leaves out the tests on other loops. HOW is one of:
 - ``survey``: reads nothing, answers once: which tests run which function, and how long each test takes;
 - ``patch``: for the body of a function. All tests are collected once; for each mutant a fork exchanges the code of
   the function, wherever it has come to (a property, a decorated function, attrs' copy of a class), and runs its tests;
-- ``reload``: for what runs when a module is imported. For each mutant a fork imports everything anew.
+- ``reload``: for what runs when a module is imported. For each mutant a fork imports everything again.
 
 A fork that answers neither "passed" nor "failed" tells of a mistake in the tests or here, and is reported as such.
 """
@@ -37,12 +37,12 @@ import pytest
 ARGUMENTS: Final = ("-q", "-x", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:schemathesis")
 PASSED, FAILED, MISTAKE = 0, 1, 99
 MEMORY: Final = 4 << 30  # bytes: a mutant that never stops to append dies of it
-# What is imported anew for a mutant: whatever may have been made of its package.
-ANEW: Final = {"tests/core": "jobcancel", "tests/contracts": "jobcancel.contracts", "tests/runtime": "jobcancel"}
+# The modules that are imported again for a mutant: those that may use its package.
+RELOADED: Final = {"tests/core": "jobcancel", "tests/contracts": "jobcancel.contracts", "tests/runtime": "jobcancel"}
 
 
 class Settings:
-    """Hypothesis, the same at every run, on a busy machine too; a smaller counterexample would tell nobody anything."""
+    """Hypothesis, the same at every run, on a busy machine too; a smaller counterexample is of no use."""
 
     def pytest_configure(self) -> None:
         from hypothesis import HealthCheck, Phase, settings  # pytest has to import it first, as a plugin
@@ -176,7 +176,7 @@ def reloading(
 ) -> None:
     """Serves mutants of what runs at import."""
     pytest.main([*ARGUMENTS, "--collect-only", *folders], plugins=[*plugins])  # third parties stay imported
-    forget(ANEW[folders[0]])
+    forget(RELOADED[folders[0]])
     gc.freeze()
     for line in requests:
         mutant = json.loads(line)

@@ -1,4 +1,4 @@
-"""The mutants of a file, made by mutmut's operators and one more: a call whose value nobody uses is left out.
+"""The mutants of a file, made by mutmut's operators and one more: a call whose value is not used is left out.
 
 mutmut's own run switches functions alone, by trampolines: tables, enums, defaults, properties and what is decorated
 stay whole. Here its operators meet every node of a file; ``judge`` says how a mutant of either sort is tried.

@@ -38,7 +38,7 @@ class Suite:
     """What is known of folders of tests from a run without a mutant.
 
     Attributes:
-        folders: The folders, and before them what a judge is told of which tests to leave out.
+        folders: The folders, and before them the judge's option that leaves out tests.
         took_s: Seconds that each test takes.
         lines: By file and line, the tests that run it; an empty name for what runs at import.
     """

@@ -22,7 +22,7 @@ def held(scheduler: Scheduler) -> list[object]:
     heap = dispatcher.timers._heap  # pyright: ignore[reportPrivateUsage]
     timers = [deadline for deadline, _, timer in heap if timer.callback is not None and deadline < DAY_S]
     by_jobs = [(job.waiters, job.observers, job.polite_scopes) for job in dispatcher.table.live.values()]
-    return [*timers, *dispatcher.on_idle, *(kept for each in by_jobs for kept in each if kept)]
+    return [*timers, *dispatcher.on_idle, *(resource for job in by_jobs for resource in job if resource)]
 
 
 async def a_stage_that_ended_in_time(scheduler: Scheduler, registry: Registry, clock: ManualClock) -> None:
