@@ -69,6 +69,13 @@ class Loop(Protocol):
         """Call ``callback`` from the loop; to be called from another thread."""
         ...
 
+    def wake_from_thread(self, wakeup: Wakeup) -> None:
+        """Set a wakeup from another thread, once; its task waits for it uninterrupted, or not at all.
+
+        Ctrl-C can not prevent it.
+        """
+        ...
+
     async def interruption(self) -> BaseException | None:
         """Return what interrupts the current task from outside all scopes, for the caller to raise, or None.
 
@@ -185,6 +192,11 @@ class AsyncioLoop:
     def soon_from_thread(self, callback: Callable[[], None]) -> None:
         """See ``Loop``."""
         self._loop.call_soon_threadsafe(callback)
+
+    def wake_from_thread(self, wakeup: Wakeup) -> None:
+        """See ``Loop``: a callback in Python could end at its first step, by the second Ctrl-C, and set nothing."""
+        assert isinstance(wakeup, AsyncioWakeup)  # noqa: S101  # for type checkers: ``wakeup`` made it
+        self._loop.call_soon_threadsafe(wakeup.set_result, None)
 
     async def interruption(self) -> BaseException | None:
         """See ``Loop``: what ``wait_uninterrupted`` has put off comes at this checkpoint."""

@@ -63,7 +63,7 @@ async def _run(loop: Loop, limiter: CapacityLimiter, fn: Callable[[], T]) -> T:
             return fn()
         finally:
             with suppress(RuntimeError):  # the loop has ended, and no task waits
-                loop.soon_from_thread(ended.set)
+                loop.wake_from_thread(ended)
 
     try:
         return await to_thread.run_sync(run, limiter=limiter)
@@ -110,7 +110,7 @@ class StoreThread:
             except BaseException as error:  # noqa: BLE001  # raised in the task that waits
                 errors.append(error)
             with suppress(RuntimeError):  # the loop has ended, and no task waits
-                self._loop.soon_from_thread(done.set)
+                self._loop.wake_from_thread(done)
 
         self._calls.put(call)
         await done.wait_uninterrupted()

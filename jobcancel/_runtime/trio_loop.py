@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import anyio
 import trio
 
+from .loops import Wakeup
+
 T = TypeVar("T")
 
 
@@ -42,6 +44,10 @@ class TrioLoop:
     def soon_from_thread(self, callback: Callable[[], None]) -> None:
         """See ``Loop``."""
         self._token.run_sync_soon(callback)
+
+    def wake_from_thread(self, wakeup: Wakeup) -> None:
+        """See ``Loop``: trio raises no ``KeyboardInterrupt`` in its callbacks."""
+        self._token.run_sync_soon(wakeup.set)
 
     async def interruption(self) -> BaseException | None:
         """See ``Loop``."""
