@@ -87,6 +87,7 @@ def left_to_the_loop(scene: Scene) -> None:
 
     async def main() -> None:
         scene.world.references.append(await opened(scene))
+        scene.leave()  # the generator is closed too late for that: behind the jobs
 
     scene.run(main)
 
