@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 import anyio
 import trio
 
-from .loops import Wakeup
-
 T = TypeVar("T")
 
 
@@ -45,7 +43,7 @@ class TrioLoop:
         """See ``Loop``."""
         self._token.run_sync_soon(callback)
 
-    def wake_from_thread(self, wakeup: Wakeup) -> None:
+    def wake_from_thread(self, wakeup: Any) -> None:
         """See ``Loop``: trio raises no ``KeyboardInterrupt`` in its callbacks."""
         self._token.run_sync_soon(wakeup.set)
 
