@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pytest
 
@@ -103,6 +103,14 @@ def read_terminal(end: int) -> bytes:
         return os.read(end, 65536)
     except OSError:
         return b""
+
+
+def read_until(lines: IO[str], text: str) -> str:
+    """Read lines until one has a text, spaces aside, and return that; a process that ends before it fails the test."""
+    for line in iter(lines.readline, ""):
+        if text in " ".join(line.split()):
+            return line
+    raise AssertionError(f"the output ended without {text!r}")
 
 
 def run_on_terminal(*args: str, columns: int) -> str:

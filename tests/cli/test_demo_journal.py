@@ -19,7 +19,7 @@ from jobcancel.abc import Entry
 from jobcancel.stores import SqliteStore
 from tests.hosts.server import until
 
-from .conftest import FAST, Command, Result, git, plain_lines, processes, refs, replace_git_command
+from .conftest import FAST, Command, Result, git, plain_lines, processes, read_until, refs, replace_git_command
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="NOT RUN: SIGTERM is POSIX")
 
@@ -63,8 +63,7 @@ class Runs:
     @staticmethod
     def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
         assert process.stdout is not None
-        while text not in " ".join((line := process.stdout.readline()).split()):
-            assert line, f"the run ended without printing {text!r}"
+        read_until(process.stdout, text)
 
     def wait_for_results(self, *stages: str) -> str:
         """Wait until the journal has the results of the stages; return the job's id."""

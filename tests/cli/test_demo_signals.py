@@ -20,7 +20,7 @@ from jobcancel._cli.demo.views import PlainView
 from jobcancel._cli.demo.workspace import new_workspace
 from jobcancel.errors import StoreError
 
-from .conftest import FAST, nothing_is_left, processes, replace_git_command, run_on_terminal
+from .conftest import FAST, nothing_is_left, processes, read_until, replace_git_command, run_on_terminal
 
 
 class Interrupting(PlainView):
@@ -133,8 +133,7 @@ def test_a_signal_cancels_the_job_and_sets_the_exit_code(
     options = ("--repo", str(repository), "--workdir", str(workdir))
     with started(*options, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        while "1/2 receiving objects" not in process.stdout.readline():
-            pass
+        read_until(process.stdout, "1/2 receiving objects")
         if sys.platform == "linux":
             assert [line for line in processes(tmp_path) if "bin/git clone --progress" in line]
         process.send_signal(number)

@@ -78,7 +78,9 @@ def test_on_a_terminal_the_ending_starts_a_new_line_after_the_terminal_s_ctrl_c(
         os.close(theirs)
         written = b""
         while b"a second Ctrl-C" not in written:
-            written += read_terminal(ours)
+            chunk = read_terminal(ours)
+            assert chunk, f"it ended, and wrote {written!r}"
+            written += chunk
         process.send_signal(signal.SIGINT)
         while chunk := read_terminal(ours):
             written += chunk

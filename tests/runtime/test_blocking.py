@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any, cast
 
 import anyio
 import pytest
+import sniffio
 from anyio import to_thread
 
 from jobcancel import BlockingScheduler, JobContext, JobState, Outcome, Registry, Scheduler
@@ -55,7 +57,13 @@ def use_every_method(registry: Registry, jobs: BlockingJobs) -> None:
     assert cancel is not None
     assert (cancel.by, cancel.reason) == ("operator", "no more")
     assert second.cancel(by="operator").accepted
-    assert set(jobs.cancel_many(kind="endless", owner="me", state="running")) <= {third.id, second.id}
+    for nothing in ({"kind": "add"}, {"owner": "you"}, {"state": "pending"}, {"labels": {"a": "b"}}):
+        assert jobs.cancel_many(**nothing) == {}
+    canceled = jobs.cancel_many(kind="endless", owner="me", state="running", by="operator", reason="all of them")
+    assert set(canceled) <= {third.id, second.id}
+    cancel = jobs.wait(third.id).cancel
+    assert cancel is not None
+    assert (cancel.by, cancel.reason) == ("operator", "all of them")
     with pytest.raises(JobNotFoundError):
         jobs.get(first.id, owner="you")
     assert jobs.get(handle.id).labels == {"a": "b"}
@@ -63,6 +71,8 @@ def use_every_method(registry: Registry, jobs: BlockingJobs) -> None:
         assert [snapshot.state for snapshot in snapshots][-1] is JobState.CANCELED
     with pytest.raises(JobNotFoundError), jobs.watch("unknown"):
         pass
+    for only in ({"kind": "add"}, {"state": "succeeded"}, {"labels": {"a": "b"}}):
+        assert [job.id for job in jobs.find(**only).jobs] == [handle.id]
     page = jobs.find(owner="me", limit=3)
     assert [job.id for job in page.jobs] == [third.id, second.id, first.id]
     assert [job.id for job in jobs.find(cursor=page.cursor).jobs] == [handle.id]
@@ -97,6 +107,19 @@ def test_every_blocking_method_works_until_the_scheduler_closes(registry: Regist
         assert entered is jobs
         use_every_method(registry, jobs)
     refuses_everything(jobs)
+
+
+def test_a_blocking_scheduler_runs_in_a_thread_of_its_own_on_the_loop_that_was_asked_for(
+    registry: Registry, anyio_backend: Backend
+) -> None:
+    @registry.kind("where")
+    async def where(job: JobContext) -> tuple[str, str]:
+        loop = "trio" if sniffio.current_async_library() == "trio" else type(asyncio.get_running_loop()).__module__
+        return threading.current_thread().name, loop.partition(".")[0]
+
+    expected = "uvloop" if anyio_backend[1] else anyio_backend[0]
+    with blocking(registry, anyio_backend) as jobs:
+        assert jobs.submit(where()).result() == ("jobcancel loop", expected)
 
 
 async def test_every_method_works_from_a_host_thread_until_the_close(

@@ -179,6 +179,9 @@ async def test_a_scheduler_left_while_the_disk_fails_raises(
             jobs.go_on.set()
             assert [await handle.result() for handle in handles] == [0, 1]
     assert "the last changes of 2 jobs could not be written" in caplog.text
+    first = caplog.records[0].getMessage()
+    assert first.startswith("journal ")
+    assert first.endswith("; changes of the running jobs are written when it works again")
 
     async with Scheduler(jobs.registry, store=SqliteStore(path)) as scheduler:
         states = {job.state for job in (await scheduler.find()).jobs}

@@ -131,7 +131,8 @@ async def test_an_entry_that_cannot_be_built_blocks_no_other_commit(
             good = await scheduler.submit(kind())
             assert (await good.cancel()).accepted
         assert cancels == "StoreError"
-        assert "cannot be written" in caplog.text
+        assert f"the journal of job {bad.id} cannot be written" in caplog.text
+        assert "LookupError: as asked" in caplog.text
         assert (await bad.cancel()).accepted
 
 
@@ -216,6 +217,7 @@ async def test_a_failing_service_task_is_logged_and_the_scheduler_exits(
     async with Scheduler(registry) as scheduler:
         assert await (await scheduler.submit(work())).result() == "done"
     assert "jobcancel timers has failed" in caplog.text
+    assert "LookupError: as asked" in caplog.text
 
 
 async def test_a_job_that_cannot_be_packed_frees_its_slot(

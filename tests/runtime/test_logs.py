@@ -26,11 +26,13 @@ async def test_a_failure_is_logged_with_its_traceback(
         raise LookupError("no such page")
 
     handle = await scheduler.submit(work())
-    await handle.wait()
+    snapshot = await handle.wait()
 
     assert logged(caplog) == [("ERROR", f"job {handle.id} (work) failed", handle.id, "work")]
     assert "LookupError: no such page" in caplog.text
     assert 'raise LookupError("no such page")' in caplog.text
+    assert snapshot.failure is not None
+    assert 'raise LookupError("no such page")' in snapshot.failure.details["traceback"]
 
 
 async def test_a_job_that_ends_well_or_is_canceled_logs_nothing(

@@ -173,6 +173,35 @@ async def test_a_thread_ends_before_its_job_is_undone_and_settles(registry: Regi
 
 
 @pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_native_cancel_in_the_last_step_of_the_code_is_recorded_and_cuts_no_compensation_short(
+    registry: Registry, anyio_backend: Any
+) -> None:
+    @registry.kind("work")
+    async def work(job: JobContext) -> None:
+        job.add_compensation(checkpoint)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        raise LookupError("as asked")
+
+    async with Scheduler(registry) as scheduler:
+        snapshot = await (await scheduler.submit(work())).wait()
+    assert [entry.step for entry in snapshot.history] == ["started", "pierced", "checkpoint", "failed"]
+    assert snapshot.history[2].status == "compensated"
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
+async def test_a_task_has_the_name_of_its_job_or_of_what_it_serves(anyio_backend: Any) -> None:
+    host = Host()
+    kind = host.kind("work")(never)
+    before = asyncio.all_tasks()
+    async with host.running() as scheduler:
+        handle = await scheduler.submit(kind())
+        names = {task.get_name() for task in asyncio.all_tasks() - before}
+    assert names == {"jobcancel timers", "jobcancel session", "jobcancel journal", handle.id}
+
+
+@pytest.mark.parametrize("anyio_backend", NATIVE, ids=["asyncio", "uvloop"])
 async def test_a_native_cancel_does_not_hide_how_a_compensation_ended(registry: Registry, anyio_backend: Any) -> None:
     begun, go, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
 

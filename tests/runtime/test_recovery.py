@@ -202,6 +202,7 @@ async def test_a_pending_job_that_may_have_begun_is_lost(anyio_backend: Any) -> 
             job = await next_one.wait(handle.id)
     assert job.failure is not None
     assert (job.state, job.failure.code) == ("failed", "WORKER_LOST")
+    assert job.started_at is not None
 
 
 async def test_a_job_that_may_have_begun_and_does_not_rerun_is_lost(anyio_backend: Any) -> None:
