@@ -57,7 +57,8 @@ def use_every_method(registry: Registry, jobs: BlockingJobs) -> None:
     assert cancel is not None
     assert (cancel.by, cancel.reason) == ("operator", "no more")
     assert second.cancel(by="operator").accepted
-    for nothing in ({"kind": "add"}, {"owner": "you"}, {"state": "pending"}, {"labels": {"a": "b"}}):
+    unmatched: list[dict[str, Any]] = [{"kind": "add"}, {"owner": "you"}, {"state": "pending"}, {"labels": {"a": "b"}}]
+    for nothing in unmatched:
         assert jobs.cancel_many(**nothing) == {}
     canceled = jobs.cancel_many(kind="endless", owner="me", state="running", by="operator", reason="all of them")
     assert set(canceled) <= {third.id, second.id}
@@ -71,7 +72,8 @@ def use_every_method(registry: Registry, jobs: BlockingJobs) -> None:
         assert [snapshot.state for snapshot in snapshots][-1] is JobState.CANCELED
     with pytest.raises(JobNotFoundError), jobs.watch("unknown"):
         pass
-    for only in ({"kind": "add"}, {"state": "succeeded"}, {"labels": {"a": "b"}}):
+    filters: list[dict[str, Any]] = [{"kind": "add"}, {"state": "succeeded"}, {"labels": {"a": "b"}}]
+    for only in filters:
         assert [job.id for job in jobs.find(**only).jobs] == [handle.id]
     page = jobs.find(owner="me", limit=3)
     assert [job.id for job in page.jobs] == [third.id, second.id, first.id]
