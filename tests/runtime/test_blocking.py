@@ -57,8 +57,13 @@ def use_every_method(registry: Registry, jobs: BlockingJobs) -> None:
     assert cancel is not None
     assert (cancel.by, cancel.reason) == ("operator", "no more")
     assert second.cancel(by="operator").accepted
-    unmatched: list[dict[str, Any]] = [{"kind": "add"}, {"owner": "you"}, {"state": "pending"}, {"labels": {"a": "b"}}]
-    for nothing in unmatched:
+    no_job_passes: list[dict[str, Any]] = [
+        {"kind": "add"},
+        {"owner": "you"},
+        {"state": "pending"},
+        {"labels": {"a": "b"}},
+    ]
+    for nothing in no_job_passes:
         assert jobs.cancel_many(**nothing) == {}
     canceled = jobs.cancel_many(kind="endless", owner="me", state="running", by="operator", reason="all of them")
     assert set(canceled) <= {third.id, second.id}
@@ -72,8 +77,8 @@ def use_every_method(registry: Registry, jobs: BlockingJobs) -> None:
         assert [snapshot.state for snapshot in snapshots][-1] is JobState.CANCELED
     with pytest.raises(JobNotFoundError), jobs.watch("unknown"):
         pass
-    filters: list[dict[str, Any]] = [{"kind": "add"}, {"state": "succeeded"}, {"labels": {"a": "b"}}]
-    for only in filters:
+    first_job_passes: list[dict[str, Any]] = [{"kind": "add"}, {"state": "succeeded"}, {"labels": {"a": "b"}}]
+    for only in first_job_passes:
         assert [job.id for job in jobs.find(**only).jobs] == [handle.id]
     page = jobs.find(owner="me", limit=3)
     assert [job.id for job in page.jobs] == [third.id, second.id, first.id]

@@ -81,6 +81,7 @@ async def test_a_failing_or_overrunning_compensation_stops_no_other(
     ]
     assert snapshot.failure is not None
     assert snapshot.failure.message == "so that it is undone"
+    assert "OSError: the disk is full" in caplog.text
 
 
 @pytest.mark.parametrize(("bad", "compensated"), [("none", True), ("raises", False), ("overruns", False)])

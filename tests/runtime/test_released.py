@@ -21,8 +21,10 @@ def held(scheduler: Scheduler) -> list[object]:
     dispatcher = scheduler._dispatcher  # pyright: ignore[reportPrivateUsage]  # nothing public shows it
     heap = dispatcher.timers._heap  # pyright: ignore[reportPrivateUsage]
     timers = [deadline for deadline, _, timer in heap if timer.callback is not None and deadline < DAY_S]
-    by_jobs = [(job.waiters, job.observers, job.polite_scopes) for job in dispatcher.table.live.values()]
-    return [*timers, *dispatcher.on_idle, *(resource for job in by_jobs for resource in job if resource)]
+    live = dispatcher.table.live.values()
+    settled = [job for job in live if job.settled is not None]
+    by_jobs = [held for job in live for held in (job.waiters, job.observers, job.polite_scopes) if held]
+    return [*timers, *dispatcher.on_idle, *settled, *by_jobs]
 
 
 async def a_stage_that_ended_in_time(scheduler: Scheduler, registry: Registry, clock: ManualClock) -> None:
@@ -65,6 +67,16 @@ async def a_job_that_started_in_time(scheduler: Scheduler, registry: Registry, c
     await scheduler.submit(work())
     await first.cancel()
     await first.wait()
+
+
+async def a_job_that_expired(scheduler: Scheduler, registry: Registry, clock: ManualClock) -> None:
+    @registry.kind("work", max_running=1, expires_s=60)
+    async def work(job: JobContext) -> None:
+        await anyio.sleep_forever()
+
+    await scheduler.submit(work())
+    await scheduler.submit(work())
+    await clock.advance(60)
 
 
 async def a_job_that_ended_within_its_grace(scheduler: Scheduler, registry: Registry, clock: ManualClock) -> None:
@@ -159,6 +171,7 @@ async def a_shutdown_that_canceled_its_jobs(scheduler: Scheduler, registry: Regi
         a_compensation_that_ended_in_time,
         a_job_that_ended_in_time,
         a_job_that_started_in_time,
+        a_job_that_expired,
         a_job_that_ended_within_its_grace,
         a_wait_for_a_job_that_ended,
         a_wait_that_was_given_up,
