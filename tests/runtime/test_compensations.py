@@ -48,8 +48,8 @@ async def test_an_unnamed_compensation_is_recorded_by_its_type(registry: Registr
     assert entries(snapshot)[1:3] == [("Remote", "compensated", {}), ("Remote", "compensated", {})]
 
 
-async def test_a_failing_or_overrunning_compensation_stops_no_other(
-    registry: Registry, scheduler: Scheduler, clock: ManualClock
+async def test_a_failing_or_overrunning_compensation_is_recorded_and_stops_no_other(
+    registry: Registry, scheduler: Scheduler, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     hanging = anyio.Event()
     undone: list[str] = []
