@@ -55,7 +55,7 @@ class Session:
         self.pid = getpid()
         self._host_task = loop.current()
         self._tasks: list[object] = []  # the loop's own references are weak
-        self._ended: list[Wakeup] = []
+        self._ended: dict[str, Wakeup] = {}  # by the name of the task
         self._leaving = loop.wakeup()
         self._left = False
 
@@ -91,28 +91,40 @@ class Session:
     async def _start(self, main: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Start a serving task, and return when it has begun; ``end`` waits until it has ended.
 
-        asyncio runs nothing of a task that is cancelled before its first step: such a task is started again.
+        asyncio runs nothing of a task that is cancelled before its first step: such a task is started again. So is one
+        that the second Ctrl-C ends: asyncio raises it in whatever code runs, and then runs the loop until all tasks
+        have ended.
         """
         loop = self._dispatcher.loop
-        ended, begun = loop.wakeup(), False
+        begun = interrupted = False
 
         async def run(first_step: Wakeup) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal begun, interrupted
+            begun, interrupted = True, False
+            self._ended[name] = loop.wakeup()
             first_step.set()
             try:
                 await main()
+            except KeyboardInterrupt:
+                interrupted = True
+                raise
             except Exception as error:  # noqa: BLE001  # on trio it would cancel the jobs
                 log_scheduler(logging.CRITICAL, "%s has failed", name, error=error)
             finally:
-                ended.set()
+                self._ended[name].set()
 
-        while not begun:
-            first_step = loop.wakeup()
+        def restart() -> None:
+            if interrupted:
+                spawn(loop.wakeup())
+
+        def spawn(first_step: Wakeup) -> None:
             self._tasks.append(task := loop.spawn(run, first_step, copy_context(), name))
             loop.when_ended(task, first_step.set)
+            loop.when_ended(task, restart)
+
+        while not begun:
+            spawn(first_step := loop.wakeup())
             await first_step.wait_uninterrupted()
-        self._ended.append(ended)
 
     async def _serve(self, portal: Portal) -> None:
         """Wait until the scheduler is left, and then cancel the calls that other threads still wait for."""
@@ -164,7 +176,7 @@ class Session:
         problem = await self._close()
         self._left = True
         self._leaving.set()
-        for ended in self._ended:
+        for ended in [*self._ended.values()]:
             await ended.wait_uninterrupted()
         interruption = await self._dispatcher.loop.interruption() or interruption
         await self._dispatcher.loop.close()

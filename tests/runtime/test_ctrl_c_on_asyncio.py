@@ -12,8 +12,11 @@ from types import FrameType
 import pytest
 import uvloop
 
+from jobcancel import JobContext, Registry, Scheduler
+from jobcancel._runtime.journal_writer import JournalWriter
 from jobcancel._runtime.loops import current_loop
 from jobcancel._runtime.threads import StoreThread
+from jobcancel.stores import MemoryStore
 
 
 def interrupt_callback(frame: FrameType, event: str, _: object) -> None:
@@ -47,3 +50,38 @@ def test_a_call_of_the_store_is_answered(new_loop: Callable[[], asyncio.Abstract
         assert loop.run_until_complete(task) == "answered"
     finally:
         loop.close()
+
+
+def test_a_serving_task_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else writes the journal, and every job waits for that."""
+    loop, begun, run = asyncio.new_event_loop(), list[str](), JournalWriter.run
+
+    async def interrupted(self: JournalWriter) -> None:
+        begun.append("journal")
+        if len(begun) == 1:
+            await asyncio.sleep(0)
+            raise KeyboardInterrupt
+        await run(self)
+
+    monkeypatch.setattr(JournalWriter, "run", interrupted)
+    kinds = Registry()
+
+    @kinds.kind("returns")
+    async def returns(job: JobContext) -> int:
+        return 1
+
+    async def main() -> str:
+        async with Scheduler(kinds, store=MemoryStore()) as scheduler:
+            job = await scheduler.submit("returns")
+            return (await scheduler.wait(job.id)).state
+
+    task = loop.create_task(main())
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(task)
+        loop.run_until_complete(asyncio.wait([task], timeout=5))
+        assert task.done()
+        assert task.result() == "succeeded"
+    finally:
+        loop.close()
+    assert begun == ["journal", "journal"]
