@@ -331,6 +331,7 @@ HOSTS: Final = (
         Jobs.PIERCED,
         ASYNCIO,
         signals=CTRL_C * 2,
+        noise=UNRETRIEVED,
         source="github.com/wapiti-scanner/wapiti/issues/802: SQLite's closing never ends behind Ctrl-C",
     ),
     Ending("ctrl_c_twice_on_trio", interrupted, ("KeyboardInterrupt",), loops=("trio",), signals=CTRL_C * 2),

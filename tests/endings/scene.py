@@ -107,9 +107,9 @@ class Scene:
         time.sleep(PAUSE_S)  # the loop then waits in its selector, most probably; see ``stay``
         for each in self.cell.ending.signals:
             self._signal(each)
-            time.sleep(PAUSE_S)
             if len(self.cell.ending.signals) > 1:
                 self.handled.wait()
+            time.sleep(PAUSE_S)
         self.leaving.wait()
         time.sleep(PAUSE_S)
         self.facts.put("gate opens")
