@@ -54,13 +54,6 @@ class Loop(Protocol):
         """Start ``main(argument)`` as a task in ``context``; return what ``strain`` takes. The caller keeps it."""
         ...
 
-    def interruptible(self, code: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        """Return a coroutine that runs a job's code, in which Ctrl-C may raise; trio raises it nowhere else in a task.
-
-        asyncio's first Ctrl-C cancels the main task, and raises in no other.
-        """
-        ...
-
     def soon(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` from the loop, from no task; it must not raise."""
         ...
@@ -180,10 +173,6 @@ class AsyncioLoop:
     def spawn(self, main: Main[T], argument: T, context: Context, name: str) -> object:
         """See ``Loop``."""
         return asyncio.Task(main(argument), loop=self._loop, name=name, context=context)
-
-    def interruptible(self, code: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        """See ``Loop``."""
-        return code
 
     def soon(self, callback: Callable[[], None]) -> None:
         """See ``Loop``."""

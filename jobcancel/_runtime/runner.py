@@ -45,7 +45,7 @@ async def run(job: Job) -> None:
                 with job.scope:
                     try:
                         code = cast("Call[Any]", job.call).start(RunningJob(job))
-                        ending, value = _returned(await job.host.loop.interruptible(job.persistence.begin(code)))
+                        ending, value = _returned(await job.persistence.begin(code))
                     except BaseException as raised:
                         if not _tore(job, raised):
                             raise

@@ -28,12 +28,8 @@ class TrioLoop:
         """See ``Loop``."""
         nursery = self._nursery
         assert nursery is not None  # noqa: S101  # for type checkers: opened before
-        context.run(lambda: nursery.start_soon(_protected, main, argument, name=name))
+        context.run(lambda: nursery.start_soon(main, argument, name=name))
         return name
-
-    def interruptible(self, code: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        """See ``Loop``."""
-        return _unprotected(code)
 
     def soon(self, callback: Callable[[], None]) -> None:
         """See ``Loop``."""
@@ -84,22 +80,6 @@ class TrioLoop:
         """See ``Loop``: the body's exception stays outside of the nursery, which would wrap it in a group."""
         self.relax()
         await self._manager.__aexit__(None, None, None)
-
-
-@trio.lowlevel.enable_ki_protection
-async def _protected(main: Callable[[T], Coroutine[Any, Any, None]], argument: T) -> None:
-    """Run a task of the scheduler, and leave Ctrl-C to the host's task.
-
-    trio raises a ``KeyboardInterrupt`` in whatever code runs when the signal arrives. Here it would end a serving task,
-    or tear the settling of a job.
-    """
-    await main(argument)
-
-
-@trio.lowlevel.disable_ki_protection
-async def _unprotected(code: Coroutine[Any, Any, T]) -> T:
-    """Run a job's code, which Ctrl-C has to end even if it never reaches a checkpoint."""
-    return await code
 
 
 class TrioWakeup:
