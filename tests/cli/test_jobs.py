@@ -165,7 +165,9 @@ def test_show_prints_one_json_document(jobs: Jobs, service: Service) -> None:
 
 def test_a_job_is_found_by_a_unique_beginning_of_its_id(command: Command, jobs: Jobs, service: Service) -> None:
     ids, job_id = set(service.ids.values()), service.ids["done"]
-    shortest = next(job_id[:n] for n in range(len(job_id)) if sum(other.startswith(job_id[:n]) for other in ids) == 1)
+    shortest = next(
+        job_id[:n] for n in range(len(job_id) + 1) if sum(other.startswith(job_id[:n]) for other in ids) == 1
+    )
     assert facts(jobs("show", shortest).stdout)["id"] == job_id
 
     several = jobs("show", "job_")
