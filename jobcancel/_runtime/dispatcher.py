@@ -187,9 +187,7 @@ class Dispatcher:
 
     def enter(self, job: Job, now: float | None = None) -> None:
         """Make a reserved job visible, and start it if it may start; ``now`` is None for the time of its submit."""
-        self.table.add(job)
-        if job.in_batch and job.parent is not None:
-            job.parent.enlist(job)  # now: it may settle before its parent's code resumes
+        self._make_visible(job)
         if job.slot is _WAITING:
             self.expect(job)
         else:
@@ -201,14 +199,17 @@ class Dispatcher:
         if not (self.closing if parent is None else cancel_requested):
             self.enter(job, self.now())
             return
-        self.table.add(job)
+        self._make_visible(job)
         if parent is None:
             self.journal.retain_for_restart(job)
-            return
-        if job.in_batch:
-            parent.enlist(job)
-        self.leave_queue(job)
-        self._cancel_child(job, parent)
+        else:
+            self.leave_queue(job)
+            self._cancel_child(job, parent)
+
+    def _make_visible(self, job: Job) -> None:
+        self.table.add(job)
+        if job.in_batch and job.parent is not None:
+            job.parent.enlist(job)  # now: it may settle before its parent's code resumes
 
     def drop(self, job: Job) -> None:
         """Take back the place and the key of a reserved job whose commit failed."""

@@ -218,9 +218,9 @@ def _respawn(dispatcher: Dispatcher) -> None:
         if job.task is not None:  # else it ran to its end, and was retired
             job.task = dispatcher.loop.spawn(dispatcher.main, job, job.context, job.id)
 
-    for job in dispatcher.table.live.values():
-        if job.task is not None:
-            dispatcher.loop.when_ended(job.task, partial(spawn, job))
+    running = [(job, job.task) for job in dispatcher.table.live.values() if job.task is not None]
+    for job, task in running:
+        dispatcher.loop.when_ended(task, partial(spawn, job))
 
 
 async def end_jobs(dispatcher: Dispatcher, drain_s: float) -> BaseException | None:
