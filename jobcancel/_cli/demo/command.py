@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from jobcancel._cli.bad_input import BadInputError, report_bad_input
 from jobcancel._cli.terminal import on_terminal
+from jobcancel._core.arguments import Range
 
 from .ingest import project_ingest_github
 from .live_view import LiveView
@@ -19,6 +20,15 @@ from .views import JsonView, PlainView, View
 from .workspace import new_workspace
 
 STAGES = ", ".join(project_ingest_github.stages)
+_STAGE_SECONDS: Final = Range(float, 0, 3600, "a number from 0 to 3600")
+
+
+def _check_stage_seconds(seconds: float) -> float:  # typer's own limits let nan pass in its lowest versions
+    try:
+        return _STAGE_SECONDS.check(seconds, "SECONDS")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 Repo = Annotated[
     str | None,
@@ -32,8 +42,7 @@ StageSeconds = Annotated[
     float,
     typer.Option(
         metavar="SECONDS",
-        min=0,
-        max=3600,
+        callback=_check_stage_seconds,
         help="Each stage lasts at least this long, so that there is time to press Ctrl-C in it.",
     ),
 ]
