@@ -1,7 +1,7 @@
 """What a scheduler's parts ask of its journal, and the journal of a scheduler without a store, which does nothing.
 
 Every submit, cancel and end of a job takes the same path with a store and without one: the journal commits, or has
-nothing to do. ``durable`` is the implementation with a store.
+nothing to do. ``durable_journal`` has the implementation with a store.
 """
 
 from __future__ import annotations
